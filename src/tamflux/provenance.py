@@ -1,0 +1,96 @@
+"""Identity of code and files, so that a stage reruns when, and only when, it must."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).parent
+
+
+def code_hash(*modules: str) -> str:
+    """Hash of the code of `modules` and of all `tamflux` modules they import, directly or not.
+
+    Comments, docstrings and layout do not count. A package stands for all of its modules.
+
+    Parameters
+    ----------
+    modules : str
+        Dotted names below `tamflux`, such as ``"tamflux.inference"``.
+    """
+    seen: set[Path] = set()
+    todo = [path for name in modules for path in _files(name)]
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += _imports(path)
+    digest = hashlib.sha256()
+    for path in sorted(seen):
+        digest.update(path.relative_to(SOURCE).as_posix().encode())
+        digest.update(_meaning(path).encode())
+    return digest.hexdigest()[:16]
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(name: str) -> list[Path]:
+    """Files of a dotted module name: the module, or every module of the package."""
+    stem = SOURCE.joinpath(*name.split(".")[1:])
+    if stem.is_dir():
+        return sorted(stem.rglob("*.py"))
+    module = stem.with_suffix(".py")
+    return [module] if module.is_file() else []
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def _meaning(path: Path) -> str:
+    """The syntax tree as text, without docstrings (comments and layout are not in it)."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [
+                item
+                for item in node.body
+                if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+            ] or [ast.Pass()]
+    return ast.dump(tree)
+
+
+@cache
+def _imports(path: Path) -> list[Path]:
+    """Files of the tamflux modules that one file imports, anywhere in it."""
+    found: list[Path] = []
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            # `from tamflux.a import b`: b may be a module of the package a, or a name in it
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] != "tamflux":
+                continue
+            # importing a.b.c runs a/__init__ and a.b/__init__ too
+            found += [
+                init
+                for depth in range(1, len(parts) + 1)
+                if (init := SOURCE.joinpath(*parts[1:depth], "__init__.py")).is_file()
+            ]
+            module = SOURCE.joinpath(*parts[1:]).with_suffix(".py")
+            if module.is_file():
+                found.append(module)
+    return found
