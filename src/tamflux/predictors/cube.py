@@ -1,0 +1,303 @@
+"""The predictor cube: one Zarr store per year, tile-major, written once and read by tiles or cells.
+
+Every store of the predictors stage (ERA5, MODIS and their union, the cube) has the layout of
+contract 1 in docs/architecture.md and is written through `create_store`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+
+from tamflux.errors import ContractError, TamfluxError
+from tamflux.files import atomic_path
+from tamflux.grid import Grid
+from tamflux.variables import PREDICTORS, REFL_FILLED, Variable
+
+DIMS = ("time", "lat", "lon")
+FLAG = REFL_FILLED.name
+FLAG_NO_DATA = 2
+_CATALOGUE = {**PREDICTORS, FLAG: REFL_FILLED}
+_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+RERUN = "delete the store and run snakemake again: it remakes the predictors of this year"
+
+
+def year_days(year: int) -> np.ndarray:
+    """(time,) datetime64[D], every day of a calendar year."""
+    return np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
+
+
+@contextmanager
+def create_store(
+    path: str | Path, grid: Grid, year: int, tile_size: int, variables: Sequence[Variable]
+) -> Iterator[zarr.Group]:
+    """Yield an empty store of the cube's layout to fill; it lands at `path` whole or not at all.
+
+    The metadata is written first, so that blocks may come in any order. Write whole tiles, or
+    bands of whole tiles, of one variable: ``store["t2m"][:, rows, cols] = block`` with block
+    (time, row, col). What is never written reads as NaN (`refl_filled`: 2, no data).
+
+    Parameters
+    ----------
+    variables : sequence of Variable
+        Catalogue entries, in the order of the features.
+    """
+    with atomic_path(path) as partial:
+        attributes = {
+            "resolution": grid.resolution,
+            "bbox": list(grid.bbox),
+            "tile_size": tile_size,
+            "variables": [v.name for v in variables if v.name != FLAG],
+        }
+        store = zarr.create_group(partial, zarr_format=3, attributes=attributes)
+        days = year_days(year)
+        _coordinate(store, "time", np.arange(len(days)), units=f"days since {year}-01-01",
+                    calendar="proleptic_gregorian", standard_name="time", axis="T")  # fmt: skip
+        _coordinate(store, "lat", grid.lat, units="degrees_north", standard_name="latitude",
+                    axis="Y")  # fmt: skip
+        _coordinate(store, "lon", grid.lon, units="degrees_east", standard_name="longitude",
+                    axis="X")  # fmt: skip
+        for variable in variables:
+            flag = variable.name == FLAG
+            store.create_array(
+                variable.name,
+                shape=(len(days), *grid.shape),
+                chunks=(len(days), *(min(tile_size, n) for n in grid.shape)),
+                dtype="int8" if flag else "float32",
+                fill_value=FLAG_NO_DATA if flag else np.nan,
+                compressors=[_CODEC],
+                dimension_names=DIMS,
+                attributes=variable.attrs,
+            )
+        yield store
+        for variable in variables:  # lets a reader see that a tile was lost, not missing
+            store[variable.name].attrs["tiles_written"] = _count_chunks(partial, variable.name)
+        consolidate(partial)
+
+
+class Cube:
+    """One year of predictors, read by tiles or by cells.
+
+    Attributes
+    ----------
+    path : Path
+    year : int
+    grid : Grid
+    tile_size : int
+    variables : tuple of str
+        Predictors in the order of the features.
+    time : numpy.ndarray
+        (time,) datetime64[D], every day of the year.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        group = _open_group(self.path)
+        attrs = dict(group.attrs)
+        self._check(
+            {"resolution", "bbox", "tile_size", "variables"} <= set(attrs),
+            "the store has no description of its grid",
+            found=sorted(attrs),
+            expected="attributes resolution, bbox, tile_size, variables",
+        )
+        try:
+            self.grid = Grid(attrs["resolution"], tuple(attrs["bbox"]))
+        except TamfluxError as error:
+            raise ContractError(
+                "the store's grid is not a grid", file=self.path, found=error.what, fix=RERUN
+            ) from error
+        self.tile_size = int(attrs["tile_size"])
+        self.variables = tuple(attrs["variables"])
+        names = [*DIMS, *self.variables, *([FLAG] if FLAG in group else [])]
+        if missing := [name for name in names if name not in group]:
+            self._check(False, "arrays are missing", found=sorted(group), expected=missing)
+        self._arrays = {name: group[name] for name in names if name not in DIMS}
+        self.year, self.time = self._read_time(group["time"])
+        for name, expected in {"lat": self.grid.lat, "lon": self.grid.lon}.items():
+            found = group[name][:]
+            same = found.shape == expected.shape and np.allclose(found, expected, atol=1e-6)
+            self._check(
+                same,
+                f"{name} is not the grid that the attributes describe",
+                variable=name,
+                found=f"{found[:1]} .. {found[-1:]} ({found.size})",
+                expected=f"{expected[:1]} .. {expected[-1:]} ({expected.size}), ascending",
+            )
+        for name, array in self._arrays.items():
+            self._check_array(name, array)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Cube:
+        """Open a store and check it against contract 1 (metadata and presence of its tiles).
+
+        Raises
+        ------
+        ContractError
+            Naming what is wrong and what to run again.
+        """
+        return cls(path)
+
+    def read(self, rows: slice, cols: slice, variables: Sequence[str] | None = None) -> np.ndarray:
+        """(time, row, col, feature) float32 of a block of cells, NaN where missing."""
+        names = self._names(variables)
+        first = self._arrays[names[0]][:, rows, cols]
+        block = np.empty((*first.shape, len(names)), np.float32)
+        block[..., 0] = first
+        for feature, name in enumerate(names[1:], 1):
+            block[..., feature] = self._arrays[name][:, rows, cols]
+        return block
+
+    def read_flag(self, rows: slice, cols: slice) -> np.ndarray:
+        """(time, row, col) int8 `refl_filled`: 0 observed, 1 filled in time, 2 no data."""
+        self._check(
+            FLAG in self._arrays, "the store has no reflectance flag", found=list(self._arrays),
+            expected=FLAG,
+        )  # fmt: skip
+        return self._arrays[FLAG][:, rows, cols]
+
+    def read_cells(
+        self, rows: np.ndarray, cols: np.ndarray, variables: Sequence[str] | None = None
+    ) -> np.ndarray:
+        """(cell, time, feature) float32 of single cells; each tile is read once.
+
+        Parameters
+        ----------
+        rows, cols : numpy.ndarray
+            (cell,) row and column of each cell; a cell may come twice.
+        """
+        names = self._names(variables)
+        rows, cols = np.asarray(rows), np.asarray(cols)
+        cells = np.empty((len(rows), len(self.time), len(names)), np.float32)
+        tiles = np.stack([rows // self.tile_size, cols // self.tile_size], axis=1)
+        for tile in np.unique(tiles, axis=0):
+            here = np.flatnonzero((tiles == tile).all(axis=1))
+            south, west = rows[here].min(), cols[here].min()
+            block = (
+                slice(south, rows[here].max() + 1),
+                slice(west, cols[here].max() + 1),
+            )
+            for feature, name in enumerate(names):
+                values = self._arrays[name][:, *block]
+                cells[here, :, feature] = values[:, rows[here] - south, cols[here] - west].T
+        return cells
+
+    def _names(self, variables: Sequence[str] | None) -> tuple[str, ...]:
+        names = self.variables if variables is None else tuple(variables)
+        unknown = [name for name in names if name not in self.variables]
+        self._check(
+            not unknown, "predictors are not in the cube", variable=", ".join(unknown),
+            found=list(self.variables), expected=list(names),
+        )  # fmt: skip
+        return names
+
+    def _read_time(self, array: zarr.Array) -> tuple[int, np.ndarray]:
+        unit, _, origin = str(array.attrs.get("units", "")).partition(" since ")
+        days = array[:]
+        self._check(
+            unit == "days" and origin.endswith("-01-01") and len(days) > 0,
+            "the time axis is not days of a year", variable="time",
+            found=array.attrs.get("units"), expected="days since YYYY-01-01",
+        )  # fmt: skip
+        year = int(origin[:4])
+        expected = year_days(year)
+        self._check(
+            np.array_equal(days, np.arange(len(expected))), "days are missing or repeated",
+            variable="time", found=f"{len(days)} days", expected=f"{len(expected)} days of {year}",
+        )  # fmt: skip
+        return year, expected
+
+    def _check_array(self, name: str, array: zarr.Array) -> None:
+        self._check(
+            name in _CATALOGUE, "a variable is not in the catalogue", variable=name,
+            found=name, expected="a predictor of tamflux.variables",
+        )  # fmt: skip
+        shape = (len(self.time), *self.grid.shape)
+        dims = array.metadata.dimension_names
+        self._check(
+            dims == DIMS and array.shape == shape, "an array has the wrong dimensions",
+            variable=name, found=f"{dims} {array.shape}", expected=f"{DIMS} {shape}",
+        )  # fmt: skip
+        units = array.attrs.get("units")
+        self._check(
+            units == _CATALOGUE[name].units, "an array has the wrong unit", variable=name,
+            found=units, expected=_CATALOGUE[name].units,
+        )  # fmt: skip
+        written, present = array.attrs.get("tiles_written"), _count_chunks(self.path, name)
+        self._check(
+            written == present, "tiles are lost, or the store was not finished", variable=name,
+            found=f"{present} tiles", expected=f"{written} tiles",
+        )  # fmt: skip
+        self._check(
+            present > 0 or name == FLAG, "a predictor is missing everywhere", variable=name,
+            found="no finite value", expected="values in at least one tile",
+        )  # fmt: skip
+
+    def _check(self, true: bool, what: str, **details) -> None:
+        if not true:
+            raise ContractError(what, file=self.path, **details, fix=RERUN)
+
+
+def with_history(year: np.ndarray, before: np.ndarray | None, days: int = 365) -> np.ndarray:
+    """Put the history of a year before it: the last `days` days of the year before.
+
+    Parameters
+    ----------
+    year : numpy.ndarray
+        (..., time, feature) all days of a year.
+    before : numpy.ndarray or None
+        (..., time, feature) all days of the year before; None where there is no such year:
+        then the first `days` days of the year itself stand in.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., days + time, feature).
+    """
+    history = year[..., :days, :] if before is None else before[..., -days:, :]
+    if history.shape[-2] != days:
+        raise ContractError(
+            "the history is too short",
+            found=f"{history.shape[-2]} days",
+            expected=f"{days} days",
+            fix="give whole years",
+        )
+    return np.concatenate([history, year], axis=-2)
+
+
+def _open_group(path: Path) -> zarr.Group:
+    try:
+        return zarr.open_group(path, mode="r")
+    except (FileNotFoundError, ValueError, KeyError, OSError) as error:
+        raise ContractError(
+            "cannot open the predictors of a year",
+            file=path,
+            found=str(error) or type(error).__name__,
+            expected="a Zarr v3 store as in contract 1",
+            fix=RERUN,
+        ) from error
+
+
+def _coordinate(store: zarr.Group, name: str, values: np.ndarray, **attrs: str) -> None:
+    array = store.create_array(
+        name, shape=values.shape, chunks=values.shape, dtype=values.dtype,
+        dimension_names=(name,), attributes=attrs, fill_value=None,
+    )  # fmt: skip
+    array[:] = values
+
+
+def consolidate(path: Path) -> None:
+    """Write the metadata of all arrays into that of the group, so that opening is one read."""
+    with warnings.catch_warnings():  # zarr-python notes that the v3 text does not yet define it
+        warnings.simplefilter("ignore")
+        zarr.consolidate_metadata(path)
+
+
+def _count_chunks(path: Path, name: str) -> int:
+    return sum(len(files) for _, _, files in os.walk(path / name / "c"))
