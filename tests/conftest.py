@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tamflux", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("tamflux")
 
 REPO = Path(__file__).parents[1]
 

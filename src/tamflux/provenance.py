@@ -19,6 +19,11 @@ def code_hash(*modules: str) -> str:
     ----------
     modules : str
         Dotted names below `tamflux`, such as ``"tamflux.inference"``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such module.
     """
     seen: set[Path] = set()
     todo = [path for name in modules for path in _files(name)]
@@ -46,7 +51,9 @@ def _files(name: str) -> list[Path]:
     if stem.is_dir():
         return sorted(stem.rglob("*.py"))
     module = stem.with_suffix(".py")
-    return [module] if module.is_file() else []
+    if not module.is_file():
+        raise ModuleNotFoundError(f"no module {name} to hash")
+    return [module]
 
 
 @cache

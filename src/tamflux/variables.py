@@ -42,8 +42,10 @@ METEOROLOGY = _index(
     Variable("t2m_max", "degC", "2 m air temperature, daily maximum", -95, 65, "air_temperature"),
     Variable("vpd", "hPa", "vapour pressure deficit of the air at 2 m, daily mean", 0, 150,
              "water_vapor_saturation_deficit_in_air"),
-    Variable("ssrd", "W m-2", "downward short-wave radiation at the surface, daily mean", 0, 550, _SW),
-    Variable("strd", "W m-2", "downward long-wave radiation at the surface, daily mean", 20, 650, _LW),
+    Variable("ssrd", "W m-2", "downward short-wave radiation at the surface, daily mean",
+             0, 550, _SW),
+    Variable("strd", "W m-2", "downward long-wave radiation at the surface, daily mean",
+             20, 650, _LW),
     Variable("tp", "mm d-1", "total precipitation", 0, 2000, "lwe_precipitation_rate"),
     Variable("swvl1", "m3 m-3", "volumetric soil water, 0-7 cm, daily mean", 0, 1,
              "volume_fraction_of_condensed_water_in_soil"),
@@ -61,7 +63,8 @@ ASTRONOMY = _index(
 
 REFLECTANCE = _index(
     *(
-        Variable(f"refl_b{band}", "1", f"surface reflectance, MODIS band {band} ({nm} nm)", -0.02, 1.6)
+        Variable(f"refl_b{band}", "1", f"surface reflectance, MODIS band {band} ({nm} nm)",
+                 -0.02, 1.6)
         for band, nm in enumerate(
             ["620-670", "841-876", "459-479", "545-565", "1230-1250", "1628-1652", "2105-2155"], 1
         )

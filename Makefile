@@ -1,0 +1,47 @@
+# One word per habit. `make run` and `make test` work on a fresh machine.
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= all
+
+.PHONY: run test test-all dry check lint format dag report bench clean
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e ".[test]"
+	touch $@
+
+run: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+	@echo
+	@echo "product: $$(ls -d $(CURDIR)/results/product/*.nc | tr '\n' ' ')"
+	@echo "report:  $(CURDIR)/results/report.html"
+
+test: .venv/installed
+	$(BIN)/pytest
+
+dry: .venv/installed
+	$(BIN)/snakemake -n --quiet rules
+
+check: .venv/installed
+	$(BIN)/snakemake --cores 1 check
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+dag: .venv/installed
+	$(BIN)/snakemake --rulegraph > results/rulegraph.dot
+
+report: .venv/installed
+	$(BIN)/snakemake --report results/snakemake_report.zip
+
+clean:
+	rm -rf results/[!R]* results/.[!.]* .snakemake

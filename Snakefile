@@ -1,0 +1,50 @@
+"""TAMFlux: from raw ERA5, MODIS and tower files to a global product of GPP, RECO and NEE.
+
+snakemake --cores 2               the whole chain
+snakemake --cores 1 check         look at the configuration and every input file, compute nothing
+snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
+"""
+
+from snakemake.utils import min_version, validate
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+wildcard_constraints:
+    year=r"\d{4}",
+    model="tamrl|lstm",
+    member=r"\d+",
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    check,
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/product/tamflux_{step}_{year}.nc", step=["daily", "monthly", "annual"], year=config["years"]["product"]),
+        expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
+        "results/report.html",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demo_earth.smk"
+include: "workflow/rules/predictors.smk"
+include: "workflow/rules/surface.smk"
+include: "workflow/rules/towers.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/inference.smk"
+include: "workflow/rules/product.smk"
+include: "workflow/rules/validation.smk"
+include: "workflow/rules/real_towers.smk"

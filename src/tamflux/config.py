@@ -1,0 +1,57 @@
+"""Checks of the configuration that span several keys; types and ranges are in the JSON schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tamflux.errors import ConfigError
+from tamflux.grid import Grid
+from tamflux.variables import METEOROLOGY, REFLECTANCE
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that contradicts itself.
+
+    Parameters
+    ----------
+    config : mapping
+        The validated configuration (workflow/schemas/config.schema.yaml).
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, what was found and how to correct it.
+    """
+    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    years = config["years"]
+    for year in years["spinup"]:
+        if year in years["train"] or year in years["product"]:
+            raise ConfigError(
+                "years.spinup repeats a year of years.train or years.product",
+                found=year,
+                fix="remove it from years.spinup; every year also serves the year after it",
+            )
+        if not any(year + 1 in years[use] for use in ("train", "product")):
+            raise ConfigError(
+                "years.spinup holds a year whose following year is not used",
+                found=year,
+                expected=f"{year + 1} in years.train or years.product",
+                fix="remove the year or add the year after it",
+            )
+    variables = set(config["predictors"]["variables"])
+    for source, names in {"ERA5": METEOROLOGY, "MODIS": REFLECTANCE}.items():
+        if not variables & set(names):
+            raise ConfigError(
+                f"predictors.variables has no variable of {source}",
+                found=sorted(variables),
+                expected=f"at least one of {', '.join(names)}",
+                fix="add one to predictors.variables",
+            )
+    rows, cols = grid.shape
+    if config["grid"]["tile_size"] > max(rows, cols):
+        raise ConfigError(
+            "grid.tile_size is larger than the grid",
+            found=f"{config['grid']['tile_size']} cells, grid of {rows} x {cols} cells",
+            fix=f"choose at most {max(rows, cols)}",
+        )

@@ -1,0 +1,57 @@
+"""Imports point one way; see docs/architecture.md."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "tamflux"
+
+FOUNDATIONS = {"errors", "files", "logs", "grid", "variables", "config", "provenance"}
+MAY_IMPORT = {
+    **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),
+    "data": set(),
+    "model": {"errors"},
+    "sources": FOUNDATIONS,
+    "predictors": FOUNDATIONS | {"sources"},
+    "towers": FOUNDATIONS | {"sources"},
+    "samples": FOUNDATIONS | {"predictors", "towers"},
+    "training": FOUNDATIONS | {"samples", "model", "predictors"},
+    "inference": FOUNDATIONS | {"training", "predictors"},
+    "product": FOUNDATIONS | {"inference", "predictors", "training"},
+    "validation": FOUNDATIONS | {"product", "inference", "training", "samples", "predictors"},
+    "check": FOUNDATIONS | {"sources", "predictors", "towers"},
+}
+FORBIDDEN = {
+    "snakemake": set(MAY_IMPORT),
+    "torch": set(MAY_IMPORT) - {"model", "training", "inference", "validation"},
+    "matplotlib": set(MAY_IMPORT) - {"validation"},
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "tamflux":
+                yield from (f"tamflux.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.relative_to(SOURCE).as_posix()
+)
+def test_arrows_point_one_way(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    room = parts[0]
+    if room == "__init__":
+        return
+    for name in imports(path):
+        top, *rest = name.split(".")
+        if top == "tamflux" and rest and rest[0] != room and rest[0] != "__version__":
+            assert rest[0] in MAY_IMPORT[room], f"{room} must not import tamflux.{rest[0]}"
+        for package, rooms in FORBIDDEN.items():
+            assert not (top == package and room in rooms), f"{room} must not import {package}"

@@ -1,0 +1,53 @@
+import shutil
+
+import pytest
+
+import tamflux.provenance as provenance
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A small package of the same shape, in place of the real one."""
+    for name, text in {
+        "__init__.py": "",
+        "base.py": "X = 1\n",
+        "stage/__init__.py": '"""Stage."""\n',
+        "stage/work.py": "from tamflux.base import X\n\ndef f():\n    return X\n",
+        "other.py": "Y = 1\n",
+    }.items():
+        path = tmp_path / "tamflux" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(provenance, "SOURCE", tmp_path / "tamflux")
+    yield tmp_path / "tamflux"
+    shutil.rmtree(tmp_path)
+
+
+def hash_after(source, name, text):
+    (source / name).write_text(text)
+    provenance._tree.cache_clear()
+    provenance._meaning.cache_clear()
+    provenance._imports.cache_clear()
+    return provenance.code_hash("tamflux.stage")
+
+
+def test_only_a_real_change_in_the_import_closure_changes_the_hash(source):
+    first = provenance.code_hash("tamflux.stage")
+    work = (source / "stage/work.py").read_text()
+    assert hash_after(source, "stage/work.py", "# why\n" + work.replace("f():", "f( ):")) == first
+    assert hash_after(source, "stage/work.py", '"""Says what."""\n' + work) == first
+    assert hash_after(source, "other.py", "Y = 2\n") == first
+    assert hash_after(source, "base.py", "X = 2\n") != first
+
+
+def test_an_unknown_module_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match=r"tamflux\.nowhere"):
+        provenance.code_hash("tamflux.nowhere")
+
+
+def test_a_file_hash_is_its_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    # FIPS 180-4 example
+    assert provenance.file_hash(tmp_path / "a") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
