@@ -1,0 +1,69 @@
+"""What a change makes run again: that, what follows from it, and nothing else."""
+
+import shutil
+from contextlib import contextmanager
+
+import netCDF4
+import pytest
+
+pytestmark = pytest.mark.slow
+
+BEHIND_INFERENCE = {
+    "predict_tiles",
+    "assemble_product",
+    "aggregate_product",
+    "tabulate_totals",
+    "evaluate_truth",
+    "write_report",
+}
+
+
+@contextmanager
+def changed(path):
+    """Give a file back as it was, times included."""
+    backup = path.with_name(path.name + ".backup")
+    shutil.copy2(path, backup)
+    try:
+        yield path
+    finally:
+        shutil.copy2(backup, path)
+        backup.unlink()
+
+
+def test_a_second_run_has_nothing_to_do(finished_run):
+    assert finished_run.rules() == set()
+
+
+def test_a_changed_era5_file_of_the_product_year_trains_nothing(finished_run):
+    file = sorted((finished_run.folder / "results/demo_earth/era5/2002").glob("*.nc"))[0]
+    with changed(file), netCDF4.Dataset(file, "r+") as data:
+        name = next(name for name in data.variables if data[name].ndim == 3)
+        data[name][0] = data[name][0] + 0.25
+        data.sync()
+        rules = finished_run.rules()
+    assert {"prepare_era5", "assemble_cube"} | BEHIND_INFERENCE <= rules
+    assert not rules & {"train_member", "train_baseline", "prepare_modis", "harmonise_towers"}
+    assert not any(rule.startswith("simulate") for rule in rules)
+
+
+def test_a_new_tower_trains_again_but_prepares_no_predictors(finished_run):
+    towers = finished_run.folder / "results/demo_earth/towers"
+    new = towers / "AMF_US-New_FLUXNET_2001-2002_v1.3_r1.zip"
+    shutil.copy(sorted(towers.glob("*.zip"))[0], new)
+    try:
+        rules = finished_run.rules()
+    finally:
+        new.unlink()
+    assert {"harmonise_towers", "train_member"} | BEHIND_INFERENCE <= rules
+    assert not rules & {"prepare_era5", "prepare_modis", "assemble_cube", "prepare_static"}
+
+
+def test_a_comment_changes_nothing_and_code_changes_what_follows(finished_run):
+    module = finished_run.folder / "src/tamflux/inference/tiles.py"
+    with changed(module):
+        module.write_text("# a comment\n" + module.read_text())
+        assert finished_run.rules() == set()
+        module.write_text(module.read_text() + "\nCHANGED = True\n")
+        rules = finished_run.rules()
+    assert BEHIND_INFERENCE <= rules
+    assert not rules & {"train_member", "extract_samples", "assemble_cube", "harmonise_towers"}
