@@ -80,7 +80,14 @@ REFLECTANCE = _index(
 REFL_FILLED = Variable("refl_filled", "1", "origin of the day's reflectance", 0, 2)
 """Flag: 0 observed that day, 1 filled in time, 2 no data at all (reflectances are missing)."""
 
-PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE
+CLIMATOLOGY = _index(
+    Variable("lai_clim", "1", "leaf area index, mean annual cycle", 0, 12, "leaf_area_index"),
+    Variable("t2m_clim", "degC", "2 m air temperature, mean annual cycle", -75, 55),
+    Variable("tp_clim", "mm d-1", "total precipitation, mean annual cycle", 0, 100),
+)  # fmt: skip
+"""Mean annual cycles, in site tables only: no cube holds them."""
+
+PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE | CLIMATOLOGY
 """Every dynamic predictor a cube or a sample table may hold."""
 
 FLUXES = _index(
