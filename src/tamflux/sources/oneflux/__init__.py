@@ -1,0 +1,1 @@
+"""Reader of flux-tower files in ONEFlux layout: file names, archives, tables, metadata."""

@@ -1,0 +1,101 @@
+"""What the name of a tower file says: site, network, product and time step.
+
+Names are cut into tokens and each token is recognised by its form, never by its position,
+because every network orders them differently::
+
+    FLX_IT-Col_FLUXNET2015_SUBSET_DD_1996-2014_1-4.csv        FLUXNET2015
+    AMF_US-Ha1_FLUXNET_FULLSET_HR_1991-2020_3-5.csv           AmeriFlux FLUXNET
+    AMF_US-A10_FLUXNET_FLUXMET_DD_2011-2022_v1.3_r1.csv       FLUXNET release 2026
+    ICOSETC_FR-Bil_FLUXNET_DD_L2.csv                          ICOS ETC level 2
+    FLX_JP-Ozm_JapanFLUX2024_ALLVARS_DD_2015-2017_1-3.csv     JapanFlux2024
+    AMF_US-CRT_BASE_HH_2-5.csv                                AmeriFlux BASE
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+NETWORKS = ("FLUXNET2026", "ICOS", "AmeriFlux", "JapanFlux", "FLUXNET2015", "AmeriFlux BASE")
+"""Networks, newest processing first: the order in which a day of a site is taken.
+
+AmeriFlux BASE comes last: it is not gap-filled and not partitioned.
+"""
+
+RESOLUTIONS = ("DD", "HH", "HR")
+"""Time steps that can be read, the preferred one first: day, half-hour, hour."""
+
+PRODUCTS = ("FLUXMET", "FULLSET", "ALLVARS", "COREVARS", "SUBSET", "BASE")
+"""Product tokens, the preferred one first."""
+
+_SITE_ID = re.compile(r"[A-Z]{2}-[A-Za-z0-9]{2,4}")
+_YEARS = re.compile(r"(\d{4})-(\d{4})")
+_OTHER = re.compile(r"AUX.*|ERA.*|.*VARINFO.*|README.*|MEASUREMENTHEIGHT.*")
+_METADATA = re.compile(r"BIF|BADM.*|SITEINFO")
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What one file name says; None or "" where it says nothing."""
+
+    kind: str
+    """``fluxes``, ``metadata`` or ``other`` (not needed)."""
+    site_id: str | None = None
+    network: str | None = None
+    resolution: str | None = None
+    product: str = ""
+    years: tuple[int, int] | None = None
+
+
+def is_site_id(text: str) -> bool:
+    """Whether `text` has the form of a site id: two capitals, a dash, two to four characters."""
+    return _SITE_ID.fullmatch(text) is not None and text != "AA-Flx"
+
+
+def parse_name(name: str) -> FileName:
+    """Read the name of a file, or of a member of a zip (its folders are ignored)."""
+    path = PurePosixPath(name)
+    if path.suffix.lower() not in (".csv", ".zip"):
+        return FileName("other")
+    tokens = path.stem.split("_")
+    upper = [token.upper() for token in tokens]
+    site_id = next((token for token in tokens if is_site_id(token)), None)
+    if path.suffix.lower() == ".csv":
+        if any(_OTHER.fullmatch(token) for token in upper):
+            return FileName("other", site_id)
+        if any(_METADATA.fullmatch(token) for token in upper):
+            return FileName("metadata", site_id)
+    resolution = next((token for token in upper if token in RESOLUTIONS), None)
+    if path.suffix.lower() == ".csv" and resolution is None:
+        return FileName("other", site_id)
+    product = next((token for token in PRODUCTS if token in upper), "")
+    years = next((match for token in tokens if (match := _YEARS.fullmatch(token))), None)
+    return FileName(
+        "fluxes",
+        site_id,
+        _network(upper),
+        resolution,
+        product,
+        (int(years[1]), int(years[2])) if years else None,
+    )
+
+
+def _network(upper: list[str]) -> str | None:
+    """Network of the tokens of a name (in capitals)."""
+    if any(token.startswith("JAPANFLUX") or token in ("COREVARS", "ALLVARS") for token in upper):
+        return "JapanFlux"
+    if "BASE" in upper or "BASE-BADM" in upper:
+        return "AmeriFlux BASE"
+    if "FLUXNET2015" in upper:
+        return "FLUXNET2015"
+    if "FLUXNET" in upper:
+        if "FLUXMET" in upper or any(re.fullmatch(r"R\d+", token) for token in upper):
+            return "FLUXNET2026"
+        if upper[0] == "ICOSETC":
+            return "ICOS"
+        if upper[0] == "AMF":
+            return "AmeriFlux"
+    if upper[0] == "ICOSETC" and "ARCHIVE" in upper:
+        return "ICOS"
+    return None

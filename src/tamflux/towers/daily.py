@@ -1,0 +1,65 @@
+"""Days of a tower table: half-hours and hours aggregated, quality flags made one share of the day.
+
+Days are local standard days, as in the providers' daily files. The quality `qc` of a day is the
+share of its time steps with NEE measured or well filled: 0 (none) to 1 (all).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tamflux.sources.oneflux.tables import TowerTable
+
+UMOL_TO_GRAMS = 12.011e-6 * 86400
+"""g C m-2 d-1 for 1 umol CO2 m-2 s-1: molar mass of carbon (12.011 g mol-1, IUPAC) x s d-1."""
+
+GOOD_FLAGS = (0, 1)
+"""ONEFlux flags of a half-hour that count: 0 measured, 1 gap-filled with good quality."""
+
+FLUX_NAMES = ("gpp", "reco", "nee")
+
+
+def make_days(table: TowerTable, min_coverage: float) -> pd.DataFrame:
+    """Days of one table.
+
+    Parameters
+    ----------
+    table : TowerTable
+    min_coverage : float
+        Share of a day's time steps that a daily mean needs (daily tables pass as they are).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a day in the order of the table: ``date``, ``gpp, reco, nee`` (g m-2 d-1), ``qc``
+        (0-1, NaN unknown) and meteorology. Days of a daily table may still occur twice.
+    """
+    if table.steps_per_day > 1:
+        return aggregate_days(table.frame, table.steps_per_day, min_coverage)
+    days = table.frame.rename(columns={"time": "date"})
+    flag = days.pop("flag")
+    # JapanFlux gives the day's mean of the half-hourly flags 0 (best) to 3 (worst)
+    days["qc"] = 1 - flag / 3 if table.name.network == "JapanFlux" else flag
+    return days
+
+
+def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float) -> pd.DataFrame:
+    """Daily means of half-hourly or hourly fluxes, converted from umol m-2 s-1 to g m-2 d-1.
+
+    A variable's day is missing where fewer than `min_coverage` of the day's steps have a value;
+    precipitation is the sum of the steps, scaled to the whole day. Where the table has no flags
+    (AmeriFlux BASE), a value counts as measured.
+    """
+    date = frame["time"].dt.floor("D").rename("date")
+    values = frame.drop(columns=["time", "flag"])
+    grouped = values.groupby(date)
+    days = grouped.mean().where(grouped.count() >= min_coverage * steps_per_day - 1e-9)
+    for flux in FLUX_NAMES:
+        days[flux] *= UMOL_TO_GRAMS
+    if "tp" in days:
+        days["tp"] *= steps_per_day
+    flagged = frame["flag"].notna().any()
+    good = frame["nee"].notna() & (frame["flag"].isin(GOOD_FLAGS) if flagged else True)
+    days["qc"] = good.groupby(date).sum() / steps_per_day
+    return days.astype(np.float64).reset_index()

@@ -1,0 +1,124 @@
+"""Which tables there are for which site, and where each site stands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from tamflux.errors import InputError
+from tamflux.sources.oneflux.archive import Member, list_members
+from tamflux.sources.oneflux.metadata import FIELDS, clean_fields, read_badm
+from tamflux.sources.oneflux.names import FileName, parse_name
+from tamflux.towers.merging import MAX_DISTANCE_KM, distance_km, source_rank
+from tamflux.towers.quality import Rejections
+
+NO_TABLE = "no daily, half-hourly or hourly flux table of a known network in it"
+
+
+@dataclass
+class Source:
+    """One table of one site, and what its own archive says about the site."""
+
+    member: Member
+    name: FileName
+    metadata: dict[str, str]
+    variant: str = ""
+    days: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str, list[Source]]:
+    """The tables to read, by site, the preferred network first.
+
+    Of each archive the best table of each site is taken: days before half-hours before hours.
+    Metadata files that stand alone (such as ``FLX_AA-Flx_BIF_LATEST.csv``) serve all archives.
+    A file that cannot be used is listed in `rejected`.
+    """
+    sources: dict[str, list[Source]] = defaultdict(list)
+    shared: dict[str, dict[str, str]] = {}
+    for path in sorted(map(Path, paths)):
+        try:
+            members = list_members(path)
+        except InputError as error:
+            rejected.add(parse_name(path.name).site_id or "", path.name, "file", reason_of(error))
+            continue
+        tables = best_tables(members)
+        metadata = _read_metadata(members, rejected)
+        if not tables and not any(parse_name(m.name).kind == "metadata" for m in members):
+            site_id = parse_name(path.name).site_id or ""
+            rejected.add(site_id, path.name, "file", NO_TABLE)
+        if not tables:
+            shared |= metadata
+        for member, name in tables:
+            sources[name.site_id].append(Source(member, name, metadata.get(name.site_id, {})))
+    for site_id, group in sources.items():
+        for source in group:
+            source.metadata = shared.get(site_id, {}) | source.metadata
+        group.sort(key=lambda source: (source_rank(source.name), source.member.label))
+    return sources
+
+
+def best_tables(members: Sequence[Member]) -> list[tuple[Member, FileName]]:
+    """The best flux table of each site among the members of one archive."""
+    best: dict[str, tuple[tuple[int, ...], Member, FileName]] = {}
+    for member in members:
+        name = parse_name(member.name)
+        if name.kind == "fluxes" and name.site_id and name.network and name.resolution:
+            network, step, product = source_rank(name)
+            place = (step, network, product)
+            if name.site_id not in best or place < best[name.site_id][0]:
+                best[name.site_id] = (place, member, name)
+    return [(member, name) for _, member, name in best.values()]
+
+
+def _read_metadata(members: Sequence[Member], rejected: Rejections) -> dict[str, dict[str, str]]:
+    """Fields of the sites in all metadata files of one archive; a broken one is listed."""
+    metadata: dict[str, dict[str, str]] = {}
+    for member in members:
+        name = parse_name(member.name)
+        if name.kind == "metadata":
+            try:
+                metadata |= read_badm(member)
+            except InputError as error:
+                rejected.add(name.site_id or "", member.label, "file", reason_of(error))
+    return metadata
+
+
+def reason_of(error: InputError) -> str:
+    """An error as one line of the list of rejections."""
+    shown = ("variable", "found", "expected")
+    details = [f"{key} {error.details[key]}" for key in shown if error.details[key] is not None]
+    return "; ".join([error.what, *details])
+
+
+def describe_site(
+    site_id: str, sources: list[Source], table_row: dict[str, str], rejected: Rejections
+) -> dict[str, object] | None:
+    """Fields of a site: the user's table first, then the sources in their order.
+
+    A site whose place or class is unknown, or whose sources place it kilometres apart, is
+    listed in `rejected` and None is returned.
+    """
+    fields: dict[str, str] = {}
+    places = []
+    for source in sources:
+        fields = source.metadata | fields
+        site, _ = clean_fields(source.metadata)
+        if site["lat"] == site["lat"] and site["lon"] == site["lon"]:
+            places.append((site["lat"], site["lon"]))
+    site, problem = clean_fields(fields | table_row)
+    files = "; ".join(source.member.label for source in sources)
+    if "lat" not in table_row and not problem:
+        apart = max((distance_km(*places[0], *place) for place in places[1:]), default=0.0)
+        if apart > MAX_DISTANCE_KM:
+            problem = (
+                f"site id used twice: {files} place it {apart:.0f} km apart (at most "
+                f"{MAX_DISTANCE_KM:g} km); give its coordinates in inputs.towers.sites"
+            )
+    if problem:
+        rejected.add(site_id, files, "site", problem)
+        return None
+    return {"site_id": site_id} | {name: site[name] for name in FIELDS}

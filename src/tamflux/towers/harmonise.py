@@ -1,0 +1,149 @@
+"""All tower files in, one clean record a site out, with everything rejected and its reason."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from tamflux.errors import InputError
+from tamflux.files import atomic_path
+from tamflux.sources.oneflux.metadata import read_site_table
+from tamflux.sources.oneflux.tables import METEOROLOGY, read_table
+from tamflux.towers.daily import FLUX_NAMES, make_days
+from tamflux.towers.discovery import Source, describe_site, find_sources, reason_of
+from tamflux.towers.merging import merge_sources
+from tamflux.towers.quality import Rejections, check_days, closure_problem
+
+log = logging.getLogger("tamflux")
+
+FLUX_COLUMNS = ("site_id", "date", *FLUX_NAMES, "qc", *METEOROLOGY)
+SITE_COLUMNS = (
+    "site_id", "site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset", "network",
+    "first", "last", "n_days", "n_gpp", "n_reco", "n_nee", "mean_qc", "variant", "source_files",
+)  # fmt: skip
+
+
+def harmonise_towers(
+    paths: Sequence[str | Path],
+    fluxes_path: str | Path,
+    sites_path: str | Path,
+    rejected_path: str | Path,
+    *,
+    site_table: str | Path | None,
+    min_coverage: float,
+    min_days: int,
+    max_abs_flux: float,
+) -> None:
+    """Write the tower files of contract 2 (docs/architecture.md) from the providers' files.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Zips and CSV files of any of the networks.
+    fluxes_path, sites_path, rejected_path : path
+        Outputs: Parquet, CSV, CSV.
+    site_table : path or None
+        The user's table of sites; what it says goes before the providers' metadata.
+    min_coverage : float
+        Share of a day's half-hours needed to make a day.
+    min_days : int
+        Days with NEE a site needs.
+    max_abs_flux : float
+        g m-2 d-1; a larger flux is rejected.
+
+    Raises
+    ------
+    InputError
+        If there is no file, the site table is unusable, or no site is left.
+    """
+    if not paths:
+        raise InputError(
+            "there is no tower file", expected="zips or CSV files", fix="correct inputs.towers.path"
+        )
+    table = read_site_table(site_table) if site_table else {}
+    rejected = Rejections()
+    sources = find_sources(paths, rejected)
+    records, rows = [], []
+    for site_id in tqdm(sorted(sources), desc="towers", unit="site"):
+        site = describe_site(site_id, sources[site_id], table.get(site_id, {}), rejected)
+        if site is None:
+            continue
+        days = _read_site(site_id, sources[site_id], min_coverage, max_abs_flux, rejected)
+        if days is None or not _enough(site_id, days, min_days, rejected):
+            continue
+        records.append(days.assign(site_id=site_id))
+        rows.append(site | _summarise(site_id, days, sources[site_id]))
+    listed = rejected.to_frame()
+    if not rows:
+        raise InputError(
+            f"no site is left of {len(paths)} tower files",
+            file=paths[0],
+            found="; ".join(dict.fromkeys(listed["reason"]))[:500],
+            expected="at least one usable site",
+            fix="correct the files, inputs.towers.sites or the limits under towers",
+        )
+    fluxes = pd.concat(records, ignore_index=True).reindex(columns=list(FLUX_COLUMNS))
+    fluxes["date"] = fluxes["date"].astype("datetime64[ns]")
+    sites = pd.DataFrame(rows, columns=list(SITE_COLUMNS))
+    log.info("%d sites, %d days; %d entries rejected", len(sites), len(fluxes), len(listed))
+    with (
+        atomic_path(fluxes_path) as fluxes_file,
+        atomic_path(sites_path) as sites_file,
+        atomic_path(rejected_path) as rejected_file,
+    ):
+        fluxes.to_parquet(fluxes_file, index=False)
+        sites.to_csv(sites_file, index=False)
+        listed.to_csv(rejected_file, index=False)
+
+
+def _read_site(site_id, sources, min_coverage, max_abs_flux, rejected) -> pd.DataFrame | None:
+    """Days of a site, merged from its sources; None if none of them can be read."""
+    usable = []
+    for source in sources:
+        label = source.member.label
+        try:
+            table = read_table(source.member, source.name)
+        except InputError as error:
+            rejected.add(site_id, label, "file", reason_of(error))
+            continue
+        days = make_days(table, min_coverage)
+        days = check_days(days, site_id, label, max_abs_flux, rejected)
+        if problem := closure_problem(days):
+            rejected.add(site_id, label, "file", problem)
+            continue
+        source.variant, source.days = table.variant, days
+        usable.append(source)
+    if not usable:
+        return None
+    sources[:] = usable
+    return merge_sources(
+        site_id, [(source.name, source.member.label, source.days) for source in usable], rejected
+    )
+
+
+def _enough(site_id, days, min_days, rejected) -> bool:
+    n = int(days["nee"].notna().sum())
+    if n < min_days:
+        reason = f"{n} days with NEE, towers.min_days is {min_days}"
+        rejected.add(site_id, "", "site", reason)
+    return n >= min_days
+
+
+def _summarise(site_id, days: pd.DataFrame, sources: list[Source]) -> dict:
+    """Row of sites.csv beside the metadata: what is used, from when to when, and how much."""
+    used = [source for i, source in enumerate(sources) if (days["source"] == i).any()]
+    return {
+        "site_id": site_id,
+        "network": "; ".join(dict.fromkeys(source.name.network for source in used)),
+        "first": days["date"].min().date().isoformat(),
+        "last": days["date"].max().date().isoformat(),
+        "n_days": len(days),
+        **{f"n_{flux}": int(days[flux].notna().sum()) for flux in FLUX_NAMES},
+        "mean_qc": round(float(days["qc"].mean()), 4),
+        "variant": "; ".join(dict.fromkeys(source.variant for source in used)),
+        "source_files": "; ".join(source.member.label for source in used),
+    }

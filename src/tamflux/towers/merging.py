@@ -1,0 +1,72 @@
+"""One record a site from all networks that carry it.
+
+A day is taken from one source, whole: of the sources that have NEE that day, the network with the
+newest processing (`tamflux.sources.oneflux.names.NETWORKS`); within one network the higher
+quality; then the preferred time step and product, then the file name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tamflux.sources.oneflux.names import NETWORKS, PRODUCTS, RESOLUTIONS, FileName
+from tamflux.towers.quality import Rejections
+
+MAX_DISTANCE_KM = 5.0
+"""Two sources of one site id that lie farther apart are two towers."""
+
+EARTH_RADIUS_KM = 6371.0072
+
+
+def source_rank(name: FileName) -> tuple[int, int, int]:
+    """Place of a source in the order of preference: network, time step, product."""
+    products = (*PRODUCTS, "")
+    return (
+        NETWORKS.index(name.network),
+        RESOLUTIONS.index(name.resolution),
+        products.index(name.product),
+    )
+
+
+def merge_sources(
+    site_id: str, sources: list[tuple[FileName, str, pd.DataFrame]], rejected: Rejections
+) -> pd.DataFrame:
+    """Merge the days of one site's sources.
+
+    Parameters
+    ----------
+    sources : list of (name, label, days)
+        `days` as `tamflux.towers.quality.check_days` returns them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Each day once, in order of time, with the column ``source``: the position in `sources`.
+    """
+    ranks = [source_rank(name) for name, _, _ in sources]
+    frames = []
+    for position, (_, label, days) in enumerate(sources):
+        network, step, product = ranks[position]
+        keys = {"source": position, "_network": network, "_step": step, "_product": product}
+        frames.append(days.assign(**keys, _file=label))
+    days = pd.concat(frames, ignore_index=True)
+    days["_without"] = days["nee"].isna()
+    days["_poor"] = -days["qc"]
+    order = ["date", "_without", "_network", "_poor", "_step", "_product", "_file"]
+    days = days.sort_values(order, ignore_index=True)
+    taken = ~days["date"].duplicated()
+    for position, (name, label, _) in enumerate(sources):
+        n = (~taken & (days["source"] == position)).sum()
+        reason = f"the same days of {site_id} taken from a source before {name.network} in order"
+        rejected.add(site_id, label, "day", reason, n)
+    helpers = [column for column in days if column.startswith("_")]
+    return days[taken].drop(columns=helpers).reset_index(drop=True)
+
+
+def distance_km(lat1, lon1, lat2, lon2) -> float:
+    """Great-circle distance in km (haversine formula) of two points in degrees."""
+    lat1, lon1, lat2, lon2 = np.radians([lat1, lon1, lat2, lon2])
+    half = np.sin((lat2 - lat1) / 2) ** 2
+    half += np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
+    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(min(half, 1.0))))

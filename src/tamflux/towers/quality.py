@@ -1,0 +1,102 @@
+"""Quality control of a tower's days: what cannot be true is taken out and listed with its reason.
+
+Values are taken out, never changed: negative GPP or RECO is noise of the partitioning, and to clip
+it would bias the mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tamflux.towers.daily import FLUX_NAMES
+from tamflux.variables import METEOROLOGY
+
+REJECTED_COLUMNS = ("site_id", "file", "what", "reason", "n")
+
+MIN_CLOSURE = 0.5
+"""Smallest correlation of NEE with RECO - GPP. Real files have 0.95 to 1.00; a sign turned around
+or fluxes of two units give a negative or a low one."""
+
+
+class Rejections:
+    """The list of what was rejected: site, file, day or value, with reason and count."""
+
+    def __init__(self):
+        self._rows: list[tuple] = []
+
+    def add(self, site_id: str, file: str, what: str, reason: str, n: int = 1) -> None:
+        """Add an entry, unless `n` is 0."""
+        if n:
+            self._rows.append((site_id, file, what, reason, int(n)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """All entries, ordered by site, file, what and reason."""
+        frame = pd.DataFrame(self._rows, columns=list(REJECTED_COLUMNS))
+        return frame.sort_values(list(REJECTED_COLUMNS[:4]), ignore_index=True)
+
+
+def check_days(
+    days: pd.DataFrame, site_id: str, file: str, max_abs_flux: float, rejected: Rejections
+) -> pd.DataFrame:
+    """Take out what cannot be true from one source's days, and list it.
+
+    Parameters
+    ----------
+    days : pandas.DataFrame
+        ``date, gpp, reco, nee, qc`` and meteorology, see `tamflux.towers.daily.make_days`.
+    max_abs_flux : float
+        g m-2 d-1; a larger flux is rejected.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Days with at least one flux, each once, in order of time.
+    """
+    fluxes = list(FLUX_NAMES)
+    days = _drop_duplicates(days, site_id, file, rejected)
+    for flux in fluxes:
+        too_large = days[flux].abs() > max_abs_flux
+        reason = f"{flux} beyond towers.max_abs_flux ({max_abs_flux:g} g m-2 d-1)"
+        rejected.add(site_id, file, "value", reason, too_large.sum())
+        days[flux] = days[flux].mask(too_large)
+    for name in sorted(METEOROLOGY.keys() & set(days)):
+        variable = METEOROLOGY[name]
+        bad = (days[name] < variable.valid_min) | (days[name] > variable.valid_max)
+        reason = f"{name} outside {variable.valid_min:g} to {variable.valid_max:g} {variable.units}"
+        rejected.add(site_id, file, "value", reason, bad.sum())
+        days[name] = days[name].mask(bad)
+    days = days[days[fluxes].notna().any(axis=1)]
+    unknown = days["qc"].isna()
+    rejected.add(site_id, file, "day", "fluxes without a quality flag of NEE", unknown.sum())
+    outside = (days["qc"] < 0) | (days["qc"] > 1)
+    rejected.add(site_id, file, "day", "quality flag of NEE outside its range", outside.sum())
+    return days[~unknown & ~outside].sort_values("date", ignore_index=True)
+
+
+def _drop_duplicates(days, site_id, file, rejected) -> pd.DataFrame:
+    """Keep the first of identical days; drop all of a date whose rows disagree."""
+    same = days.duplicated()
+    rejected.add(site_id, file, "day", "time stamp repeated with the same values", same.sum())
+    days = days[~same]
+    differ = days["date"].duplicated(keep=False)
+    reason = "time stamp repeated with different values"
+    rejected.add(site_id, file, "day", reason, differ.sum())
+    return days[~differ].copy()
+
+
+def closure_problem(days: pd.DataFrame) -> str:
+    """Why the three fluxes contradict each other ("" if they do not): NEE against RECO - GPP."""
+    triple = days[list(FLUX_NAMES)].dropna()
+    if len(triple) < 30:
+        return ""
+    balance = triple["reco"] - triple["gpp"]
+    if balance.std() == 0 or triple["nee"].std() == 0:
+        return "a flux has the same value on every day"
+    correlation = float(np.corrcoef(triple["nee"], balance)[0, 1])
+    if correlation >= MIN_CLOSURE:
+        return ""
+    return (
+        f"NEE does not follow RECO - GPP (correlation {correlation:.2f}, expected at least "
+        f"{MIN_CLOSURE}): check the signs and units of the columns"
+    )

@@ -1,0 +1,22 @@
+rule harmonise_towers:
+    input:
+        towers=raw_files(config["inputs"]["towers"]["path"]),
+        site_table=config["inputs"]["towers"]["sites"] or [],
+    output:
+        fluxes="results/towers/fluxes.parquet",
+        sites="results/towers/sites.csv",
+        rejected="results/towers/rejected.csv",
+    log:
+        "results/logs/towers/harmonise_towers.log",
+    benchmark:
+        "results/benchmarks/towers/harmonise_towers.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        limits=config["towers"],
+        code=code_hash("tamflux.towers.harmonise"),
+    message:
+        "reading the tower files, checking them and merging the networks"
+    script:
+        "../scripts/harmonise_towers.py"
