@@ -56,7 +56,7 @@ METEOROLOGY = _index(
 
 ASTRONOMY = _index(
     Variable("ssrd_pot", "W m-2", "potential (top of atmosphere) short-wave radiation, daily mean",
-             0, 560, "toa_incoming_shortwave_flux"),
+             0, 570, "toa_incoming_shortwave_flux"),
     Variable("day_length", "h", "time from sunrise to sunset", 0, 24, "duration_of_sunshine"),
 )  # fmt: skip
 """Derived from latitude and date alone."""
