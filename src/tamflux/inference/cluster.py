@@ -1,0 +1,52 @@
+"""Dask: a local cluster of threads, or any cluster that is running already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from distributed import Client, LocalCluster
+
+from tamflux.errors import ConfigError
+
+CONNECT_SECONDS = 30
+
+
+@contextmanager
+def dask_client(scheduler_address: str | None, workers: int) -> Iterator[Client]:
+    """Yield a client of the cluster at an address, or of a local one with `workers` threads.
+
+    The local cluster is made of threads in this process: the work is torch and decompression,
+    which release the interpreter lock; the model, the cubes and torch itself are loaded once
+    instead of once per worker; and a kill of the job leaves no worker behind that still writes.
+
+    Raises
+    ------
+    ConfigError
+        If no scheduler answers at `scheduler_address`.
+    """
+    if scheduler_address:
+        try:
+            client = Client(scheduler_address, timeout=CONNECT_SECONDS)
+        except (OSError, ValueError) as error:  # TimeoutError is an OSError
+            raise ConfigError(
+                "no Dask scheduler answers",
+                variable="inference.scheduler_address",
+                found=scheduler_address,
+                expected=f"an answer within {CONNECT_SECONDS} s",
+                fix="start the cluster, correct the address, or set null for a local cluster",
+            ) from error
+        with client:
+            yield client
+    else:
+        with (
+            LocalCluster(
+                n_workers=1,
+                threads_per_worker=workers,
+                processes=False,
+                dashboard_address=None,
+                memory_limit=0,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client

@@ -1,0 +1,198 @@
+"""Fluxes of every land cell and day of a year: the tiles of the globe as tasks of Dask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import zarr
+from distributed import Client, as_completed
+from safetensors import safe_open
+from tqdm import tqdm
+
+from tamflux.errors import TamfluxError
+from tamflux.grid import Tile
+from tamflux.inference.cluster import dask_client
+from tamflux.inference.tile import (
+    FLUX_NAMES,
+    SPREAD_NAMES,
+    Inputs,
+    Sources,
+    has_land,
+    open_sources,
+    predict_tile,
+)
+from tamflux.inference.work import Work, content_hash, open_work
+from tamflux.predictors.cube import consolidate
+from tamflux.provenance import code_hash, file_hash
+from tamflux.variables import FLUXES
+
+log = logging.getLogger("tamflux")
+
+
+def predict_tiles(
+    cube: str | Path,
+    history: str | Path,
+    static: str | Path,
+    checkpoints: Sequence[str | Path],
+    output: str | Path,
+    *,
+    workers: int,
+    batch_cells: int,
+    scheduler_address: str | None = None,
+) -> None:
+    """Predict the daily fluxes of one year, tile by tile (contract 4).
+
+    A run that was killed goes on where it stopped if inputs and code are the same; the result
+    does not depend on tiles, batches or workers.
+
+    Parameters
+    ----------
+    cube, history : path
+        Cubes of the year and of the year whose end is its history; the same path twice where
+        there is no year before.
+    static : path
+        Static fields of the grid.
+    checkpoints : sequence of path
+        Members of the ensemble.
+    output : path
+        Zarr store to write.
+    workers : int
+        Threads of the local cluster.
+    batch_cells : int
+        Cells that a worker computes at once.
+    scheduler_address : str, optional
+        A running Dask cluster to use instead; its workers must see the same files.
+
+    Raises
+    ------
+    ContractError
+        If the inputs do not belong together.
+    TamfluxError
+        If a tile fails (it is named; finished tiles are kept) or another run has the lock.
+    """
+    output = Path(output).absolute()
+    inputs = _identify(cube, history, static, checkpoints)
+    sources = open_sources(inputs)
+    tiles = sources.cube.grid.tiles(sources.cube.tile_size)
+    land = [tile for tile in tiles if has_land(sources.static, tile)]
+    log.info("%d of %d tiles have land", len(land), len(tiles))
+    with open_work(output, inputs.identity, lambda path: create_tiles(path, inputs)) as work:
+        todo = [tile for tile in land if not work.is_finished(tile)]
+        if len(todo) < len(land):
+            log.info("%d of %d tiles already finished", len(land) - len(todo), len(land))
+        if todo:
+            with dask_client(scheduler_address, workers) as client:
+                _run(client, inputs, work, todo, batch_cells, done=len(land) - len(todo))
+        consolidate(work.store)
+        if output.exists():
+            shutil.rmtree(output)
+        os.replace(work.store, output)
+        shutil.rmtree(work.folder)
+
+
+def create_tiles(path: Path, inputs: Inputs) -> None:
+    """Write the empty tile store: NaN everywhere, with coordinates and provenance."""
+    sources = open_sources(inputs)
+    cube = sources.cube
+    store = zarr.create_group(path, zarr_format=3, attributes=_provenance(inputs, sources))
+    side = [min(cube.tile_size, n) for n in cube.grid.shape]
+    for name in (*FLUX_NAMES, *SPREAD_NAMES):
+        store.create_array(
+            name,
+            shape=(len(cube.time), *cube.grid.shape),
+            chunks=(len(cube.time), *side),
+            dtype="float32",
+            fill_value=np.nan,
+            dimension_names=("time", "lat", "lon"),
+            attributes={"units": FLUXES[name.removesuffix("_spread")].units},
+        )
+    store.create_array(
+        "quality",
+        shape=cube.grid.shape,
+        chunks=tuple(side),
+        dtype="int8",
+        fill_value=0,
+        dimension_names=("lat", "lon"),
+    )
+    days = {"units": f"days since {cube.year}-01-01", "calendar": "proleptic_gregorian"}
+    for name, values, attributes in [
+        ("time", np.arange(len(cube.time)), days),
+        ("lat", cube.grid.lat, {"units": "degrees_north"}),
+        ("lon", cube.grid.lon, {"units": "degrees_east"}),
+    ]:
+        array = store.create_array(
+            name,
+            shape=values.shape,
+            dtype=values.dtype,
+            dimension_names=(name,),
+            attributes=attributes,
+            fill_value=None,
+        )
+        array[:] = values
+
+
+def _identify(cube, history, static, checkpoints) -> Inputs:
+    """Inputs with absolute paths and the identity of all that the tiles depend on."""
+    cube, history, static = (Path(path).absolute() for path in (cube, history, static))
+    checkpoints = tuple(Path(path).absolute() for path in checkpoints)
+    digest = hashlib.sha256(code_hash("tamflux.inference.predict").encode())
+    for path in (cube, history, static, *checkpoints):
+        digest.update(content_hash(path).encode())
+    return Inputs(cube, history, static, checkpoints, digest.hexdigest())
+
+
+def _provenance(inputs: Inputs, sources: Sources) -> dict:
+    """Attributes of the tile store: its grid and what made it."""
+    members = []
+    for path in inputs.checkpoints:
+        with safe_open(path, framework="np") as checkpoint:
+            members.append({"sha256": file_hash(path), **(checkpoint.metadata() or {})})
+    cube = sources.cube
+    return {
+        "year": cube.year,
+        "resolution": cube.grid.resolution,
+        "bbox": list(cube.grid.bbox),
+        "tile_size": cube.tile_size,
+        "code": code_hash("tamflux.inference.predict"),
+        "identity": inputs.identity,
+        "members": json.loads(json.dumps(members)),
+    }
+
+
+def _run(
+    client: Client, inputs: Inputs, work: Work, tiles: list[Tile], batch_cells: int, done: int
+) -> None:
+    """Compute tiles on the cluster; on the first failure cancel the rest and name the tile."""
+    futures = {
+        client.submit(_finish_tile, inputs, work, tile, batch_cells, pure=False): tile
+        for tile in tiles
+    }
+    total = done + len(tiles)
+    with tqdm(total=total, initial=done, desc="tiles", unit="tile", mininterval=1) as bar:
+        for future in as_completed(list(futures)):
+            if future.status != "finished":
+                client.cancel(list(futures))
+                _fail(futures[future], future)
+            bar.update()
+
+
+def _finish_tile(inputs: Inputs, work: Work, tile: Tile, batch_cells: int) -> None:
+    """The task: predict a tile and write it."""
+    work.write(tile, predict_tile(open_sources(inputs), tile, batch_cells))
+
+
+def _fail(tile: Tile, future) -> None:
+    cause = future.exception() if future.status == "error" else None
+    raise TamfluxError(
+        f"tile {tile.id} failed (rows {tile.rows.start} to {tile.rows.stop - 1}, "
+        f"columns {tile.cols.start} to {tile.cols.stop - 1})",
+        found=str(cause) if isinstance(cause, TamfluxError) else repr(cause or future.status),
+        fix="remove the cause and run the same command: finished tiles are kept",
+    ) from cause

@@ -1,0 +1,202 @@
+"""The fluxes of one tile: predictors of its land cells in, daily fluxes and quality out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from tamflux.errors import ContractError
+from tamflux.grid import Tile
+from tamflux.predictors.cube import FLAG_NO_DATA, Cube, with_history
+from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
+from tamflux.training.ensemble import Ensemble
+from tamflux.variables import FLUXES
+
+COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
+"""Bits of `quality`; see contract 4."""
+
+FLUX_NAMES = tuple(FLUXES)
+SPREAD_NAMES = tuple(f"{name}_spread" for name in FLUXES)
+COAST_BELOW = 0.5
+"""Land fraction below which a cell is a coast."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files that a prediction is made from.
+
+    `history` equals `cube` where there is no year before. `identity` names the content of the
+    files, so that a worker that outlives a run does not use what it opened for another.
+    """
+
+    cube: Path
+    history: Path
+    static: Path
+    checkpoints: tuple[Path, ...]
+    identity: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The opened and mutually checked files of `Inputs`."""
+
+    cube: Cube
+    history: Cube | None
+    static: xr.Dataset
+    ensemble: Ensemble
+
+
+_OPENING = threading.Lock()
+
+
+def open_sources(inputs: Inputs) -> Sources:
+    """Open the inputs once per process and check that they belong together.
+
+    Raises
+    ------
+    ContractError
+        If the grids of the files differ, or the model wants other predictors or static features.
+    """
+    with _OPENING:  # the threads of a worker share one copy
+        return _open_sources(inputs)
+
+
+@lru_cache(maxsize=1)
+def _open_sources(inputs: Inputs) -> Sources:
+    torch.set_num_threads(1)  # parallel over tiles: a tile is the work of one thread
+    ensemble = Ensemble.load(inputs.checkpoints)
+    cube = Cube.open(inputs.cube)
+    history = None if inputs.history == inputs.cube else Cube.open(inputs.history)
+    if history is not None and (history.grid, history.year) != (cube.grid, cube.year - 1):
+        raise ContractError(
+            "the history is not the year before on the same grid",
+            file=inputs.history,
+            found=f"{history.year}, {history.grid}",
+            expected=f"{cube.year - 1}, {cube.grid}",
+            fix="make both cubes with one configuration",
+        )
+    static = open_static(inputs.static)
+    for name in ("lat", "lon"):
+        found, expected = static[name].values, getattr(cube.grid, name)
+        if found.shape != expected.shape or not np.allclose(found, expected, atol=1e-6):
+            raise ContractError(
+                "the static fields lie on another grid than the cube",
+                file=inputs.static,
+                variable=name,
+                found=f"{found.size} cells from {found[0]}",
+                expected=f"{expected.size} cells from {expected[0]}",
+                fix="make both with one configuration",
+            )
+    for what, wanted, given in [
+        ("predictors", ensemble.predictors, cube.variables),
+        ("static features", ensemble.static_features, STATIC_FEATURES),
+    ]:
+        if missing := [name for name in wanted if name not in given]:
+            raise ContractError(
+                f"the model wants {what} that the inputs do not have",
+                file=inputs.cube,
+                variable=", ".join(missing),
+                found=list(given),
+                expected=list(wanted),
+                fix="train and predict with the same predictors.variables",
+            )
+    return Sources(cube, history, static, ensemble)
+
+
+def has_land(static: xr.Dataset, tile: Tile) -> bool:
+    """Whether any cell of a tile has land."""
+    return bool((static["land_fraction"].values[tile.rows, tile.cols] > 0).any())
+
+
+def predict_tile(sources: Sources, tile: Tile, batch_cells: int) -> dict[str, np.ndarray]:
+    """Predict the daily fluxes of one tile.
+
+    Returns
+    -------
+    dict
+        `gpp`, `reco`, `nee` and their `*_spread`: (time, row, col) float32 in g m-2 d-1, NaN over
+        water, 0 on land without vegetation; `quality`: (row, col) int8.
+    """
+    cube, static = sources.cube, sources.static.isel(lat=tile.rows, lon=tile.cols)
+    land = static["land_fraction"].values > 0
+    vegetated = land & (static["vegetated_fraction"].values > 0)
+    fluxes = np.full((2, len(FLUX_NAMES), len(cube.time), *land.shape), np.nan, np.float32)
+    fluxes[..., land] = 0
+    rows, cols = np.nonzero(vegetated)
+    if len(rows):
+        prediction = sources.ensemble.predict(
+            _cell_predictors(sources, rows + tile.rows.start, cols + tile.cols.start),
+            _cell_statics(sources, static, rows, cols),
+            batch_cells=batch_cells,
+        )
+        for part, values in enumerate((prediction.mean, prediction.spread)):
+            _check_finite(values, tile)
+            fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
+    arrays = fluxes.reshape(-1, *fluxes.shape[2:])
+    tile_values = dict(zip((*FLUX_NAMES, *SPREAD_NAMES), arrays, strict=True))
+    tile_values["quality"] = quality_flags(
+        static["land_fraction"].values, vegetated, cube.read_flag(tile.rows, tile.cols)
+    )
+    return tile_values
+
+
+def quality_flags(land_fraction: np.ndarray, vegetated: np.ndarray, origin: np.ndarray):
+    """Quality bits of cells.
+
+    Parameters
+    ----------
+    land_fraction : numpy.ndarray
+        (row, col) fraction of land; cells without land get no bit.
+    vegetated : numpy.ndarray
+        (row, col) bool, land with vegetation.
+    origin : numpy.ndarray
+        (time, row, col) `refl_filled` of the cube.
+
+    Returns
+    -------
+    numpy.ndarray
+        (row, col) int8, sum of the bits of contract 4.
+    """
+    missing = (origin == FLAG_NO_DATA).all(axis=0)
+    filled = (origin != 0).mean(axis=0) > 0.5
+    bits = (
+        COAST * (land_fraction < COAST_BELOW)
+        + NO_VEGETATION * ~vegetated
+        + NO_REFLECTANCE * missing
+        + MOSTLY_FILLED * (filled & ~missing)
+    )
+    return np.where(land_fraction > 0, bits, 0).astype(np.int8)
+
+
+def _cell_predictors(sources: Sources, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """(cell, history + time, feature) predictors in the order of the model."""
+    names = sources.ensemble.predictors
+    year = sources.cube.read_cells(rows, cols, names)
+    before = sources.history and sources.history.read_cells(rows, cols, names)
+    return with_history(year, before, sources.ensemble.history_days)
+
+
+def _cell_statics(
+    sources: Sources, static: xr.Dataset, rows: np.ndarray, cols: np.ndarray
+) -> np.ndarray:
+    """(cell, S) static features in the order of the model."""
+    cells = static.isel(lat=xr.DataArray(rows, dims="cell"), lon=xr.DataArray(cols, dims="cell"))
+    order = [STATIC_FEATURES.index(name) for name in sources.ensemble.static_features]
+    return static_features(cells)[:, order]
+
+
+def _check_finite(values: np.ndarray, tile: Tile) -> None:
+    if not np.isfinite(values).all():
+        raise ContractError(
+            "the model gives fluxes that are not numbers",
+            variable=", ".join(FLUX_NAMES),
+            found=f"{np.count_nonzero(~np.isfinite(values))} values in tile {tile.id}",
+            expected="finite fluxes on every vegetated cell and day",
+            fix="look at the predictors of this tile and at the training log",
+        )

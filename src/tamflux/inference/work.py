@@ -1,0 +1,142 @@
+"""The work directory of a prediction: tiles that are finished stay finished when a run is killed.
+
+``results/tiles/.{model}_{year}.work/`` holds ``identity`` (what the tiles are made from),
+``tiles.zarr`` (the store to be), ``marks/{tile}`` (checksum of a finished tile) and ``lock``.
+Snakemake deletes the declared output of a failed job; the work directory is not declared.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from tamflux.errors import TamfluxError
+from tamflux.files import atomic_path
+from tamflux.grid import Tile
+from tamflux.provenance import file_hash
+
+
+class Work:
+    """Finished and unfinished tiles of one prediction.
+
+    Parameters
+    ----------
+    folder : Path
+        The work directory, see `open_work`.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.store = folder / "tiles.zarr"
+
+    def write(self, tile: Tile, values: dict[str, np.ndarray]) -> None:
+        """Write the values of a tile, then its mark: a mark stands for complete data."""
+        group = zarr.open_group(self.store, mode="r+")
+        for name, array in values.items():
+            group[name][..., tile.rows, tile.cols] = array
+        with atomic_path(self._mark(tile)) as partial:
+            partial.write_text(_checksum(values))
+
+    def is_finished(self, tile: Tile) -> bool:
+        """Whether a tile has a mark and its data in the store still have the mark's checksum."""
+        mark = self._mark(tile)
+        if not mark.exists():
+            return False
+        group = zarr.open_group(self.store, mode="r")
+        try:
+            values = {
+                name: array[..., tile.rows, tile.cols]
+                for name, array in group.arrays()
+                if array.ndim > 1
+            }
+        except Exception:  # a damaged chunk raises whatever its codec raises
+            return False
+        return mark.read_text() == _checksum(values)
+
+    def _mark(self, tile: Tile) -> Path:
+        return self.folder / "marks" / tile.id
+
+
+@contextmanager
+def open_work(output: Path, identity: str, create_store) -> Iterator[Work]:
+    """Open, alone, the work directory of `output`; start it anew unless it has this identity.
+
+    Parameters
+    ----------
+    output : Path
+        The tile store to be made; the work directory lies beside it.
+    identity : str
+        What the tiles depend on. Tiles of another identity are deleted.
+    create_store : callable
+        ``create_store(path)`` writes the empty tile store.
+
+    Raises
+    ------
+    TamfluxError
+        If another process works on the same output.
+    """
+    folder = output.with_name(f".{output.stem}.work")
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock", output):
+        work = Work(folder)
+        mark = folder / "identity"
+        if not (mark.exists() and mark.read_text() == identity and work.store.is_dir()):
+            mark.unlink(missing_ok=True)  # first: without it nothing below is believed
+            for name in ("marks", "tiles.zarr"):
+                shutil.rmtree(folder / name, ignore_errors=True)
+            create_store(work.store)
+            with atomic_path(mark) as partial:
+                partial.write_text(identity)
+        yield work
+
+
+@contextmanager
+def _locked(path: Path, output: Path) -> Iterator[None]:
+    """Hold an exclusive lock, which the system releases even when the process is killed."""
+    with open(path, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise TamfluxError(
+                "another run is working on these tiles",
+                file=output,
+                found=f"lock held by {file.read().strip() or 'another process'}",
+                fix="wait until it ends, or stop it",
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
+
+
+def _checksum(values: dict[str, np.ndarray]) -> str:
+    """SHA-256 of the values of a tile, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(values):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(values[name]).data)
+    return digest.hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a folder with their names; times do not count."""
+    if path.is_file():
+        return file_hash(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+        hashes = list(pool.map(file_hash, files))
+    digest = hashlib.sha256()
+    for file, value in zip(files, hashes, strict=True):
+        digest.update(f"{file.relative_to(path).as_posix()} {value}\n".encode())
+    return digest.hexdigest()

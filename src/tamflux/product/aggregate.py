@@ -1,0 +1,79 @@
+"""Monthly and annual means of the daily file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+from tqdm import tqdm
+
+from tamflux.product.metadata import aggregate_attributes
+from tamflux.product.netcdf import FILL, bands, create_product, open_product
+from tamflux.variables import FLUXES
+
+
+def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path) -> None:
+    """Write monthly and annual means of the daily rates, in g m-2 d-1, band by band.
+
+    NEE is RECO - GPP of the means. The spread is the mean of the daily spreads, an upper bound
+    of the spread of the mean (a standard deviation of a mean is at most the mean of the standard
+    deviations).
+
+    Raises
+    ------
+    ContractError
+        If `daily` is not a daily file of a whole year.
+    """
+    with open_product(daily) as source, ExitStack() as files:
+        first = np.datetime64(str(source.year))
+        edges = {
+            "monthly": first.astype("datetime64[M]") + np.arange(13),
+            "annual": first + np.arange(2),
+        }
+        targets = []
+        for step, path in {"monthly": monthly, "annual": annual}.items():
+            bounds = edges[step].astype("datetime64[D]")
+            file = files.enter_context(
+                create_product(
+                    path,
+                    source.grid,
+                    bounds,
+                    step,
+                    aggregate_attributes(source.attributes, step, source.year),
+                    source.land_fraction,
+                    source.quality,
+                )
+            )
+            targets.append((file, (bounds - bounds[0]).astype(int)))
+        for rows in tqdm(list(bands(source.grid)), desc="bands", unit="band"):
+            _write_means(source.file, targets, rows)
+
+
+def _write_means(
+    source: netCDF4.Dataset, targets: list[tuple[netCDF4.Dataset, np.ndarray]], rows: slice
+) -> None:
+    """Write the means of a band to each target, given with the first day of its steps."""
+    for part in ("", "_spread"):
+        means = {}
+        for flux in FLUXES:
+            days = source[f"{flux}{part}"][:, rows].filled(np.nan)
+            means[flux] = [step_means(days, starts) for _, starts in targets]
+        for number, (file, _) in enumerate(targets):
+            if not part:
+                means["nee"][number] = means["reco"][number] - means["gpp"][number]
+            for flux in FLUXES:
+                values = means[flux][number]
+                file[f"{flux}{part}"][:, rows] = np.where(np.isfinite(values), values, FILL)
+
+
+def step_means(days: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(step, row, col) float32 means of (day, row, col); step i is days starts[i]:starts[i + 1]."""
+    return np.stack(
+        [
+            days[first:last].mean(axis=0, dtype=np.float64).astype(np.float32)
+            for first, last in pairwise(starts)
+        ]
+    )

@@ -1,0 +1,115 @@
+"""Tiles become the daily file of a year."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from tqdm import tqdm
+
+from tamflux.errors import ContractError
+from tamflux.grid import Grid
+from tamflux.product.metadata import QUANTUM, file_attributes
+from tamflux.product.netcdf import FILL, bands, create_product
+from tamflux.variables import FLUXES
+
+log = logging.getLogger("tamflux")
+
+
+def assemble_product(
+    tiles: str | Path,
+    static: str | Path,
+    output: str | Path,
+    *,
+    product: Mapping[str, str],
+    inputs: Mapping[str, Any],
+) -> None:
+    """Write the daily product of a year from its tiles, band by band.
+
+    GPP, RECO and the spreads are rounded to multiples of `QUANTUM`; NEE is the difference of the
+    rounded RECO and GPP, so that the three close exactly.
+
+    Parameters
+    ----------
+    tiles : path
+        Tile store (contract 4).
+    static : path
+        Static fields, for the land fraction.
+    output : path
+        NetCDF file to write.
+    product, inputs : mapping
+        Sections of the configuration, for the attributes.
+
+    Raises
+    ------
+    ContractError
+        If a land cell has no flux or a water cell has one, or the grids differ.
+    """
+    store = zarr.open_group(Path(tiles), mode="r")
+    attrs = dict(store.attrs)
+    grid, year = Grid(attrs["resolution"], tuple(attrs["bbox"])), attrs["year"]
+    edges = np.arange(f"{year}-01-01", f"{year + 1}-01-02", dtype="datetime64[D]")
+    land_fraction = _land_fraction(Path(static), grid)
+    header = file_attributes("daily", year, grid, attrs, product, inputs)
+    with create_product(
+        output, grid, edges, "daily", header, land_fraction, store["quality"][:]
+    ) as file:
+        for rows in tqdm(list(bands(grid)), desc="bands", unit="band"):
+            land = land_fraction[rows] > 0
+            gpp, reco = (_read(store, tiles, name, rows, land) for name in ("gpp", "reco"))
+            nee = _read(store, tiles, "nee", rows, land)
+            _check_closure(nee, reco - gpp, tiles)
+            for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
+                file[name][:, rows] = np.where(land, values, FILL)
+            del gpp, reco, nee, values
+            for name in (f"{flux}_spread" for flux in FLUXES):
+                file[name][:, rows] = np.where(land, _read(store, tiles, name, rows, land), FILL)
+
+
+def _read(store: zarr.Group, path, name: str, rows: slice, land: np.ndarray) -> np.ndarray:
+    """(time, row, lon) values of a band, rounded to the quantum, finite exactly over land."""
+    values = store[name][:, rows]
+    if (np.isfinite(values) != land).any():
+        raise ContractError(
+            "the tiles do not cover the land",
+            file=path,
+            variable=name,
+            found=f"{np.count_nonzero(np.isfinite(values) != land)} cell-days in rows "
+            f"{rows.start} to {rows.stop - 1} that are missing on land or present on water",
+            expected="a finite flux on every land cell and day, none over water",
+            fix="delete the store and run snakemake again",
+        )
+    return np.round(values * np.float32(1 / QUANTUM)) * np.float32(QUANTUM)
+
+
+def _check_closure(nee: np.ndarray, difference: np.ndarray, path) -> None:
+    gap = np.nanmax(np.abs(nee - difference), initial=0)
+    if gap > 2 * QUANTUM:
+        raise ContractError(
+            "nee is not reco - gpp",
+            file=path,
+            found=f"a difference of {gap:.4f} g m-2 d-1",
+            expected=f"at most {2 * QUANTUM:.4f}",
+            fix="the model's mean must keep nee = reco - gpp",
+        )
+
+
+def _land_fraction(path: Path, grid: Grid) -> np.ndarray:
+    """(lat, lon) land fraction of the static fields, which must lie on the grid of the tiles."""
+    with xr.open_dataset(path) as static:
+        land = static["land_fraction"].transpose("lat", "lon")
+        if land.shape != grid.shape or not np.allclose(land["lat"], grid.lat, atol=1e-6):
+            raise ContractError(
+                "the static fields lie on another grid than the tiles",
+                file=path,
+                variable="land_fraction",
+                found=f"{land.shape} cells",
+                expected=f"{grid.shape} cells of {grid}",
+                fix="make both with one configuration",
+            )
+        return land.values

@@ -1,0 +1,180 @@
+"""The product's NetCDF file: coordinates, bounds, static fields and empty flux variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.grid import Grid
+from tamflux.product.metadata import (
+    CRS_ATTRIBUTES,
+    LEAST_SIGNIFICANT_DIGIT,
+    flux_attributes,
+    quality_attributes,
+)
+
+FILL = np.float32(-9999)
+FILL_QUALITY = np.int8(-1)
+EPOCH = np.datetime64("2000-01-01", "D")
+CHUNKS = (31, 60, 120)
+"""(time, lat, lon) chunk of a flux, 0.9 MB: a map and a time series read few of them each."""
+
+BAND = CHUNKS[1]
+"""Rows read and written at once: whole chunks, and a bounded share of the globe in memory."""
+
+
+@contextmanager
+def create_product(
+    path: str | Path,
+    grid: Grid,
+    edges: np.ndarray,
+    step: str,
+    attributes: Mapping[str, Any],
+    land_fraction: np.ndarray,
+    quality: np.ndarray,
+) -> Iterator[netCDF4.Dataset]:
+    """Yield a product file with empty fluxes to fill by bands; it lands whole or not at all.
+
+    Parameters
+    ----------
+    edges : numpy.ndarray
+        (time + 1,) datetime64[D] bounds of the time steps.
+    step : str
+        daily, monthly or annual; daily fluxes are stored with `LEAST_SIGNIFICANT_DIGIT`.
+    land_fraction : numpy.ndarray
+        (lat, lon), 0-1.
+    quality : numpy.ndarray
+        (lat, lon) int8 bits; masked where there is no land.
+    """
+    with atomic_path(path) as partial, netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
+        file.setncatts(dict(attributes))
+        _coordinates(file, grid, edges)
+        crs = file.createVariable("crs", "i4")
+        crs.setncatts(CRS_ATTRIBUTES)
+        _field(file, "cell_area", grid.cell_area(), "f8", units="m2", standard_name="cell_area",
+               long_name="area of the cell")  # fmt: skip
+        _field(file, "land_fraction", land_fraction, "f4", units="1",
+               standard_name="land_area_fraction", long_name="fraction of the cell that is land",
+               cell_measures="area: cell_area")  # fmt: skip
+        flag = file.createVariable("quality_flag", "i1", ("lat", "lon"), compression="zlib",
+                                   fill_value=FILL_QUALITY)  # fmt: skip
+        masks = quality_attributes()
+        flag.setncatts({**masks, "flag_masks": np.array(masks["flag_masks"], np.int8)})
+        flag[:] = np.where(land_fraction > 0, quality, FILL_QUALITY)
+        for name, attrs in flux_attributes(step).items():
+            variable = file.createVariable(
+                name,
+                "f4",
+                ("time", "lat", "lon"),
+                compression="zlib",
+                complevel=4,
+                shuffle=True,
+                chunksizes=np.minimum((len(edges) - 1, *grid.shape), CHUNKS).tolist(),
+                fill_value=FILL,
+                least_significant_digit=LEAST_SIGNIFICANT_DIGIT if step == "daily" else None,
+            )
+            variable.setncatts(attrs)
+        yield file
+
+
+def bands(grid: Grid) -> Iterator[slice]:
+    """Slices of rows, one band of the grid after the other."""
+    for start in range(0, grid.shape[0], BAND):
+        yield slice(start, min(start + BAND, grid.shape[0]))
+
+
+def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> None:
+    days = (edges - EPOCH).astype(np.float64)
+    time = {
+        "standard_name": "time",
+        "long_name": "start of the time step; time_bnds gives its start and end",
+        "units": f"days since {EPOCH} 00:00:00",
+        "calendar": "standard",
+        "units_metadata": "leap_seconds: none",
+        "axis": "T",
+    }
+    lat = {"standard_name": "latitude", "long_name": "latitude of the cell centre",
+           "units": "degrees_north", "axis": "Y"}  # fmt: skip
+    lon = {"standard_name": "longitude", "long_name": "longitude of the cell centre",
+           "units": "degrees_east", "axis": "X"}  # fmt: skip
+    file.createDimension("bnds", 2)
+    for name, values, bounds, attrs in [
+        ("time", days[:-1], days, time),
+        ("lat", grid.lat, grid.lat_edges, lat),
+        ("lon", grid.lon, grid.lon_edges, lon),
+    ]:
+        file.createDimension(name, len(values))
+        variable = file.createVariable(name, "f8", (name,))
+        variable.setncatts(
+            {**attrs, "bounds": f"{name}_bnds", "coverage_content_type": "coordinate"}
+        )
+        variable[:] = values
+        file.createVariable(f"{name}_bnds", "f8", (name, "bnds"))[:] = np.stack(
+            [bounds[:-1], bounds[1:]], axis=1
+        )
+
+
+def _field(file: netCDF4.Dataset, name: str, values: np.ndarray, kind: str, **attrs: str) -> None:
+    variable = file.createVariable(name, kind, ("lat", "lon"), compression="zlib", shuffle=True)
+    variable.setncatts(
+        {**attrs, "grid_mapping": "crs", "coverage_content_type": "auxiliaryInformation"}
+    )
+    variable[:] = values
+
+
+@dataclass(frozen=True)
+class Product:
+    """An open product file and what describes it."""
+
+    file: netCDF4.Dataset
+    year: int
+    grid: Grid
+    days: np.ndarray
+    """(time,) days of each time step"""
+    land_fraction: np.ndarray
+    quality: np.ndarray
+    attributes: dict[str, Any]
+
+
+@contextmanager
+def open_product(path: str | Path) -> Iterator[Product]:
+    """Yield a product file of a whole year, opened to read.
+
+    Raises
+    ------
+    ContractError
+        If the file is not one.
+    """
+    with netCDF4.Dataset(path) as file:
+        bounds = file["time_bnds"][:].data
+        first, last = (EPOCH + int(day) for day in (bounds[0, 0], bounds[-1, 1]))
+        year = int(str(first)[:4])
+        whole = (str(first), str(last)) == (f"{year}-01-01", f"{year + 1}-01-01")
+        if not whole or not np.array_equal(bounds[1:, 0], bounds[:-1, 1]):
+            raise ContractError(
+                "the product file does not hold one whole year",
+                file=path,
+                variable="time_bnds",
+                found=f"{first} to {last}, {len(bounds)} time steps",
+                expected="adjoining time steps from 1 January to 1 January",
+                fix="delete the file and run snakemake again",
+            )
+        lat, lon = file["lat_bnds"][:].data, file["lon_bnds"][:].data
+        resolution = float(file.getncattr("geospatial_lat_resolution"))
+        yield Product(
+            file,
+            year,
+            Grid(resolution, tuple(map(float, (lon[0, 0], lat[0, 0], lon[-1, 1], lat[-1, 1])))),
+            np.diff(bounds, axis=1)[:, 0],
+            file["land_fraction"][:].filled(0),
+            file["quality_flag"][:].filled(0),
+            {name: file.getncattr(name) for name in file.ncattrs()},
+        )

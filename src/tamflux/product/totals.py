@@ -1,0 +1,72 @@
+"""Global and regional totals of the fluxes in Pg C per year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from tamflux.files import atomic_path
+from tamflux.product.netcdf import open_product
+from tamflux.variables import FLUXES
+
+REGIONS = {
+    "global": (-90.0, 90.0),
+    "90S-60S": (-90.0, -60.0),
+    "60S-30S": (-60.0, -30.0),
+    "30S-0": (-30.0, 0.0),
+    "0-30N": (0.0, 30.0),
+    "30N-60N": (30.0, 60.0),
+    "60N-90N": (60.0, 90.0),
+    "southern extratropics": (-90.0, -23.5),
+    "tropics": (-23.5, 23.5),
+    "northern extratropics": (23.5, 90.0),
+}
+"""South and north border in degrees; a cell belongs to a region by its centre."""
+
+GRAMS_PER_PETAGRAM = 1e15
+
+
+def tabulate_totals(annual: Sequence[str | Path], output: str | Path) -> None:
+    """Write the totals of all years as a CSV table, one row per year and region.
+
+    Columns: `year, region, south, north` (degrees), `land_area` (m2), and `gpp, reco, nee` in
+    Pg C yr-1: the sum over cells of flux x cell area x land fraction, times the days of the year.
+
+    Parameters
+    ----------
+    annual : sequence of path
+        Annual product files.
+    output : path
+        CSV file to write.
+    """
+    rows = [row for path in sorted(map(Path, annual)) for row in _totals(path)]
+    with atomic_path(output) as partial:
+        pd.DataFrame(rows).to_csv(partial, index=False, float_format="%.6g")
+
+
+def _totals(path: Path) -> list[dict]:
+    with open_product(path) as product:
+        land_area = product.file["cell_area"][:].filled(0) * product.land_fraction
+        mass = {  # (lat,) Pg C yr-1
+            flux: (product.file[flux][0].filled(0) * land_area).sum(axis=1)
+            * product.days[0]
+            / GRAMS_PER_PETAGRAM
+            for flux in FLUXES
+        }
+        lat = product.grid.lat
+        rows = []
+        for region, (south, north) in REGIONS.items():
+            inside = (lat >= south) & (lat < north)
+            rows.append(
+                {
+                    "year": product.year,
+                    "region": region,
+                    "south": south,
+                    "north": north,
+                    "land_area": land_area[inside].sum(),
+                    **{flux: values[inside].sum() for flux, values in mass.items()},
+                }
+            )
+    return rows

@@ -1,0 +1,67 @@
+"""A small planet of tiles: smooth fluxes, two ocean blocks, one cell without vegetation."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tamflux.grid import Grid
+from tamflux.product.aggregate import aggregate_product
+from tamflux.product.assemble import assemble_product
+from tamflux.product.totals import tabulate_totals
+
+CONFIG = {
+    "product": {"version": "0.1", "institution": "I", "creator": "C", "license": "CC-BY-4.0"},
+    "inputs": {
+        "era5": {"kind": "hourly", "path": "era5/{year}.nc"},
+        "modis": {"product": "MCD43C4", "path": "modis/{year}.hdf"},
+        "landcover": "landcover.hdf",
+        "koppen": "koppen.tif",
+        "towers": {"path": "towers/*.zip"},
+    },
+}
+RESOLUTION = 7.5
+
+
+def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> SimpleNamespace:
+    """Write `tiles.zarr` and `static.nc`; return their paths and what they hold."""
+    grid = Grid(resolution)
+    random = np.random.default_rng(year)
+    days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
+    land_fraction = random.choice([0, 0.3, 1], grid.shape).astype(np.float32)
+    land = land_fraction > 0
+    season = 1 + np.cos(2 * np.pi * np.arange(len(days)) / 365)[:, None, None]
+    gpp = (season * random.uniform(0, 10, grid.shape)).astype(np.float32)
+    reco = (0.5 * gpp + random.uniform(0, 2, gpp.shape)).astype(np.float32)
+    fields = {"gpp": gpp, "reco": reco, "nee": reco - gpp}
+    fields |= {f"{name}_spread": np.abs(0.1 * values) for name, values in fields.items()}
+    dims = ("time", "lat", "lon")
+    quality = np.where(land_fraction == np.float32(0.3), 1, 0).astype(np.int8)
+    coords = {"time": days.astype("datetime64[ns]"), "lat": grid.lat, "lon": grid.lon}
+    data = {name: (dims, np.where(land, v, np.nan)) for name, v in fields.items()}
+    tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
+    members = [{"name": f"tamrl_{i}", "sha256": f"{i}" * 64, "seed": i} for i in range(3)]
+    tiles.attrs = {"year": year, "resolution": resolution, "bbox": list(grid.bbox),
+                   "tile_size": 8, "code": "abc", "identity": "def", "members": members,
+                   "sites": 40}  # fmt: skip
+    tiles.to_zarr(folder / "tiles.zarr", zarr_format=3, consolidated=False)
+    static = xr.Dataset({"land_fraction": (dims[1:], land_fraction)}, coords).drop_vars("time")
+    static.to_netcdf(folder / "static.nc")
+    return SimpleNamespace(
+        tiles=folder / "tiles.zarr", static=folder / "static.nc", data=tiles, grid=grid, land=land,
+        land_fraction=land_fraction,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory):
+    """A product of the leap year 2004: paths `daily, monthly, annual, totals` and its source."""
+    folder = tmp_path_factory.mktemp("product")
+    source = write_tiles(folder, 2004)
+    paths = {step: folder / f"{step}.nc" for step in ("daily", "monthly", "annual")}
+    assemble_product(source.tiles, source.static, paths["daily"], **CONFIG)
+    aggregate_product(*paths.values())
+    tabulate_totals([paths["annual"]], folder / "totals.csv")
+    return SimpleNamespace(**paths, totals=folder / "totals.csv", source=source)

@@ -1,0 +1,26 @@
+rule predict_tiles:
+    input:
+        cube="results/predictors/{year}.zarr",
+        history=lambda wc: f"results/predictors/{history_year(wc.year)}.zarr",
+        static="results/predictors/static.nc",
+        checkpoints=lambda wc: expand(
+            "results/models/{model}_{member}.safetensors",
+            model=wc.model,
+            member=range(config["training"]["members"] if wc.model == "tamrl" else 1),
+        ),
+    output:
+        tiles=directory("results/tiles/{model}_{year}.zarr"),
+    log:
+        "results/logs/inference/predict_tiles_{model}_{year}.log",
+    benchmark:
+        "results/benchmarks/inference/predict_tiles_{model}_{year}.tsv"
+    threads: workflow.cores
+    resources:
+        mem_mb=lambda wc, threads: 1000
+        + threads * config["grid"]["tile_size"] ** 2 // 3,
+    params:
+        code=code_hash("tamflux.inference.predict"),
+    message:
+        "predicting the daily fluxes of {wildcards.year} with {wildcards.model}"
+    script:
+        "../scripts/predict_tiles.py"

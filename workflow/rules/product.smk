@@ -1,0 +1,85 @@
+rule assemble_product:
+    input:
+        tiles="results/tiles/tamrl_{year}.zarr",
+        static="results/predictors/static.nc",
+    output:
+        daily="results/product/tamflux_daily_{year}.nc",
+    log:
+        "results/logs/product/assemble_product_{year}.log",
+    benchmark:
+        "results/benchmarks/product/assemble_product_{year}.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_hash("tamflux.product.assemble"),
+        product=config["product"],
+        inputs=config["inputs"],
+    message:
+        "assembling the daily product of {wildcards.year}"
+    script:
+        "../scripts/assemble_product.py"
+
+
+rule aggregate_product:
+    input:
+        daily="results/product/tamflux_daily_{year}.nc",
+    output:
+        monthly="results/product/tamflux_monthly_{year}.nc",
+        annual="results/product/tamflux_annual_{year}.nc",
+    log:
+        "results/logs/product/aggregate_product_{year}.log",
+    benchmark:
+        "results/benchmarks/product/aggregate_product_{year}.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_hash("tamflux.product.aggregate"),
+    message:
+        "averaging the product of {wildcards.year} over months and the year"
+    script:
+        "../scripts/aggregate_product.py"
+
+
+rule tabulate_totals:
+    input:
+        annual=expand(
+            "results/product/tamflux_annual_{year}.nc", year=config["years"]["product"]
+        ),
+    output:
+        totals="results/product/totals.csv",
+    log:
+        "results/logs/product/tabulate_totals.log",
+    benchmark:
+        "results/benchmarks/product/tabulate_totals.tsv"
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("tamflux.product.totals"),
+    message:
+        "summing the fluxes of the globe and of its regions"
+    script:
+        "../scripts/tabulate_totals.py"
+
+
+rule test_product:
+    input:
+        daily="results/product/tamflux_daily_{year}.nc",
+        monthly="results/product/tamflux_monthly_{year}.nc",
+        annual="results/product/tamflux_annual_{year}.nc",
+        totals="results/product/totals.csv",
+        static="results/predictors/static.nc",
+        tests=collect(
+            "{test}", test=sorted(Path(workflow.basedir, "tests/product").glob("*.py"))
+        ),
+    output:
+        report="results/product/tests_{year}.txt",
+    log:
+        "results/logs/product/test_product_{year}.log",
+    benchmark:
+        "results/benchmarks/product/test_product_{year}.tsv"
+    resources:
+        mem_mb=2000,
+    message:
+        "testing the product of {wildcards.year}"
+    script:
+        "../scripts/test_product.py"

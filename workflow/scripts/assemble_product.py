@@ -1,0 +1,12 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"assemble product {snakemake.wildcards.year}"):
+    from tamflux.product.assemble import assemble_product
+
+    assemble_product(
+        snakemake.input.tiles,
+        snakemake.input.static,
+        snakemake.output.daily,
+        product=snakemake.params.product,
+        inputs=snakemake.params.inputs,
+    )

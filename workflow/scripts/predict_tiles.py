@@ -1,0 +1,14 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"predict {snakemake.wildcards.model} {snakemake.wildcards.year}"):
+    from tamflux.inference.predict import predict_tiles
+
+    predict_tiles(
+        snakemake.input.cube,
+        snakemake.input.history,
+        snakemake.input.static,
+        snakemake.input.checkpoints,
+        snakemake.output.tiles,
+        workers=snakemake.threads,
+        **snakemake.config["inference"],  # not params: the result does not depend on them
+    )

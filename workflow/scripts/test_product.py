@@ -1,0 +1,19 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"test product {snakemake.wildcards.year}") as log:
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from tamflux.errors import ContractError
+
+    files = ["daily", "monthly", "annual", "totals", "static"]
+    paths = {f"TAMFLUX_{name.upper()}": snakemake.input[name] for name in files}
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
+    folder = Path(snakemake.input.tests[0]).parent
+    run = subprocess.run([*command, folder], env=os.environ | paths, capture_output=True, text=True)
+    log.info(run.stdout + run.stderr)
+    if run.returncode:
+        raise ContractError("the product fails its tests", file=snakemake.input.daily)
+    Path(snakemake.output.report).write_text(run.stdout)
