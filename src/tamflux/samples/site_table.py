@@ -1,0 +1,286 @@
+"""A site table of the user's, read, checked and written as samples.
+
+The table is one Parquet file of site-days and one CSV file of sites, with the columns named in
+`DAY_COLUMNS`, `FLUX_COLUMNS` and `SITE_COLUMNS` (those of FLUXNET2015 where it has one).
+Meteorology is the tower's own; what a table cannot give follows from latitude and date.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import InputError
+from tamflux.files import atomic_path
+from tamflux.predictors.derived import day_length, potential_radiation
+from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS, igbp_fraction
+
+log = logging.getLogger("tamflux")
+
+DAY_COLUMNS = {
+    "TA": "t2m",
+    "TA_MIN": "t2m_min",
+    "TA_MAX": "t2m_max",
+    "SW_IN": "ssrd",
+    "VPD": "vpd",
+    "P_MONTH": "tp",
+    "LAI_CLIM": "lai_clim",
+    "T2M_CLIM": "t2m_clim",
+    "TP_CLIM": "tp_clim",
+}
+"""Column of the site-days -> predictor, in its unit (TP_CLIM alone differs: mm month-1)."""
+
+FLUX_COLUMNS = {"GPP_NT": "gpp", "RECO_NT": "reco", "NEE": "nee", "NEE_QC": "qc"}
+"""Column of the site-days -> flux (g m-2 d-1) or quality (share of the day, 0-1)."""
+
+SITE_COLUMNS = ("site_id", "lat", "lon", "IGBP", "koppen")
+"""Columns of the table of sites; `fold` is needed too where folds are used."""
+
+SITE_PREDICTORS = (*DAY_COLUMNS.values(), "ssrd_pot", "day_length")
+"""Predictors of the samples that `read_site_table` writes, in their order."""
+
+ROUNDING = 1e-6
+"""Tolerance at the ends of a range; values within it are clipped."""
+
+DAYS_PER_MONTH = 365.25 / 12
+MID_MONTH = np.array([15.5, 45, 74.5, 105, 135.5, 166, 196.5, 227.5, 258, 288.5, 319, 349.5])
+"""Day of the year in the middle of each calendar month."""
+
+
+def read_site_table(
+    days_path: str | Path,
+    sites_path: str | Path,
+    samples_path: str | Path,
+    samples_sites_path: str | Path,
+    *,
+    n_folds: int | None,
+) -> None:
+    """Write a user's site table as samples (contract 2 in docs/architecture.md).
+
+    Every day from a site's first to its last gets a row. Missing meteorology is filled and the
+    day flagged (`filled`); missing fluxes stay missing.
+
+    Parameters
+    ----------
+    days_path, sites_path : path
+        Site-days (Parquet) and sites (CSV).
+    samples_path, samples_sites_path : path
+        Samples to write: Parquet with `site_id, date`, the `SITE_PREDICTORS`, `gpp, reco, nee, qc,
+        filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold`.
+    n_folds : int or None
+        Folds that column `fold` must hold (0 .. n_folds - 1), with fluxes needed; None for
+        sites that are only predicted: `fold` becomes -1 and fluxes may be absent.
+
+    Raises
+    ------
+    InputError
+        For a missing or unreadable file or column, a value out of its physical range, an unknown
+        class, a repeated site or site-day, or a site-day without its site.
+    """
+    sites = read_sites(Path(sites_path), n_folds)
+    days = read_days(Path(days_path), sites, need_fluxes=n_folds is not None)
+    samples = complete_days(days, sites)
+    with atomic_path(samples_path) as path:
+        samples.to_parquet(path, index=False)
+    with atomic_path(samples_sites_path) as path:
+        sites.to_csv(path, index=False)
+    log.info(
+        "%d sites, %d days (%d with filled meteorology, %d with NEE)",
+        len(sites), len(samples), samples["filled"].sum(), samples["nee"].notna().sum(),
+    )  # fmt: skip
+
+
+def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
+    """Table of sites with class fractions and fold, sorted by `site_id`; see `read_site_table`."""
+    if not path.is_file():
+        raise InputError("the site table does not exist", file=path, fix="correct real_towers")
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=["", "NaN", "nan"])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError("the site table is not a CSV file", file=path, found=error) from error
+    _need_columns(table, [*SITE_COLUMNS, *(["fold"] if n_folds else [])], path)
+    repeated = table["site_id"][table["site_id"].duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            "a site is listed twice",
+            file=path, variable="site_id", found=", ".join(map(str, repeated[:5])),
+            fix="keep one row per site",
+        )  # fmt: skip
+    for name, limit in {"lat": 90, "lon": 180}.items():
+        value = pd.to_numeric(table[name], errors="coerce")
+        wrong = table["site_id"][~(value.abs() <= limit)]
+        if len(wrong):
+            raise InputError(
+                "a site has no valid coordinates",
+                file=path, variable=name, found=f"{wrong.iloc[0]} and {len(wrong) - 1} more",
+                expected=f"degrees between -{limit} and {limit}", fix="add them or drop the site",
+            )  # fmt: skip
+    main_groups = [*"ABCDE"]
+    _need_classes(table, "IGBP", IGBP_CLASSES, path)
+    _need_classes(table, "koppen", [*KOPPEN_CLASSES, *main_groups], path)
+    fold = table["fold"] if n_folds else -1
+    if n_folds and set(fold) != set(range(n_folds)):
+        raise InputError(
+            "the folds are not those of the configuration",
+            file=path, variable="fold", found=sorted(set(fold)),
+            expected=f"0 to {n_folds - 1}, each with a site (real_towers.folds: {n_folds})",
+            fix="correct the column or real_towers.folds",
+        )  # fmt: skip
+    unknown = table["site_id"][table["IGBP"].isna()]
+    if len(unknown):
+        log.warning("no IGBP class, left open: %s", ", ".join(unknown))
+    sites = table[["site_id", "lat", "lon"]].assign(igbp=table["IGBP"], koppen=table["koppen"])
+    fractions = {igbp_fraction(c): (table["IGBP"] == c).astype(float) for c in IGBP_CLASSES}
+    return sites.assign(**fractions, fold=fold).sort_values("site_id", ignore_index=True)
+
+
+def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFrame:
+    """Site-days in catalogue names and units, sorted; see `read_site_table` for the checks."""
+    if not path.is_file():
+        raise InputError(
+            "the table of site-days does not exist", file=path, fix="correct real_towers"
+        )
+    try:
+        table = pd.read_parquet(path)
+    except (ValueError, OSError) as error:  # pyarrow's errors derive from these
+        raise InputError(
+            "the table of site-days is not a Parquet file", file=path, found=error
+        ) from error
+    _need_columns(
+        table, ["site_id", "date", *DAY_COLUMNS, *(FLUX_COLUMNS if need_fluxes else [])], path
+    )
+    try:
+        date = pd.to_datetime(table["date"])
+    except (ValueError, TypeError) as error:
+        raise InputError("dates cannot be read", file=path, variable="date", found=error) from error
+    names = DAY_COLUMNS | FLUX_COLUMNS
+    days = table.reindex(columns=["site_id", *names]).rename(columns=names).assign(date=date)
+    strangers = sorted(set(days["site_id"]) - set(sites["site_id"]))
+    if strangers:
+        raise InputError(
+            "site-days of a site that the site table does not list",
+            file=path, variable="site_id", found=", ".join(strangers[:5]),
+            fix="add its row to the site table",
+        )  # fmt: skip
+    repeated = days[days.duplicated(["site_id", "date"])]
+    if len(repeated):
+        first = repeated.iloc[0]
+        raise InputError(
+            "a site-day is there twice",
+            file=path, variable="date", found=f"{first['site_id']} {first['date']:%Y-%m-%d} and "
+            f"{len(repeated) - 1} more", fix="keep one row per site and day",
+        )  # fmt: skip
+    for column, name in names.items():
+        days[name] = _numbers(days, column, name, path)
+    days["tp_clim"] /= DAYS_PER_MONTH
+    return days.sort_values(["site_id", "date"], ignore_index=True)
+
+
+def complete_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Every day from each site's first to its last, meteorology complete, sun geometry added.
+
+    Missing weather is interpolated over up to five days, else it is the site's mean for the
+    calendar month (precipitation: its mean annual cycle), else that of all sites.
+    """
+    span = days.groupby("site_id")["date"].agg(["min", "max"])
+    every_day = [
+        pd.DataFrame({"site_id": site, "date": pd.date_range(first, last)})
+        for site, first, last in span.itertuples()
+    ]
+    table = pd.concat(every_day, ignore_index=True).merge(days, "left", ["site_id", "date"])
+    site, month = table["site_id"], table["date"].dt.month
+    weather = [name for name in DAY_COLUMNS.values() if not name.endswith("_clim")]
+    table["filled"] = table[weather].isna().any(axis=1)
+    for name in ("lai_clim", "t2m_clim", "tp_clim"):
+        table[name] = _annual_cycle(table, name, sites)
+    table["tp"] = table["tp"].fillna(table["tp_clim"])
+    for name in weather:
+        short = table.groupby(site)[name].transform(lambda v: v.interpolate(limit=5))
+        monthly = table.groupby([site, month])[name].transform("mean")
+        table[name] = short.fillna(monthly).fillna(table.groupby(month)[name].transform("mean"))
+    latitude = sites.set_index("site_id")["lat"]
+    for name, sun in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
+        table[name] = np.concatenate(
+            [
+                sun(latitude[[key]].to_numpy(), part.to_numpy("datetime64[D]"))[:, 0]
+                for key, part in table.groupby("site_id")["date"]
+            ]
+        )
+    numbers = [*SITE_PREDICTORS, *FLUX_COLUMNS.values()]
+    return table[["site_id", "date", *numbers, "filled"]].astype(dict.fromkeys(numbers, np.float32))
+
+
+def _annual_cycle(table: pd.DataFrame, name: str, sites: pd.DataFrame) -> np.ndarray:
+    """(row,) daily values of a mean annual cycle given by month, linear between mid-months.
+
+    Months that a site misses are interpolated around the year; a site without any takes the mean
+    cycle of the sites of its IGBP class, else of all sites.
+    """
+    by_month = table.groupby(["site_id", table["date"].dt.month])[name].mean()
+    cycles = by_month.unstack().reindex(columns=range(1, 13))  # noqa: PD010
+    months = np.arange(12)
+    around = np.concatenate([MID_MONTH[-1:] - 365.25, MID_MONTH, MID_MONTH[:1] + 365.25])
+    for key, row in zip(cycles.index, cycles.to_numpy(copy=True), strict=True):
+        known = np.flatnonzero(np.isfinite(row))
+        if len(known):
+            cycles.loc[key] = np.interp(months, known, row[known], period=12)
+    igbp = sites.set_index("site_id")["igbp"].reindex(cycles.index).fillna("unknown")
+    cycles = cycles.fillna(cycles.groupby(igbp).transform("mean")).fillna(cycles.mean())
+    day_of_year = table["date"].dt.day_of_year.to_numpy()
+    daily = np.empty(len(table))
+    for key, rows in table.groupby("site_id").indices.items():
+        cycle = cycles.loc[key].to_numpy()
+        closed = np.concatenate([cycle[-1:], cycle, cycle[:1]])
+        daily[rows] = np.interp(day_of_year[rows], around, closed)
+    return daily
+
+
+def _need_columns(table: pd.DataFrame, columns: list[str], path: Path) -> None:
+    absent = [name for name in columns if name not in table.columns]
+    if absent:
+        raise InputError(
+            "columns are missing",
+            file=path, variable=", ".join(absent), found=", ".join(map(str, table.columns)),
+            fix="add them (their meaning: tamflux.samples.site_table); a value may be missing",
+        )  # fmt: skip
+
+
+def _need_classes(table: pd.DataFrame, column: str, known, path: Path) -> None:
+    wrong = table[table[column].notna() & ~table[column].isin(known)]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise InputError(
+            "a site has an unknown class",
+            file=path, variable=column,
+            found=f"{first[column]} at {first['site_id']} and {len(wrong) - 1} more",
+            expected=", ".join(known), fix="correct it, or leave it empty if it is not known",
+        )  # fmt: skip
+
+
+def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Series:
+    """One column as float64, checked to lie within the catalogue's range or to be missing."""
+    if not pd.api.types.is_numeric_dtype(days[name]):
+        raise InputError(
+            "a column does not hold numbers", file=path, variable=column, found=days[name].dtype
+        )
+    values = days[name].astype(np.float64)
+    if name in PREDICTORS and values.isna().all():
+        raise InputError("a predictor is missing on every day", file=path, variable=column)
+    kind = (PREDICTORS | FLUXES).get(name)
+    low, high, units = (kind.valid_min, kind.valid_max, kind.units) if kind else (0, 1, "1")
+    if name == "tp_clim":
+        high, units = high * DAYS_PER_MONTH, "mm month-1"
+    wrong = days[(values < low - ROUNDING) | (values > high + ROUNDING)]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise InputError(
+            "values out of their physical range: wrong unit, or missing values not marked?",
+            file=path, variable=column,
+            found=f"{first[name]:g} at {first['site_id']} {first['date']:%Y-%m-%d} and "
+            f"{len(wrong) - 1} more (the range is {values.min():g} to {values.max():g})",
+            expected=f"{low:g} to {high:g} {units}", fix="convert the column, or empty such values",
+        )  # fmt: skip
+    return values.clip(low, high)
