@@ -112,22 +112,20 @@ def _normalised(overlap: np.ndarray) -> sp.csr_array:
 def _linear(
     nodes: np.ndarray, spacing: float, points: np.ndarray, period: float | None
 ) -> sp.csr_array:
-    """Linear interpolation at `points`; `period` closes a circle that the nodes fill."""
-    position = points - nodes[0]
-    if period:
-        position = np.mod(position + 1e-9, period) - 1e-9
-    position = position / spacing
-    left = np.clip(np.floor(position + 1e-9).astype(int), 0, None)
-    share = position - left
+    """Linear interpolation at `points`; `period` closes a circle where the nodes fill it."""
     n = len(nodes)
-    if not (period and np.isclose(n * spacing, period, rtol=0, atol=1e-3)):
-        left = np.minimum(left, n - 2)
-        share = np.clip(position - left, 0.0, 1.0)  # beyond the last node: its value
-    rows = np.arange(len(points))
+    position = points - nodes[0]
+    if period:  # counted from one step before the first node, so that its half cell is near it
+        position = np.mod(position + spacing, period) - spacing
+    position = position / spacing
+    left = np.floor(position + 1e-9).astype(int)
+    if not (period and abs(n * spacing - period) < 1e-3):
+        left = np.clip(left, 0, n - 2)
+    share = np.clip(position - left, 0.0, 1.0)  # beyond the last node: its value
     weights = sp.coo_array(
         (
             np.concatenate([1 - share, share]).astype(np.float32),
-            (np.tile(rows, 2), np.concatenate([left % n, (left + 1) % n])),
+            (np.tile(np.arange(len(points)), 2), np.concatenate([left % n, (left + 1) % n])),
         ),
         shape=(len(points), n),
     )

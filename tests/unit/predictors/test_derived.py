@@ -27,7 +27,7 @@ def test_saturation_pressure_equals_fao56_table_2_3():
 
 
 def test_daily_vpd_equals_fao56_examples_3_and_5():
-    # example 3: es = 2.39 kPa for 24.5 and 15 degC; example 4/5: ea = 1.91 kPa at 16.8 degC dew point
+    # es = 2.39 kPa for 24.5 and 15 degC; ea = 1.91 kPa for a dew point of 16.8 degC
     found = vpd_daily(np.array(15.0), np.array(24.5), np.array(16.8))
     assert found == pytest.approx(10 * (2.39 - 1.91), abs=0.1)
 

@@ -1,0 +1,184 @@
+"""ERA5 of a year, derived and regridded, as a tile-major store.
+
+ERA5 comes day by day for the whole globe, the store holds all days of a tile together. Fields go
+through a file on disk per predictor: written by days, read by bands of tiles. Memory holds a few
+blocks of days or one band, whatever the grid.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import zarr
+from tqdm import tqdm
+
+from tamflux.errors import InputError
+from tamflux.grid import Grid
+from tamflux.predictors.cube import create_store, year_days
+from tamflux.predictors.derived import (
+    day_length,
+    potential_radiation,
+    vpd_daily,
+    vpd_instant,
+    wind_speed,
+)
+from tamflux.predictors.regrid import Weights, regrid, regrid_weights
+from tamflux.sources.era5 import Era5Year
+from tamflux.sources.era5_variables import ACCUMULATED, raw_variables
+from tamflux.variables import ASTRONOMY, METEOROLOGY
+
+log = logging.getLogger("tamflux")
+
+BLOCK_BYTES = 64_000_000
+"""Size of the block of days of one raw variable that is read at once."""
+
+_TOGETHER = (("t2m_min", "t2m_max", "vpd"), ("t2m", "t2m_min", "t2m_max", "vpd"))
+"""Predictors made of the same raw variables (daily statistics; hourly), so read in one pass."""
+
+
+def prepare_era5(
+    paths: Iterable[str | Path],
+    kind: str,
+    year: int,
+    grid: Grid,
+    tile_size: int,
+    variables: Sequence[str],
+    target: str | Path,
+) -> None:
+    """Write the meteorology and astronomy of a year to a store of the cube's layout.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Raw ERA5 files of the year (hourly kinds: with 00 UTC of 1 January of the next year).
+    kind : str
+        ``daily_statistics``, ``hourly`` or ``land_hourly``.
+    year, grid, tile_size
+        What the store holds.
+    variables : sequence of str
+        Predictors of the cube; those of other sources are passed over.
+    target : path
+        The store.
+
+    Raises
+    ------
+    InputError
+        If the files are not a whole, plausible year; raised before any work where the
+        coordinates show it. All problems are logged, the first one is raised.
+    """
+    weather = [name for name in variables if name in METEOROLOGY]
+    catalogue = METEOROLOGY | ASTRONOMY
+    wanted = [catalogue[name] for name in variables if name in catalogue]
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=Path(target).parent, prefix=".era5_") as scratch:
+        source = Era5Year(paths, kind, year, grid, weather, scratch)
+        _raise_first(source.problems)
+        with create_store(target, grid, year, tile_size, wanted) as store:
+            for group in _groups(kind, weather):
+                files = _regrid_group(source, group, grid, Path(scratch))
+                source.close()  # frees the chunks held in memory
+                for name, file in files.items():
+                    _write_tiles(file, store[name], tile_size)
+                    file.unlink()
+            _write_astronomy(store, grid, year, tile_size)
+
+
+def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
+    """(day, lat, lon) daily predictor from raw variables (day, sample, lat, lon).
+
+    Of hourly samples, vapour pressure deficit and wind speed are computed each hour, then
+    averaged; of daily means, see `tamflux.predictors.derived`.
+    """
+    daily = kind == "daily_statistics"
+    if predictor == "vpd" and daily:
+        return vpd_daily(raw["t2m_min"][:, 0], raw["t2m_max"][:, 0], raw["d2m"][:, 0])
+    if predictor == "vpd":
+        return _mean_over_samples(vpd_instant, raw["t2m"], raw["d2m"])
+    if predictor == "wind":
+        return _mean_over_samples(wind_speed, raw["u10"], raw["v10"])
+    if predictor in ("t2m_min", "t2m_max") and not daily:
+        return getattr(raw["t2m"], predictor[-3:])(axis=1)
+    return raw[predictor].mean(axis=1)
+
+
+def _mean_over_samples(function, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Mean of function(first, second) over the samples of a day, one sample at a time."""
+    total = function(first[:, 0], second[:, 0])
+    for sample in range(1, first.shape[1]):
+        total += function(first[:, sample], second[:, sample])
+    return total / first.shape[1]
+
+
+def _groups(kind: str, weather: Sequence[str]) -> list[list[str]]:
+    """Predictors that share raw variables, together, so that each raw file is decoded once."""
+    shared = _TOGETHER[kind != "daily_statistics"]
+    group = [name for name in weather if name in shared]
+    return ([group] if group else []) + [[name] for name in weather if name not in shared]
+
+
+def _regrid_group(source: Era5Year, group: list[str], grid: Grid, scratch: Path) -> dict[str, Path]:
+    """Derive and regrid predictors block by block of days into one (time, lat, lon) file each."""
+    roles = sorted({role for name in group for role in raw_variables(source.kind, name)})
+    weights = {name: _weights(source, name, grid) for name in group}
+    fields = source.samples(roles[0]) * np.prod([axis.size for axis in source.nodes(roles[0])])
+    step = int(max(1, BLOCK_BYTES // (4 * fields)))
+    files = {name: scratch / f"{name}.f32" for name in group}
+    starts = range(0, source.days, step)
+    for start in tqdm(starts, desc=f"ERA5 {source.year} {', '.join(group)}", unit="block"):
+        days = slice(start, min(start + step, source.days))
+        raw = {role: source.read(role, days) for role in roles}
+        for name, file in files.items():
+            with open(file, "ab") as out:
+                regrid(derive(name, source.kind, raw), weights[name]).tofile(out)
+    return files
+
+
+def _weights(source: Era5Year, predictor: str, grid: Grid) -> Weights:
+    """Weights from the nodes of the predictor's raw variables, which must be on one grid."""
+    first, *others = raw_variables(source.kind, predictor)
+    lat, lon = source.nodes(first)
+    for role in others:
+        if not all(map(np.array_equal, source.nodes(role), (lat, lon))):
+            raise InputError(
+                f"{predictor} is made of variables on different grids",
+                file="inputs.era5.path",
+                variable=f"{first}, {role}",
+                found=f"{[axis.size for axis in source.nodes(role)]} nodes of {role}",
+                expected=f"{[lat.size, lon.size]} nodes as of {first}",
+                fix="download them on the same grid",
+            )
+    return regrid_weights(lat, lon, grid, conservative=predictor in ACCUMULATED)
+
+
+def _write_tiles(file: Path, array: zarr.Array, tile_size: int) -> None:
+    """Copy a (time, lat, lon) float32 file into a tile-major array, a band of tiles at a time."""
+    n_days, n_rows, n_cols = array.shape
+    with open(file, "rb") as source:
+        for south in range(0, n_rows, tile_size):
+            rows = slice(south, min(south + tile_size, n_rows))
+            band = np.empty((n_days, rows.stop - rows.start, n_cols), np.float32)
+            for day in range(n_days):
+                source.seek(4 * n_cols * (day * n_rows + south))
+                source.readinto(band[day])
+            array[:, rows] = band
+
+
+def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -> None:
+    days, n_rows = year_days(year), grid.shape[0]
+    for name, function in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
+        for south in range(0, n_rows if name in store else 0, tile_size):
+            rows = slice(south, min(south + tile_size, n_rows))
+            values = function(grid.lat[rows], days)[:, :, None]
+            band = (len(days), rows.stop - rows.start, grid.shape[1])
+            store[name][:, rows] = np.broadcast_to(values, band)
+
+
+def _raise_first(problems: list[InputError]) -> None:
+    for problem in problems[1:]:
+        log.error("%s", problem)
+    if problems:
+        raise problems[0]

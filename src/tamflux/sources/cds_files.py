@@ -1,0 +1,231 @@
+"""Files as the Climate Data Store delivers them: NetCDF, or a zip of NetCDF members.
+
+Knows nothing of variables or units: unpacks, opens, decodes axes, reads slices. Every failure is an
+`InputError` that names the file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import netCDF4
+import numpy as np
+
+from tamflux.errors import InputError
+
+_MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CDF\x05": "netcdf"}
+_REDO = "download the file again"
+_MAX_RATIO = 500
+"""A member that unpacks to more than this multiple of its size is not a weather field."""
+_SENTINELS = np.array([-999, -9999, -32767, -32768, -99999, 1e20, 9.969209968386869e36], "f8")
+
+
+def unpack(path: Path, folder: Path) -> list[Path]:
+    """NetCDF files behind `path`: the file itself, or the members of a zip, written to `folder`.
+
+    The store delivers a zip, even under a name ending in .nc, where a request mixes instantaneous
+    and accumulated variables. Members keep their names, which tell the daily statistic.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, of another kind, damaged, or a zip that is unsafe.
+    """
+    if not path.is_file():
+        raise InputError("file is missing", file=path, fix="check inputs.era5.path")
+    with open(path, "rb") as file:
+        magic = file.read(4)
+    if not magic:
+        raise InputError(
+            "file is empty", file=path, found="0 bytes", expected="NetCDF or zip", fix=_REDO
+        )
+    if magic in _MAGIC:
+        return [path]
+    if magic == b"GRIB":
+        raise InputError(
+            "file is GRIB", file=path, found="GRIB", expected="NetCDF or zip of NetCDF",
+            fix='download with "data_format": "netcdf"',
+        )  # fmt: skip
+    if magic[:2] != b"PK":
+        raise InputError(
+            "file is neither NetCDF nor a zip", file=path, found=f"first bytes {magic!r}",
+            expected="NetCDF (HDF5 or classic) or a zip of NetCDF files", fix=_REDO,
+        )  # fmt: skip
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _extract(archive, path, folder)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            "zip is truncated or damaged", file=path, found=str(error), expected="a whole zip",
+            fix=_REDO,
+        ) from error  # fmt: skip
+
+
+def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    for info in members:
+        name = PurePosixPath(info.filename.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts or ":" in info.filename:
+            raise InputError(
+                "zip has an entry that escapes its folder", file=path, found=info.filename,
+                expected="plain file names", fix="do not use this file; download it anew",
+            )  # fmt: skip
+    members = [info for info in members if info.filename.endswith(".nc")]
+    if not members:
+        raise InputError(
+            "zip holds no NetCDF file", file=path, found=archive.namelist()[:5], expected="*.nc",
+            fix='download with "data_format": "netcdf"',
+        )  # fmt: skip
+    size = sum(info.file_size for info in members)
+    free = shutil.disk_usage(folder).free
+    if any(i.file_size > _MAX_RATIO * max(i.compress_size, 1000) for i in members) or size > free:
+        raise InputError(
+            "zip unpacks to an implausible size", file=path, found=f"{size} bytes",
+            expected=f"at most {_MAX_RATIO} times its size, and the {free} bytes free on disk",
+            fix="free disk space, or download the file again",
+        )  # fmt: skip
+    unpacked = []
+    for number, info in enumerate(members):
+        target = folder / f"{path.stem}_{number}" / PurePosixPath(info.filename).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(info) as source, open(target, "wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+        unpacked.append(target)
+    return unpacked
+
+
+def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
+    """Open a NetCDF file for raw reading (no masking, no scaling)."""
+    try:
+        file = netCDF4.Dataset(path)
+    except OSError as error:
+        raise InputError(
+            "NetCDF file is truncated or damaged", file=label, found=str(error),
+            expected="a whole NetCDF file", fix=_REDO,
+        ) from error  # fmt: skip
+    file.set_auto_maskandscale(False)
+    return file
+
+
+def read_times(file: netCDF4.Dataset, label: str) -> tuple[str, np.ndarray]:
+    """Name of the time axis and its stamps as datetime64[h]; (1,) where time is a scalar."""
+    name = next((n for n in ("valid_time", "time") if n in file.variables), None)
+    if name is None:
+        raise InputError(
+            "file has no time axis", file=label, found=list(file.variables),
+            expected="valid_time or time", fix="download with the time axis",
+        )  # fmt: skip
+    variable = file[name]
+    try:
+        moments = netCDF4.num2date(
+            np.atleast_1d(variable[:]).ravel(),
+            variable.units,
+            getattr(variable, "calendar", "standard"),
+            only_use_cftime_datetimes=False,
+            only_use_python_datetimes=True,
+        )
+        seconds = np.array(moments, "datetime64[s]")
+    except (ValueError, AttributeError, TypeError, OverflowError) as error:
+        raise InputError(
+            "time axis cannot be decoded", file=label, variable=name,
+            found=f"{getattr(variable, 'units', 'no units')}: {error}",
+            expected="hours, days or seconds since a date of the standard calendar", fix=_REDO,
+        ) from error  # fmt: skip
+    if variable.ndim > 1:
+        raise InputError(
+            "time axis has two dimensions", file=label, variable=name, found=variable.dimensions,
+            expected="one dimension", fix="use the store's own NetCDF, not a GRIB conversion",
+        )  # fmt: skip
+    return name, seconds.astype("datetime64[h]")
+
+
+def read_axis(file: netCDF4.Dataset, name: str, label: str) -> np.ndarray:
+    """Regular axis `latitude` or `longitude` in degrees, longitude unwrapped over its seam.
+
+    Latitude may run either way; longitude must run eastward.
+    """
+    found = next((n for n in (name, name[:3]) if n in file.variables), None)
+    if found is None or file[found].ndim != 1 or file[found].size < 2:
+        raise InputError(
+            f"file has no regular {name} axis", file=label,
+            found={n: v.dimensions for n, v in file.variables.items() if n[:3] == name[:3]},
+            expected=f"one-dimensional {name} with at least two nodes",
+            fix="use data on the regular latitude-longitude grid",
+        )  # fmt: skip
+    values = file[found][:].astype(float)
+    if name == "longitude":
+        values = np.unwrap(values, period=360)
+    steps = np.diff(values)
+    regular = np.allclose(steps, steps.mean(), rtol=0, atol=2e-3 * abs(steps.mean()) + 1e-9)
+    westward = name == "longitude" and steps.mean() < 0
+    if not np.isfinite(values).all() or not regular or westward or steps.mean() == 0:
+        raise InputError(
+            f"{name} is not a regular axis", file=label, variable=found,
+            found=f"steps {steps.min():g} to {steps.max():g}", expected="equal steps"
+            + (", eastward" if name == "longitude" else ""),
+            fix="use data on the regular latitude-longitude grid",
+        )  # fmt: skip
+    return np.linspace(values[0], values[-1], len(values))
+
+
+def read_fields(
+    file: netCDF4.Dataset, name: str, time: str, steps: slice, label: str
+) -> np.ndarray:
+    """(step, latitude, longitude) float32 of one variable, NaN where missing, latitude ascending.
+
+    Packed integers are unpacked. Of an `expver` axis (preliminary and final data side by side)
+    the first value that is there is taken.
+    """
+    variable = file[name]
+    time_dims = file[time].dimensions
+    index = tuple(steps if dim in time_dims else slice(None) for dim in variable.dimensions)
+    try:
+        raw = variable[index]
+    except (OSError, RuntimeError, IndexError) as error:
+        raise InputError(
+            "values cannot be read: the file is truncated or damaged", file=label, variable=name,
+            found=str(error), fix=_REDO,
+        ) from error  # fmt: skip
+    values = _unpack_values(variable, raw, label)
+    for axis, dim in reversed(list(enumerate(variable.dimensions))):
+        if dim == "expver":
+            layers = np.moveaxis(values, axis, 0)
+            values = layers[0]
+            for other in layers[1:]:
+                values = np.where(np.isnan(values), other, values)
+        elif dim not in (*time_dims, "latitude", "lat", "longitude", "lon"):
+            values = values.take(0, axis)  # a single ensemble member or level; see era5.py
+    if values.ndim == 2:
+        values = values[None]
+    latitude = "latitude" if "latitude" in file.variables else "lat"
+    return values[:, ::-1] if file[latitude][0] > file[latitude][-1] else values
+
+
+def _unpack_values(variable: netCDF4.Variable, raw: np.ndarray, label: str) -> np.ndarray:
+    fills = [
+        np.asarray(variable.getncattr(key), raw.dtype).ravel()
+        for key in ("_FillValue", "missing_value")
+        if key in variable.ncattrs()
+    ]
+    missing = np.zeros(raw.shape, bool) if fills else None
+    for fill in np.unique(np.concatenate(fills)) if fills else ():
+        if not np.isnan(fill):
+            missing |= raw == fill
+    values = raw.astype(np.float32, copy=False)
+    if "scale_factor" in variable.ncattrs():
+        scale, offset = variable.scale_factor, getattr(variable, "add_offset", 0.0)
+        values = (raw * np.float64(scale) + np.float64(offset)).astype(np.float32)
+    if missing is not None and missing.any():
+        values = np.where(missing, np.float32(np.nan), values)
+    if values.size:
+        ends = np.array([np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)])
+        if (sentinel := np.isclose(ends[:, None], _SENTINELS, rtol=1e-6, atol=0)).any():
+            raise InputError(
+                "a fill value is not masked", file=label, variable=variable.name,
+                found=f"{ends[sentinel.any(axis=1)][0]:g} among the values",
+                expected="missing values marked by _FillValue",
+                fix=f"add a _FillValue attribute to {variable.name}, or download the file again",
+            )  # fmt: skip
+    return values

@@ -1,0 +1,408 @@
+"""ERA5 and ERA5-Land as the Climate Data Store delivers them, by day, in catalogue units.
+
+Three kinds of delivery, with different meanings of a stamp (ECMWF, "ERA5: data documentation" and
+"ERA5-Land: data documentation", https://confluence.ecmwf.int/display/CKB/):
+
+- ``daily_statistics``: one value a UTC day. Mean, minimum, maximum or sum: told by the name of the
+  variable (`t2m_min`), its `cell_methods`, or the name of the file (`..._daily_maximum_2003.nc`).
+- ``hourly``: instantaneous values at the stamp; radiation and precipitation over the hour that
+  *ends* at the stamp, so that a day is its stamps 01 to 23 and 00 of the next day.
+- ``land_hourly``: radiation and precipitation since 00 UTC, so that the stamp 00 of the next day
+  holds the total of a day.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from tamflux.errors import InputError
+from tamflux.grid import Grid
+from tamflux.sources.cds_files import open_netcdf, read_axis, read_fields, read_times, unpack
+from tamflux.sources.era5_variables import (
+    ACCUMULATED,
+    CATALOGUE_UNITS,
+    DAY_SECONDS,
+    RAW,
+    STATISTICS,
+    guess_unit,
+    known_units,
+    plain_unit,
+    raw_name,
+    raw_variables,
+    role_of,
+)
+from tamflux.variables import METEOROLOGY
+
+KINDS = ("daily_statistics", "hourly", "land_hourly")
+_CHUNK_CACHE = 400_000_000
+_TOLERANCE = 1e-3
+"""Values beyond the valid range by less than this share of it are rounding: they are clipped."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One raw variable in one file: where it is, when, on which nodes, how to convert it."""
+
+    path: Path
+    label: str
+    name: str
+    role: str
+    factor: float
+    offset: float
+    time: str
+    stamps: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
+
+
+class Era5Year:
+    """The raw ERA5 of one year, checked from its coordinates alone, then read by days.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Every file that may hold a part of the year (for hourly kinds 1 January of the next year
+        as well); others may be among them.
+    kind : str
+        One of `KINDS`.
+    year : int
+    grid : Grid
+        The region that must be covered.
+    predictors : sequence of str
+        Names of `METEOROLOGY` that will be derived.
+    scratch : path
+        Folder for what zips hold.
+
+    Attributes
+    ----------
+    problems : list of InputError
+        All that is wrong; the year can be read only where it is empty.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str | Path],
+        kind: str,
+        year: int,
+        grid: Grid,
+        predictors: Sequence[str],
+        scratch: str | Path,
+    ):
+        self.kind, self.year = kind, year
+        self.roles = sorted({role for name in predictors for role in raw_variables(kind, name)})
+        self.problems: list[InputError] = []
+        self._files: dict[str, tuple[Path, netCDF4.Dataset]] = {}
+        layers: list[Layer] = []
+        for path in map(Path, paths):
+            try:
+                for part in unpack(path, Path(scratch)):
+                    label = str(path) if part == path else f"{path} ({part.name})"
+                    layers += self._scan(part, label, grid)
+            except InputError as error:
+                self.problems.append(error)
+        self._layers = {role: [x for x in layers if x.role == role] for role in self.roles}
+        self._where = {role: self._locate(role) for role in self.roles}
+
+    @property
+    def days(self) -> int:
+        """Number of days of the year."""
+        return len(self._stamps("t2m")) // self.samples("t2m")
+
+    def samples(self, role: str) -> int:
+        """Values of a raw variable in a day's stamps."""
+        if self.kind == "daily_statistics":
+            return 1
+        return 1 if self.kind == "land_hourly" and role in ACCUMULATED else 24
+
+    def nodes(self, role: str) -> tuple[np.ndarray, np.ndarray]:
+        """(lat,), (lon,) degrees of the nodes of a raw variable; lat ascending, lon eastward."""
+        layer = self._layers[role][0]
+        return layer.lat, layer.lon
+
+    def read(self, role: str, days: slice) -> np.ndarray:
+        """(day, sample, lat, lon) float32 of a raw variable in catalogue units.
+
+        `sample` is 24 for instantaneous values of the hourly kinds and 1 otherwise: radiation
+        (W m-2) and precipitation (mm d-1) are means over the day.
+
+        Raises
+        ------
+        InputError
+            If values are outside the valid range, a fill value is not masked, or a field is
+            missing.
+        """
+        n = self.samples(role)
+        wanted = np.arange(days.start * n, days.stop * n)
+        lat, lon = self.nodes(role)
+        values = np.empty((len(wanted), len(lat), len(lon)), np.float32)
+        source, step = self._where[role][:, wanted]
+        breaks = np.flatnonzero((np.diff(source) != 0) | (np.diff(step) != 1)) + 1
+        for run in np.split(np.arange(len(wanted)), breaks):
+            layer = self._layers[role][source[run[0]]]
+            steps = slice(int(step[run[0]]), int(step[run[-1]]) + 1)
+            fields = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
+            values[run] = fields
+            values[run] *= np.float32(layer.factor)
+            values[run] += np.float32(layer.offset)
+            self._check_present(values[run], layer, steps)
+        values = values.reshape(-1, n, len(lat), len(lon))
+        if role in ACCUMULATED:
+            values = values.mean(axis=1, keepdims=True)
+        return self._check_range(values, role, self._layers[role][source[0]])
+
+    def close(self) -> None:
+        """Close all files."""
+        for _, file in self._files.values():
+            file.close()
+        self._files = {}
+
+    def _scan(self, path: Path, label: str, grid: Grid) -> list[Layer]:
+        """Layers of one file that the year needs."""
+        file = open_netcdf(path, label)
+        with file:
+            known = [name for name in file.variables if raw_name(name) in RAW]
+            if not known:
+                raise InputError(
+                    "file holds no ERA5 variable that is used", file=label,
+                    found=[n for n in file.variables if file[n].ndim > 1] or list(file.variables),
+                    expected=f"one or more of {', '.join(RAW)}",
+                    fix="take the file out of inputs.era5.path, or download the right variable",
+                )  # fmt: skip
+            time, stamps = read_times(file, label)
+            lat, lon = (read_axis(file, name, label) for name in ("latitude", "longitude"))
+            lat = np.sort(lat)
+            _check_cover(lat, lon, grid, label)
+            layers = []
+            for name in known:
+                statistic = self._statistic(file[name], label)
+                role = role_of(raw_name(name), statistic)
+                if role not in self.roles:
+                    continue
+                _check_dimensions(file, name, time, label)
+                factor, offset = self._conversion(file, name, role, statistic, time, label)
+                if self.kind == "daily_statistics":
+                    stamps = stamps.astype("datetime64[D]").astype("datetime64[h]")
+                layers.append(
+                    Layer(path, label, name, role, factor, offset, time, stamps, lat, lon)
+                )
+            return layers
+
+    def _statistic(self, variable: netCDF4.Variable, label: str) -> str | None:
+        """Daily statistic of a variable: by its name, its cell_methods, the name of its file."""
+        if self.kind != "daily_statistics":
+            return None
+        file = " ".join(Path(part).name for part in reversed(label.rstrip(")").split(" (")))
+        for text in (variable.name, getattr(variable, "cell_methods", ""), file):
+            for word in re.findall("[a-z]+", text.lower()):
+                if word in STATISTICS:
+                    return STATISTICS[word]
+        return None
+
+    def _conversion(self, file, name, role, statistic, time, label) -> tuple[float, float]:
+        """Factor and offset from the file's unit to the catalogue's."""
+        units = getattr(file[name], "units", None)
+        table = known_units(role, self._seconds(statistic))
+        if units is not None and plain_unit(units) in table:
+            return table[plain_unit(units)]
+        sample = read_fields(file, name, time, slice(0, 1), label)
+        raise InputError(
+            "variable has no units" if units is None else "variable has an unknown unit",
+            file=label, variable=name, found=units, expected=" or ".join(table),
+            fix=guess_unit(sample, role, table, None) or "download the right variable",
+        )  # fmt: skip
+
+    def _seconds(self, statistic: str | None) -> float:
+        """Seconds over which an accumulated variable is summed in one value."""
+        hour = self.kind == "hourly" or statistic == "mean"  # the mean of hourly sums
+        return 3600.0 if hour else DAY_SECONDS
+
+    def _stamps(self, role: str) -> np.ndarray:
+        """Stamps that the year needs of a raw variable, datetime64[h]."""
+        start, end = (np.datetime64(f"{y}-01-01", "h") for y in (self.year, self.year + 1))
+        hours = np.arange(start, end)
+        if self.kind == "hourly" and role in ACCUMULATED:
+            return hours + 1
+        if self.kind == "land_hourly" and role in ACCUMULATED:
+            return hours[::24] + 24
+        return hours[::24] if self.kind == "daily_statistics" else hours
+
+    def _locate(self, role: str) -> np.ndarray:
+        """(2, stamp) layer and step of each needed stamp; notes what is missing or doubled."""
+        layers, wanted = self._layers[role], self._stamps(role)
+        where = np.full((2, len(wanted)), -1)
+        if not layers:
+            self.problems.append(
+                InputError(
+                    "no file holds a variable that is needed",
+                    file=f"inputs.era5.path, {self.year}",
+                    variable=role,
+                    found=", ".join(r for r in self.roles if self._layers.get(r)) or "nothing",
+                    expected=", ".join(self.roles),
+                    fix=f"download {role}, or take what needs it out of predictors.variables",
+                )
+            )
+            return where
+        for number, layer in enumerate(layers):
+            position = np.searchsorted(wanted, layer.stamps)
+            inside = position < len(wanted)
+            inside[inside] = wanted[position[inside]] == layer.stamps[inside]
+            steps, position = np.flatnonzero(inside), position[inside]
+            again = (where[0, position] >= 0) | (np.bincount(position)[position] > 1)
+            if again.any():
+                self._note_repeated(role, layer, layers, where, position[again], wanted)
+            where[0, position], where[1, position] = number, steps
+            if not all(map(np.array_equal, (layer.lat, layer.lon), self.nodes(role))):
+                self.problems.append(
+                    InputError(
+                        "files of one variable are on different grids",
+                        file=layer.label,
+                        variable=role,
+                        found=f"{layer.lat.size} x {layer.lon.size}",
+                        expected=f"the grid of {layers[0].label}",
+                        fix="download them alike",
+                    )
+                )
+        self._note_missing(role, layers, wanted[where[0] < 0], len(wanted))
+        return where
+
+    def _note_repeated(self, role, layer, layers, where, again, wanted) -> None:
+        first = where[0, again[0]]
+        other = layers[first].label if first >= 0 else layer.label
+        hourly = self.kind == "daily_statistics" and first < 0
+        self.problems.append(
+            InputError(
+                "days are given more than once",
+                file=layer.label,
+                variable=role,
+                found=f"{len(again)} repeated stamps, first {wanted[again[0]]}, also in {other}",
+                expected="each day once",
+                fix="set inputs.era5.kind to hourly if the file is hourly, else download it again"
+                if hourly
+                else "take one of the files out of inputs.era5.path",
+            )
+        )
+
+    def _note_missing(self, role, layers, missing, n_wanted) -> None:
+        if not len(missing):
+            return
+        days = np.unique(
+            (missing - (self.kind == "hourly" and role in ACCUMULATED)).astype("M8[D]")
+        )
+        if self.kind == "land_hourly" and role in ACCUMULATED:
+            days = days - 1
+        next_year = missing[0] == np.datetime64(f"{self.year + 1}-01-01T00")
+        listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
+        self.problems.append(
+            InputError(
+                "days are missing",
+                file=layers[0].label + (f" and {len(layers) - 1} more" if layers[1:] else ""),
+                variable=role,
+                found=f"{n_wanted - len(missing)} of {n_wanted} stamps; incomplete days: {listed}",
+                expected=f"every day of {self.year}",
+                fix=f"add the file with {self.year + 1}-01-01 00 UTC: it holds the end of the year"
+                if next_year
+                else "download the missing days",
+            )
+        )
+
+    def _file(self, layer: Layer) -> netCDF4.Dataset:
+        """The open file of a layer; one stays open per raw variable, with its chunks in memory."""
+        path, file = self._files.get(layer.role, (None, None))
+        if path != layer.path:
+            if file is not None:
+                file.close()
+            file = open_netcdf(layer.path, layer.label)
+            if (
+                file.data_model.startswith("NETCDF4")
+                and file[layer.name].chunking() != "contiguous"
+            ):
+                file[layer.name].set_var_chunk_cache(size=_CHUNK_CACHE)
+            self._files[layer.role] = (layer.path, file)
+        return file
+
+    def _check_present(self, values: np.ndarray, layer: Layer, steps: slice) -> None:
+        empty = np.isnan(values).all(axis=(1, 2))
+        if empty.any():
+            stamps = layer.stamps[steps][empty]
+            raise InputError(
+                "a field is missing everywhere", file=layer.label, variable=layer.name,
+                found=f"{empty.sum()} empty fields, first {stamps[0]}", expected="values",
+                fix="download the file again",
+            )  # fmt: skip
+
+    def _check_range(self, values: np.ndarray, role: str, layer: Layer) -> np.ndarray:
+        low, high = RAW[role.split("_")[0]].valid
+        slack = _TOLERANCE * (high - low)
+        found = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+        if found[0] < low - slack or found[1] > high + slack:
+            file = open_netcdf(layer.path, layer.label)
+            with file:
+                units = getattr(file[layer.name], "units", None)
+            raw = (values - layer.offset) / layer.factor
+            unit = plain_unit(units)
+            table = {u: c for u, c in known_units(role, 3600.0).items() if u != unit}
+            raise InputError(
+                "values are outside the valid range", file=layer.label, variable=layer.name,
+                found=f"{found[0]:.6g} to {found[1]:.6g} after conversion from {units}",
+                expected=f"{low:g} to {high:g} {CATALOGUE_UNITS[RAW[role.split('_')[0]].family]}",
+                fix=guess_unit(raw, role, table, units)
+                or "look for unmasked fill values, a wrong unit, or a damaged file",
+            )  # fmt: skip
+        return np.clip(values, low, high, out=values)
+
+
+def inspect_era5(
+    paths: Iterable[str | Path],
+    kind: str,
+    year: int,
+    grid: Grid,
+    predictors: Sequence[str] = tuple(METEOROLOGY),
+) -> list[InputError]:
+    """All that is wrong with the ERA5 files of a year, from their coordinates and attributes alone.
+
+    Parameters as in `Era5Year`; empty if the year can be read.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return Era5Year(paths, kind, year, grid, predictors, scratch).problems
+
+
+def _check_dimensions(file: netCDF4.Dataset, name: str, time: str, label: str) -> None:
+    """A variable must be (time, latitude, longitude), apart from axes of length 1 and expver."""
+    sizes = dict(zip(file[name].dimensions, file[name].shape, strict=True))
+    plane = {"latitude", "longitude", "lat", "lon"}
+    spare = {d: n for d, n in sizes.items() if d not in {*plane, *file[time].dimensions, "expver"}}
+    timed = set(file[time].dimensions) <= set(sizes)
+    if len(plane & set(sizes)) != 2 or not timed or any(n != 1 for n in spare.values()):
+        raise InputError(
+            "variable has unexpected dimensions", file=label, variable=name, found=sizes,
+            expected="(time, latitude, longitude)",
+            fix="download the reanalysis, not the ensemble members, as NetCDF",
+        )  # fmt: skip
+
+
+def _check_cover(lat: np.ndarray, lon: np.ndarray, grid: Grid, label: str) -> None:
+    """The cells around the nodes must cover the target region, each longitude once."""
+    d_lat, d_lon = lat[1] - lat[0], lon[1] - lon[0]
+    west, south, east, north = grid.bbox
+    offset = (west - (lon[0] - d_lon / 2) + 1e-6) % 360
+    span = len(lon) * d_lon
+    covered = (
+        max(lat[0] - d_lat / 2, -90) <= south + 1e-6
+        and min(lat[-1] + d_lat / 2, 90) >= north - 1e-6
+        and (abs(span - 360) < 1e-2 or offset + east - west <= span + 1e-2)
+    )
+    if not covered or span > 360 + 1e-2:
+        raise InputError(
+            "file does not cover the region" if not covered else "file repeats longitudes",
+            file=label,
+            found=f"{lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E, every {d_lon:g}",
+            expected=f"{south:g} to {north:g} N, {west:g} to {east:g} E (grid.bbox)",
+            fix="download a larger area, or make grid.bbox smaller",
+        )  # fmt: skip

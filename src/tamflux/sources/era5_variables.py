@@ -1,0 +1,112 @@
+"""The raw variables of ERA5 that are used: names, units, daily statistics, valid ranges."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from tamflux.variables import METEOROLOGY
+
+DAY_SECONDS = 86400.0
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A raw variable: its names in files, its unit family and its valid range."""
+
+    names: tuple[str, ...]
+    family: str
+    valid: tuple[float, float]
+
+
+def _range(name: str) -> tuple[float, float]:
+    return METEOROLOGY[name].valid_min, METEOROLOGY[name].valid_max
+
+
+RAW = {
+    "t2m": Raw(("t2m", "2t", "2m_temperature"), "temperature", _range("t2m")),
+    "d2m": Raw(("d2m", "2d", "2m_dewpoint_temperature"), "temperature", (-130, 65)),
+    "ssrd": Raw(("ssrd", "surface_solar_radiation_downwards"), "radiation", _range("ssrd")),
+    "strd": Raw(("strd", "surface_thermal_radiation_downwards"), "radiation", _range("strd")),
+    "tp": Raw(("tp", "total_precipitation"), "precipitation", _range("tp")),
+    "swvl1": Raw(("swvl1", "volumetric_soil_water_layer_1"), "moisture", _range("swvl1")),
+    "sp": Raw(("sp", "surface_pressure"), "pressure", _range("sp")),
+    "u10": Raw(("u10", "10u", "10m_u_component_of_wind"), "speed", (-100, 100)),
+    "v10": Raw(("v10", "10v", "10m_v_component_of_wind"), "speed", (-100, 100)),
+}
+_NAMES = {alias: name for name, raw in RAW.items() for alias in raw.names}
+ACCUMULATED = ("ssrd", "strd", "tp")
+STATISTICS = {"maximum": "max", "max": "max", "minimum": "min", "min": "min", "mean": "mean",
+               "sum": "sum"}  # fmt: skip
+
+
+def raw_variables(kind: str, predictor: str) -> tuple[str, ...]:
+    """Raw variables that a predictor of `METEOROLOGY` is made of, for one kind of delivery."""
+    daily = kind == "daily_statistics"
+    return {
+        "t2m_min": ("t2m_min",) if daily else ("t2m",),
+        "t2m_max": ("t2m_max",) if daily else ("t2m",),
+        "vpd": ("t2m_min", "t2m_max", "d2m") if daily else ("t2m", "d2m"),
+        "wind": ("u10", "v10"),
+    }.get(predictor, (predictor,))
+
+
+CATALOGUE_UNITS = {"temperature": "degC", "radiation": "W m-2", "precipitation": "mm d-1",
+                    "moisture": "m3 m-3", "pressure": "hPa", "speed": "m s-1"}  # fmt: skip
+
+
+def known_units(role: str, seconds: float) -> dict[str, tuple[float, float]]:
+    """Known units of a raw variable: factor and offset to the catalogue's unit."""
+    return {
+        "temperature": {"K": (1, -273.15), "degC": (1, 0)},
+        "radiation": {"J m-2": (1 / seconds, 0), "W m-2": (1, 0)},
+        "precipitation": {
+            "m": (1000 * DAY_SECONDS / seconds, 0),
+            "mm": (DAY_SECONDS / seconds, 0),
+            "kg m-2": (DAY_SECONDS / seconds, 0),
+            "kg m-2 s-1": (DAY_SECONDS, 0),
+        },
+        "moisture": {"m3 m-3": (1, 0)},
+        "pressure": {"Pa": (0.01, 0), "hPa": (1, 0)},
+        "speed": {"m s-1": (1, 0)},
+    }[RAW[role.split("_")[0]].family]
+
+
+def plain_unit(units: str | None) -> str:
+    """A unit as written here, from the spellings in use (`J m**-2`, `degrees C`, `m/s`)."""
+    text = re.sub(r"\s+", " ", str(units or "")).strip().replace("**", "").replace("^", "")
+    return {
+            "degrees C": "degC", "C": "degC", "celsius": "degC", "Celsius": "degC", "°C": "degC",
+            "kelvin": "K", "Kelvin": "K", "m/s": "m s-1", "J/m2": "J m-2", "W/m2": "W m-2",
+            "m of water equivalent": "m", "m3/m3": "m3 m-3", "mbar": "hPa",
+            }.get(text, text)  # fmt: skip
+
+
+def guess_unit(raw: np.ndarray, role: str, table, units: str | None) -> str | None:
+    """What the values look like: a remedy naming the units that bring them into range."""
+    low, high = RAW[role.split("_")[0]].valid
+    ends = (
+        np.array([np.nanmin(raw), np.nanmax(raw)]) if np.isfinite(raw).any() else np.full(2, np.nan)
+    )
+    fits = [
+        u
+        for u, (f, o) in table.items()
+        if (ends * f + o >= low).all() and (ends * f + o <= high).all()
+    ]
+    if not fits:
+        return None
+    said = f" but say {units}" if units else ""
+    return f"the values look like {' or '.join(fits)}{said}: correct the units attribute"
+
+
+def raw_name(name: str) -> str | None:
+    """Raw variable of a variable's name in a file, `t2m` for `t2m_min` or `2m_temperature`."""
+    stem = re.sub(r"_(daily_)?(mean|min|minimum|max|maximum|sum)$", "", name)
+    return _NAMES.get(stem)
+
+
+def role_of(raw: str, statistic: str | None) -> str:
+    """`t2m_min` for a daily minimum; the raw name for means, sums and instantaneous values."""
+    return f"{raw}_{statistic}" if statistic in ("min", "max") else raw

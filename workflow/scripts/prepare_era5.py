@@ -1,0 +1,16 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"regrid ERA5 {snakemake.wildcards.year}"):
+    from tamflux.grid import Grid
+    from tamflux.predictors.era5_cube import prepare_era5
+
+    grid = snakemake.params.grid
+    prepare_era5(
+        paths=snakemake.input.era5,
+        kind=snakemake.params.kind,
+        year=int(snakemake.wildcards.year),
+        grid=Grid(grid["resolution"], tuple(grid["bbox"])),
+        tile_size=grid["tile_size"],
+        variables=snakemake.params.variables,
+        target=snakemake.output.cube,
+    )
