@@ -177,8 +177,9 @@ def _input_attributes(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 def _provenance(tiles: Mapping[str, Any]) -> dict[str, Any]:
     members = tiles["members"]
+    product = code_hash("tamflux.product.assemble")
     return {
         "tamflux_version": __version__,
-        "tamflux_code": f"inference {tiles['code']}, product {code_hash('tamflux.product')}",
+        "tamflux_code": f"inference {tiles['code']}, product {product}",
         "tamflux_checkpoints": " ".join(member["sha256"][:16] for member in members),
     }

@@ -43,7 +43,7 @@ def tabulate_totals(annual: Sequence[str | Path], output: str | Path) -> None:
     """
     rows = [row for path in sorted(map(Path, annual)) for row in _totals(path)]
     with atomic_path(output) as partial:
-        pd.DataFrame(rows).to_csv(partial, index=False, float_format="%.6g")
+        pd.DataFrame(rows).to_csv(partial, index=False, float_format="%.9g")
 
 
 def _totals(path: Path) -> list[dict]:

@@ -56,6 +56,18 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
 
 
 @pytest.fixture(scope="session")
+def config():
+    """The sections `product` and `inputs` of a configuration."""
+    return CONFIG
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Tiles and static fields of 2003 that a test may spoil."""
+    return write_tiles(tmp_path, 2003)
+
+
+@pytest.fixture(scope="session")
 def product(tmp_path_factory):
     """A product of the leap year 2004: paths `daily, monthly, annual, totals` and its source."""
     folder = tmp_path_factory.mktemp("product")

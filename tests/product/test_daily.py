@@ -1,0 +1,69 @@
+"""Every land cell and day has a plausible flux, no water cell has one, and the three close."""
+
+import numpy as np
+import pandas as pd
+
+FLUXES = ("gpp", "reco", "nee")
+SPREADS = tuple(f"{name}_spread" for name in FLUXES)
+
+
+def test_grid_and_time_are_complete(daily, static):
+    assert daily["gpp"].dims == ("time", "lat", "lon")
+    for name in ("lat", "lon"):
+        np.testing.assert_allclose(daily[name], static[name])
+        assert (np.diff(daily[name]) > 0).all()
+    year = daily.indexes["time"][0].year
+    expected = pd.date_range(f"{year}-01-01", f"{year}-12-31")
+    assert daily.indexes["time"].equals(expected)
+    length = daily["time_bnds"][:, 1] - daily["time_bnds"][:, 0]
+    assert (length == np.timedelta64(1, "D")).all()
+    np.testing.assert_array_equal(daily["time_bnds"][:, 0], daily["time"])
+
+
+def test_every_land_cell_and_day_and_no_water(bands):
+    for band, land in bands:
+        for name in (*FLUXES, *SPREADS):
+            finite = np.isfinite(band[name].to_numpy())
+            assert finite[:, land].all(), f"{name}: land cells or days are missing"
+            assert not finite[:, ~land].any(), f"{name}: values over water"
+
+
+def test_fluxes_close_and_lie_in_range(bands):
+    for band, _ in bands:
+        assert float(abs(band["nee"] - (band["reco"] - band["gpp"])).max()) <= 0.01
+        for name in ("gpp", "reco", *SPREADS):
+            assert not (band[name] < 0).any(), f"{name} is negative"
+            assert not (band[name] > 80).any(), f"{name} is above 80 g m-2 d-1"
+
+
+def test_quality_flag_agrees_with_fluxes(daily, static, bands):
+    flag = daily["quality_flag"].fillna(0).astype(int)
+    land = static["land_fraction"].to_numpy()
+    np.testing.assert_array_equal((flag & 1) > 0, (land > 0) & (land < 0.5))
+    bare = ((flag & 2) > 0).to_numpy()
+    np.testing.assert_array_equal(bare, (land > 0) & (static["vegetated_fraction"].to_numpy() <= 0))
+    for band, _ in bands:
+        here = bare[np.searchsorted(daily["lat"], band["lat"])]
+        assert (band["gpp"].to_numpy()[:, here] == 0).all()
+        assert (band["reco"].to_numpy()[:, here] == 0).all()
+
+
+def test_the_land_is_alive(daily, annual):
+    """Fluxes differ between cells and between days: no constant field passes."""
+    gpp = annual["gpp"].isel(time=0)
+    assert float(gpp.max()) > 1 and float(gpp.std()) > 0.1
+    row, col = np.unravel_index(np.nanargmax(gpp), gpp.shape)
+    assert float(daily["gpp"][:, row, col].std()) > 0
+
+
+def test_attributes(daily):
+    assert daily.attrs["Conventions"] == "CF-1.11, ACDD-1.3"
+    for name in ("title", "summary", "source", "institution", "license", "tamflux_checkpoints"):
+        assert daily.attrs[name]
+    for name in FLUXES:
+        attrs = daily[name].attrs
+        assert attrs["units"] == "g m-2 d-1"
+        assert "expressed as carbon" in attrs["long_name"] and "positive" in attrs["long_name"]
+        assert f"{name}_spread" in attrs["ancillary_variables"]
+        assert attrs["cell_measures"] == "area: cell_area"
+    assert {"cell_area", "land_fraction", "quality_flag", "crs"} <= set(daily.variables)

@@ -1,0 +1,84 @@
+"""Means and totals against xarray's own, and closure of the means."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamflux.errors import ContractError
+from tamflux.product.aggregate import aggregate_product, step_means
+from tamflux.product.netcdf import open_product
+from tamflux.product.totals import REGIONS
+from tamflux.variables import FLUXES
+
+
+def test_monthly_means_equal_those_of_xarray(product):
+    daily, monthly = xr.open_dataset(product.daily), xr.open_dataset(product.monthly)
+    expected = daily[["gpp", "reco", "nee", "gpp_spread"]].resample(time="MS").mean()
+    for name, values in expected.items():
+        np.testing.assert_allclose(monthly[name], values, atol=2e-6)
+    assert monthly.sizes["time"] == 12
+    assert monthly["time_bnds"].diff("bnds")[1].dt.days == 29  # 2004
+
+
+def test_annual_mean_is_the_mean_over_days(product):
+    daily, annual = xr.open_dataset(product.daily), xr.open_dataset(product.annual)
+    np.testing.assert_allclose(annual["reco"][0], daily["reco"].mean("time"), atol=2e-6)
+    np.testing.assert_array_equal(annual["nee"], annual["reco"] - annual["gpp"])
+
+
+def test_aggregates_keep_the_origin(product):
+    annual = xr.open_dataset(product.annual)
+    assert annual.attrs["time_coverage_resolution"] == "P1Y"
+    assert annual.attrs["tamflux_checkpoints"]
+    assert "upper bound" in annual["gpp_spread"].attrs["comment"]
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
+def test_means_weighted_by_length_give_the_mean_of_all(lengths, seed):
+    starts = np.cumsum([0, *lengths])
+    days = np.random.default_rng(seed).normal(size=(starts[-1], 2, 3)).astype(np.float32)
+    means = step_means(days, starts)
+    np.testing.assert_allclose(
+        np.average(means, axis=0, weights=lengths), days.mean(axis=0), atol=1e-5
+    )
+
+
+def test_the_standard_deviation_of_a_mean_is_at_most_the_mean_of_those_of_days():
+    """What the comment of the aggregated spread claims."""
+    members = np.random.default_rng(0).normal(size=(5, 365, 200))
+    assert (members.mean(axis=1).std(axis=0) <= members.std(axis=0).mean(axis=0)).all()
+
+
+def test_totals_equal_a_sum_over_all_days_and_cells(product):
+    daily = xr.open_dataset(product.daily).astype(float)
+    mass = (daily[list(FLUXES)] * daily["cell_area"] * daily["land_fraction"]).sum(["time", "lon"])
+    table = pd.read_csv(product.totals).set_index("region")
+    assert list(table.index) == list(REGIONS)
+    assert (table["year"] == 2004).all()
+    for flux in FLUXES:
+        zonal = mass[flux].to_series() / 1e15
+        for region, (south, north) in REGIONS.items():
+            expected = zonal[(zonal.index > south) & (zonal.index < north)].sum()
+            assert table.loc[region, flux] == pytest.approx(expected, rel=2e-5)
+
+
+def test_bands_and_climates_add_up_to_the_globe(product):
+    table = pd.read_csv(product.totals).set_index("region")[["land_area", *FLUXES]]
+    bands = [region for region in REGIONS if region[0].isdigit()]
+    climates = ["southern extratropics", "tropics", "northern extratropics"]
+    for parts in (bands, climates):
+        np.testing.assert_allclose(table.loc[parts].sum(), table.loc["global"], rtol=1e-4)
+
+
+def test_a_file_without_a_whole_year_is_refused(product, tmp_path):
+    xr.open_dataset(product.daily, mask_and_scale=False).isel(time=slice(0, 40)).to_netcdf(
+        tmp_path / "short.nc"
+    )
+    with pytest.raises(ContractError, match="one whole year"), open_product(tmp_path / "short.nc"):
+        pass
+    with pytest.raises(ContractError, match="40 time steps"):
+        aggregate_product(tmp_path / "short.nc", tmp_path / "m.nc", tmp_path / "a.nc")
+    assert not list(tmp_path.glob("*[ma].nc"))
