@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tamflux.sources.oneflux.tables import TowerTable
-
 UMOL_TO_GRAMS = 12.011e-6 * 86400
 """g C m-2 d-1 for 1 umol CO2 m-2 s-1: molar mass of carbon (12.011 g mol-1, IUPAC) x s d-1."""
 
@@ -20,28 +18,13 @@ GOOD_FLAGS = (0, 1)
 FLUX_NAMES = ("gpp", "reco", "nee")
 
 
-def make_days(table: TowerTable, min_coverage: float) -> pd.DataFrame:
-    """Days of one table.
+def daily_quality(flag: pd.Series, network: str) -> pd.Series:
+    """Share 0-1 of a day that is measured or well filled, from the flag of a daily table.
 
-    Parameters
-    ----------
-    table : TowerTable
-    min_coverage : float
-        Share of a day's time steps that a daily mean needs (daily tables pass as they are).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a day in the order of the table: ``date``, ``gpp, reco, nee`` (g m-2 d-1), ``qc``
-        (0-1, NaN unknown) and meteorology. Days of a daily table may still occur twice.
+    ONEFlux gives just that. JapanFlux gives the mean of the half-hourly flags instead, 0 (all
+    measured) to 3 (all poorly filled): the share is taken as 1 - flag / 3.
     """
-    if table.steps_per_day > 1:
-        return aggregate_days(table.frame, table.steps_per_day, min_coverage)
-    days = table.frame.rename(columns={"time": "date"})
-    flag = days.pop("flag")
-    # JapanFlux gives the day's mean of the half-hourly flags 0 (best) to 3 (worst)
-    days["qc"] = 1 - flag / 3 if table.name.network == "JapanFlux" else flag
-    return days
+    return 1 - flag / 3 if network == "JapanFlux" else flag
 
 
 def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float) -> pd.DataFrame:
@@ -50,6 +33,21 @@ def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float)
     A variable's day is missing where fewer than `min_coverage` of the day's steps have a value;
     precipitation is the sum of the steps, scaled to the whole day. Where the table has no flags
     (AmeriFlux BASE), a value counts as measured.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``time`` (local standard time, start of the step, each once), ``gpp, reco, nee, flag`` and
+        meteorology.
+    steps_per_day : int
+        48 or 24.
+    min_coverage : float
+        Share of a day's steps, 0-1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a day: ``date, gpp, reco, nee, qc`` and meteorology.
     """
     date = frame["time"].dt.floor("D").rename("date")
     values = frame.drop(columns=["time", "flag"])

@@ -62,16 +62,17 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
 
 
 def best_tables(members: Sequence[Member]) -> list[tuple[Member, FileName]]:
-    """The best flux table of each site among the members of one archive."""
-    best: dict[str, tuple[tuple[int, ...], Member, FileName]] = {}
+    """The best flux table of each site in one archive: several if they are equal (one a year)."""
+    tables: dict[tuple[str, tuple[int, ...]], list[tuple[Member, FileName]]] = defaultdict(list)
     for member in members:
         name = parse_name(member.name)
         if name.kind == "fluxes" and name.site_id and name.network and name.resolution:
             network, step, product = source_rank(name)
-            place = (step, network, product)
-            if name.site_id not in best or place < best[name.site_id][0]:
-                best[name.site_id] = (place, member, name)
-    return [(member, name) for _, member, name in best.values()]
+            tables[name.site_id, (step, network, product)].append((member, name))
+    best = {}
+    for site_id, place in sorted(tables):
+        best.setdefault(site_id, tables[site_id, place])
+    return [table for group in best.values() for table in group]
 
 
 def _read_metadata(members: Sequence[Member], rejected: Rejections) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,11 @@ from tqdm import tqdm
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.sources.oneflux.metadata import read_site_table
-from tamflux.sources.oneflux.tables import METEOROLOGY, read_table
-from tamflux.towers.daily import FLUX_NAMES, make_days
+from tamflux.sources.oneflux.tables import METEOROLOGY, TowerTable, read_table
+from tamflux.towers.daily import FLUX_NAMES, aggregate_days, daily_quality
 from tamflux.towers.discovery import Source, describe_site, find_sources, reason_of
 from tamflux.towers.merging import merge_sources
-from tamflux.towers.quality import Rejections, check_days, closure_problem
+from tamflux.towers.quality import Rejections, check_days, closure_problem, drop_repeated
 
 log = logging.getLogger("tamflux")
 
@@ -72,11 +73,14 @@ def harmonise_towers(
         site = describe_site(site_id, sources[site_id], table.get(site_id, {}), rejected)
         if site is None:
             continue
-        days = _read_site(site_id, sources[site_id], min_coverage, max_abs_flux, rejected)
-        if days is None or not _enough(site_id, days, min_days, rejected):
+        usable = _read_sources(site_id, sources[site_id], min_coverage, max_abs_flux, rejected)
+        if not usable:
             continue
-        records.append(days.assign(site_id=site_id))
-        rows.append(site | _summarise(site_id, days, sources[site_id]))
+        tables = [(source.name, source.member.label, source.days) for source in usable]
+        days = merge_sources(site_id, tables, rejected)
+        if _enough(site_id, days, min_days, rejected):
+            records.append(days.assign(site_id=site_id))
+            rows.append(site | _summarise(site_id, days, usable))
     listed = rejected.to_frame()
     if not rows:
         raise InputError(
@@ -100,8 +104,8 @@ def harmonise_towers(
         listed.to_csv(rejected_file, index=False)
 
 
-def _read_site(site_id, sources, min_coverage, max_abs_flux, rejected) -> pd.DataFrame | None:
-    """Days of a site, merged from its sources; None if none of them can be read."""
+def _read_sources(site_id, sources, min_coverage, max_abs_flux, rejected) -> list[Source]:
+    """The sources of a site that can be used, with their days."""
     usable = []
     for source in sources:
         label = source.member.label
@@ -110,19 +114,28 @@ def _read_site(site_id, sources, min_coverage, max_abs_flux, rejected) -> pd.Dat
         except InputError as error:
             rejected.add(site_id, label, "file", reason_of(error))
             continue
-        days = make_days(table, min_coverage)
+        days = _make_days(table, site_id, min_coverage, rejected)
         days = check_days(days, site_id, label, max_abs_flux, rejected)
         if problem := closure_problem(days):
             rejected.add(site_id, label, "file", problem)
-            continue
-        source.variant, source.days = table.variant, days
-        usable.append(source)
-    if not usable:
-        return None
-    sources[:] = usable
-    return merge_sources(
-        site_id, [(source.name, source.member.label, source.days) for source in usable], rejected
-    )
+        else:
+            usable.append(replace(source, variant=table.variant, days=days))
+    return usable
+
+
+def _make_days(table: TowerTable, site_id, min_coverage, rejected) -> pd.DataFrame:
+    """Days of a table: as they came, or aggregated; each date once."""
+    daily = table.steps_per_day == 1
+    what = "day" if daily else "value"
+    frame = drop_repeated(table.frame, site_id, table.label, what, rejected)
+    if daily:
+        days = frame.rename(columns={"time": "date"})
+        return days.assign(qc=daily_quality(days.pop("flag"), table.name.network))
+    days = aggregate_days(frame, table.steps_per_day, min_coverage)
+    begun = frame.loc[frame["nee"].notna(), "time"].dt.floor("D").nunique()
+    reason = f"NEE on less than {min_coverage:.0%} of the day (towers.min_coverage)"
+    rejected.add(site_id, table.label, "day", reason, begun - days["nee"].notna().sum())
+    return days
 
 
 def _enough(site_id, days, min_days, rejected) -> bool:

@@ -36,6 +36,23 @@ class Rejections:
         return frame.sort_values(list(REJECTED_COLUMNS[:4]), ignore_index=True)
 
 
+def drop_repeated(
+    frame: pd.DataFrame, site_id: str, file: str, what: str, rejected: Rejections
+) -> pd.DataFrame:
+    """Make each ``time`` of a table unique, and list what goes.
+
+    Of identical rows the first stays; rows of one time that differ all go, as nothing says which
+    is right. `what` is ``day`` for a daily table, ``value`` for a finer one.
+    """
+    same = frame.duplicated()
+    rejected.add(site_id, file, what, "time stamp repeated with the same values", same.sum())
+    frame = frame[~same]
+    differ = frame["time"].duplicated(keep=False)
+    reason = "time stamp repeated with different values"
+    rejected.add(site_id, file, what, reason, differ.sum())
+    return frame[~differ].reset_index(drop=True)
+
+
 def check_days(
     days: pd.DataFrame, site_id: str, file: str, max_abs_flux: float, rejected: Rejections
 ) -> pd.DataFrame:
@@ -51,10 +68,10 @@ def check_days(
     Returns
     -------
     pandas.DataFrame
-        Days with at least one flux, each once, in order of time.
+        Days with at least one flux and a quality, in order of time.
     """
     fluxes = list(FLUX_NAMES)
-    days = _drop_duplicates(days, site_id, file, rejected)
+    days = days.copy()
     for flux in fluxes:
         too_large = days[flux].abs() > max_abs_flux
         reason = f"{flux} beyond towers.max_abs_flux ({max_abs_flux:g} g m-2 d-1)"
@@ -72,17 +89,6 @@ def check_days(
     outside = (days["qc"] < 0) | (days["qc"] > 1)
     rejected.add(site_id, file, "day", "quality flag of NEE outside its range", outside.sum())
     return days[~unknown & ~outside].sort_values("date", ignore_index=True)
-
-
-def _drop_duplicates(days, site_id, file, rejected) -> pd.DataFrame:
-    """Keep the first of identical days; drop all of a date whose rows disagree."""
-    same = days.duplicated()
-    rejected.add(site_id, file, "day", "time stamp repeated with the same values", same.sum())
-    days = days[~same]
-    differ = days["date"].duplicated(keep=False)
-    reason = "time stamp repeated with different values"
-    rejected.add(site_id, file, "day", reason, differ.sum())
-    return days[~differ].copy()
 
 
 def closure_problem(days: pd.DataFrame) -> str:

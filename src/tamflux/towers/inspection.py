@@ -1,0 +1,68 @@
+"""A look at the tower files without reading them: what is there and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tamflux.errors import InputError
+from tamflux.sources.oneflux.metadata import read_site_table
+from tamflux.sources.oneflux.tables import peek_table
+from tamflux.towers.discovery import Source, describe_site, find_sources, reason_of
+from tamflux.towers.quality import Rejections
+
+
+def inspect_towers(
+    paths: Sequence[str | Path], site_table: str | Path | None = None
+) -> list[dict[str, str]]:
+    """Inspect tower files by their names, headers and metadata alone.
+
+    Returns
+    -------
+    list of dict
+        One row a table, and one a file that has none: ``site_id, file, network, resolution,
+        first, last, problems``. `first` is the first time stamp, `last` the last year in the file
+        name; ``problems`` is "" where nothing is wrong.
+
+    Raises
+    ------
+    InputError
+        If the site table itself is unusable.
+    """
+    table = read_site_table(site_table) if site_table else {}
+    rejected = Rejections()
+    sources = find_sources(paths, rejected)
+    rows = [
+        _row(entry.site_id, entry.file, problems=entry.reason)
+        for entry in rejected.to_frame().itertuples()
+    ]
+    for site_id in sorted(sources):
+        of_site = Rejections()
+        describe_site(site_id, sources[site_id], table.get(site_id, {}), of_site)
+        problems = list(of_site.to_frame()["reason"])
+        rows += [_inspect(site_id, source, problems) for source in sources[site_id]]
+    return sorted(rows, key=lambda row: (row["site_id"], row["file"]))
+
+
+def _inspect(site_id: str, source: Source, problems: list[str]) -> dict[str, str]:
+    try:
+        first = str(peek_table(source.member, source.name))[:10]
+    except InputError as error:
+        first, problems = "", [*problems, reason_of(error)]
+    years = source.name.years
+    return _row(
+        site_id,
+        source.member.label,
+        network=source.name.network,
+        resolution=source.name.resolution,
+        first=first,
+        last=str(years[1]) if years else "",
+        problems="; ".join(problems),
+    )
+
+
+def _row(site_id, file, *, network="", resolution="", first="", last="", problems=""):
+    return {
+        "site_id": site_id, "file": file, "network": network, "resolution": resolution,
+        "first": first, "last": last, "problems": problems,
+    }  # fmt: skip

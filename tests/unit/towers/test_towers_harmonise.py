@@ -1,0 +1,339 @@
+import numpy as np
+import pandas as pd
+import pytest
+from tower_files import badm_text, daily_frame, half_hourly_frame, write_zip
+
+from tamflux.errors import InputError
+from tamflux.towers.harmonise import harmonise_towers
+from tamflux.towers.inspection import inspect_towers
+from tamflux.towers.merging import distance_km
+
+
+def harmonise(folder, paths=None, site_table=None, **limits):
+    limits = {"min_coverage": 0.8, "min_days": 60, "max_abs_flux": 50} | limits
+    out = [folder / "out" / name for name in ("fluxes.parquet", "sites.csv", "rejected.csv")]
+    files = sorted(folder.glob("*.zip")) + sorted(folder.glob("*.csv")) if paths is None else paths
+    harmonise_towers(files, *out, site_table=site_table, **limits)
+    sites = pd.read_csv(out[1], keep_default_na=False).set_index("site_id")
+    return pd.read_parquet(out[0]), sites, pd.read_csv(out[2], keep_default_na=False)
+
+
+def reasons(rejected, what, site_id=None):
+    chosen = rejected[rejected["what"] == what]
+    if site_id:
+        chosen = chosen[chosen["site_id"] == site_id]
+    return dict(zip(chosen["reason"], chosen["n"], strict=True))
+
+
+@pytest.mark.parametrize(
+    "network", ["FLUXNET2026", "ICOS", "AmeriFlux", "JapanFlux", "FLUXNET2015"]
+)
+def test_each_network_is_read_from_its_zip(tmp_path, network):
+    frame = daily_frame(qc=0.3)
+    write_zip(tmp_path, network, "US-Ha1", {"DD": frame, "MM": "TIMESTAMP\n200101\n"})
+    fluxes, sites, rejected = harmonise(tmp_path)
+    for name, column in {"nee": "NEE_", "gpp": "GPP_NT_", "reco": "RECO_NT_"}.items():
+        np.testing.assert_allclose(fluxes[name], frame[f"{column}VUT_REF"])
+    assert fluxes["qc"].iloc[0] == pytest.approx(0.9 if network == "JapanFlux" else 0.3)
+    assert fluxes["date"].dtype == "datetime64[ns]"
+    row = sites.loc["US-Ha1"]
+    assert (row.network, row.igbp, row.lat, row.lon) == (network, "DBF", 42.5, -72.2)
+    assert (row["first"], row["last"], row.n_days) == ("2001-01-01", "2001-03-31", 90)
+    assert (row.variant, row.utc_offset) == ("VUT_REF", -5)
+    assert rejected.empty
+
+
+def test_columns_of_the_contract(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()})
+    fluxes, sites, rejected = harmonise(tmp_path)
+    assert list(fluxes) == [
+        "site_id", "date", "gpp", "reco", "nee", "qc", "t2m", "vpd", "ssrd", "tp",
+    ]  # fmt: skip
+    assert list(sites.reset_index()) == [
+        "site_id", "site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset",
+        "network", "first", "last", "n_days", "n_gpp", "n_reco", "n_nee", "mean_qc", "variant",
+        "source_files",
+    ]  # fmt: skip
+    assert list(rejected) == ["site_id", "file", "what", "reason", "n"]
+
+
+def test_days_go_before_half_hours_in_one_zip(tmp_path):
+    frame = daily_frame()
+    tables = {"HH": half_hourly_frame(days=90), "DD": frame}
+    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", tables)
+    fluxes, sites, _ = harmonise(tmp_path)
+    np.testing.assert_allclose(fluxes["nee"], frame["NEE_VUT_REF"])
+    assert "_DD_" in sites.loc["US-Ha1", "source_files"]
+
+
+@pytest.mark.parametrize(("resolution", "steps"), [("HH", 48), ("HR", 24)])
+def test_half_hours_and_hours_become_days(tmp_path, resolution, steps):
+    frame = half_hourly_frame(days=4, steps=steps)
+    frame.loc[: steps // 3, "NEE_VUT_REF"] = -9999  # a third of the first day
+    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {resolution: frame})
+    fluxes, _, rejected = harmonise(tmp_path, min_days=2)
+    expected = frame["NEE_VUT_REF"].to_numpy().reshape(4, steps).mean(1) * 1.0377504
+    np.testing.assert_allclose(fluxes["nee"].iloc[1:], expected[1:], rtol=1e-6)
+    assert np.isnan(fluxes["nee"].iloc[0])
+    assert reasons(rejected, "day") == {"NEE on less than 80% of the day (towers.min_coverage)": 1}
+
+
+def test_negative_gpp_is_kept(tmp_path):
+    frame = daily_frame(shift=-2)
+    assert (frame["GPP_NT_VUT_REF"] < 0).any()
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
+    fluxes, _, rejected = harmonise(tmp_path)
+    np.testing.assert_allclose(fluxes["gpp"], frame["GPP_NT_VUT_REF"])
+    assert rejected.empty
+
+
+def test_what_cannot_be_true_is_rejected_and_listed(tmp_path):
+    frame = daily_frame(n=100)
+    frame.loc[3, "NEE_VUT_REF"] = 51
+    frame.loc[4, "GPP_NT_VUT_REF"] = -99999  # a fill value that is not -9999
+    frame.loc[5, "NEE_VUT_REF_QC"] = 1.5
+    frame.loc[6, "NEE_VUT_REF_QC"] = -9999
+    frame.loc[7, "TA_F"] = 99
+    frame.loc[8, ["NEE_VUT_REF", "GPP_NT_VUT_REF", "RECO_NT_VUT_REF"]] = -9999
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
+    fluxes, sites, rejected = harmonise(tmp_path)
+    assert reasons(rejected, "value") == {
+        "nee beyond towers.max_abs_flux (50 g m-2 d-1)": 1,
+        "gpp beyond towers.max_abs_flux (50 g m-2 d-1)": 1,
+        "t2m outside -95 to 65 degC": 1,
+    }
+    assert reasons(rejected, "day") == {
+        "quality flag of NEE outside its range": 1,
+        "fluxes without a quality flag of NEE": 1,
+    }
+    assert len(fluxes) == 97
+    by_date = fluxes.set_index(fluxes["date"].dt.strftime("%Y%m%d"))
+    assert np.isnan(by_date.loc["20010104", "nee"])
+    assert by_date.loc["20010104", "gpp"] == frame.loc[3, "GPP_NT_VUT_REF"]
+    assert np.isnan(by_date.loc["20010105", "gpp"])
+    assert np.isnan(by_date.loc["20010108", "t2m"])
+    assert (sites.loc["FR-Bil", "n_nee"], sites.loc["FR-Bil", "n_gpp"]) == (96, 96)
+
+
+def test_duplicated_time_stamps(tmp_path):
+    frame = daily_frame(n=80)
+    other = frame.iloc[[10]].assign(NEE_VUT_REF=3.3)
+    frame = pd.concat([frame, frame.iloc[[5]], other])
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
+    fluxes, _, rejected = harmonise(tmp_path)
+    assert reasons(rejected, "day") == {
+        "time stamp repeated with the same values": 1,
+        "time stamp repeated with different values": 2,
+    }
+    dates = fluxes["date"].dt.strftime("%Y%m%d").tolist()
+    assert dates.count("20010106") == 1
+    assert "20010111" not in dates
+    assert len(dates) == 79
+
+
+def test_a_repeated_half_hour_does_not_count_twice(tmp_path):
+    frame = half_hourly_frame(days=3)
+    frame = pd.concat([frame, frame.iloc[:20]])
+    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {"HH": frame})
+    fluxes, _, rejected = harmonise(tmp_path, min_days=1)
+    assert reasons(rejected, "value") == {"time stamp repeated with the same values": 20}
+    mean = frame["NEE_VUT_REF"].iloc[:48].mean() * 1.0377504
+    assert fluxes["nee"].iloc[0] == pytest.approx(mean, rel=1e-6)
+
+
+def test_a_turned_sign_is_found(tmp_path):
+    frame = daily_frame()
+    frame["NEE_VUT_REF"] *= -1
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
+    write_zip(tmp_path, "ICOS", "FR-Gri", {"DD": daily_frame()})
+    _, sites, rejected = harmonise(tmp_path)
+    assert list(sites.index) == ["FR-Gri"]
+    (reason,) = reasons(rejected, "file", "FR-Bil")
+    assert "correlation -1.00" in reason
+    assert "check the signs and units" in reason
+
+
+def test_newest_processing_wins_day_by_day(tmp_path):
+    old = daily_frame(n=100, seed=1, qc=1.0)
+    new = daily_frame(n=70, seed=2, start="2001-02-01", qc=0.1)
+    new.loc[9, ["NEE_VUT_REF", "GPP_NT_VUT_REF", "RECO_NT_VUT_REF"]] = -9999
+    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {"DD": old})
+    write_zip(tmp_path, "FLUXNET2026", "US-Ha1", {"DD": new})
+    fluxes, sites, rejected = harmonise(tmp_path)
+    assert not fluxes["date"].duplicated().any()
+    expected = {**dict(zip(old["TIMESTAMP"], old["NEE_VUT_REF"], strict=True)),
+                **dict(zip(new["TIMESTAMP"], new["NEE_VUT_REF"], strict=True))}  # fmt: skip
+    expected["20010210"] = old.set_index("TIMESTAMP").loc["20010210", "NEE_VUT_REF"]
+    got = dict(zip(fluxes["date"].dt.strftime("%Y%m%d"), fluxes["nee"], strict=True))
+    assert got == pytest.approx(expected)
+    assert sites.loc["US-Ha1", "network"] == "FLUXNET2026; FLUXNET2015"
+    (entry,) = rejected.itertuples()
+    overlap = set(old["TIMESTAMP"]) & set(new["TIMESTAMP"]) - {"20010210"}
+    assert (entry.what, entry.n) == ("day", len(overlap))
+    assert "FLX_US-Ha1" in entry.file
+
+
+def test_within_a_network_the_higher_quality_wins(tmp_path):
+    name = "FLX_US-Ha1_FLUXNET2015_{}_DD_2001-2002_1-4.csv"
+    good, poor = daily_frame(seed=1, qc=0.9), daily_frame(seed=2, qc=0.2)
+    good.to_csv(tmp_path / name.format("SUBSET"), index=False)
+    poor.to_csv(tmp_path / name.format("FULLSET"), index=False)
+    (tmp_path / "FLX_AA-Flx_BIF_LATEST.csv").write_text(badm_text("US-Ha1"))
+    fluxes, _, _ = harmonise(tmp_path)
+    np.testing.assert_allclose(fluxes["nee"], good["NEE_VUT_REF"])
+
+
+def test_one_file_a_year_makes_one_record(tmp_path):
+    (tmp_path / "FLX_AA-Flx_BIF_LATEST.csv").write_text(badm_text("JP-Tak"))
+    for year in (2001, 2002):
+        frame = daily_frame(start=f"{year}-05-01", n=50)
+        frame.to_csv(tmp_path / f"JP-Tak_COREVARS_DD_{year}-{year}.csv", index=False)
+    fluxes, _, rejected = harmonise(tmp_path)
+    assert len(fluxes) == 100
+    assert rejected.empty
+
+
+def test_a_site_id_used_twice(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()})
+    write_zip(tmp_path, "AmeriFlux", "US-Ha1", {"DD": daily_frame()})
+    far = badm_text("US-Ha1", lat=43.5)
+    write_zip(tmp_path, "FLUXNET2026", "US-Ha1", {"DD": daily_frame()}, badm=far)
+    fluxes, _, rejected = harmonise(tmp_path)
+    assert set(fluxes["site_id"]) == {"FR-Bil"}
+    (reason,) = reasons(rejected, "site", "US-Ha1")
+    assert reason.startswith("site id used twice")
+    assert "111 km apart (at most 5 km)" in reason
+    table = tmp_path / "table.txt"
+    table.write_text("site_id,lat,lon,igbp\nUS-Ha1,42.5,-72.2,DBF\n")
+    _, sites, _ = harmonise(tmp_path, site_table=table)
+    assert "US-Ha1" in sites.index, "the user's word ends the doubt"
+
+
+def test_a_site_without_coordinates_is_listed_and_does_not_stop_the_others(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()}, badm=False)
+    no_class = badm_text("FR-Gri", igbp="rainforest")
+    write_zip(tmp_path, "ICOS", "FR-Gri", {"DD": daily_frame()}, badm=no_class)
+    write_zip(tmp_path, "ICOS", "FR-Pue", {"DD": daily_frame()})
+    _, sites, rejected = harmonise(tmp_path)
+    assert list(sites.index) == ["FR-Pue"]
+    (reason,) = reasons(rejected, "site", "FR-Bil")
+    assert "no usable coordinates (lat missing, lon missing)" in reason
+    (reason,) = reasons(rejected, "site", "FR-Gri")
+    assert "unknown IGBP class 'rainforest'" in reason
+    table = tmp_path / "table.txt"
+    table.write_text("site_id,lat,lon,igbp,site_name\nFR-Bil,44.5,-0.9,ENF,Bilos\n")
+    _, sites, _ = harmonise(tmp_path, site_table=table)
+    assert sites.loc["FR-Bil", "site_name"] == "Bilos"
+
+
+def test_damaged_files_are_listed_and_do_not_stop_the_others(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Pue", {"DD": daily_frame()})
+    (tmp_path / "ICOSETC_FR-Bil_ARCHIVE_L2.zip").write_bytes(b"no zip")
+    write_zip(tmp_path, "ICOS", "FR-Gri", {"DD": ""})
+    write_zip(tmp_path, "ICOS", "FR-Fon", {"MM": "TIMESTAMP\n200101\n"}, badm=False)
+    write_zip(tmp_path, "ICOS", "FR-Hes", {"DD": daily_frame()}, badm="nonsense\n1\n")
+    _, sites, rejected = harmonise(tmp_path)
+    assert list(sites.index) == ["FR-Pue"]
+    files = rejected[rejected["what"] == "file"].set_index("site_id")["reason"]
+    assert "not a zip archive" in files["FR-Bil"]
+    assert "the file is empty" in files["FR-Gri"]
+    assert "no daily, half-hourly or hourly flux table" in files["FR-Fon"]
+    assert "the metadata file lacks columns" in files["FR-Hes"]
+
+
+def test_too_few_days(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Pue", {"DD": daily_frame()})
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame(n=59)})
+    _, sites, rejected = harmonise(tmp_path)
+    assert list(sites.index) == ["FR-Pue"]
+    assert reasons(rejected, "site") == {"59 days with NEE, towers.min_days is 60": 1}
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(InputError, match="there is no tower file") as info:
+        harmonise(tmp_path, paths=[])
+    assert "correct inputs.towers.path" in str(info.value)
+
+
+def test_no_site_left_writes_nothing(tmp_path):
+    (tmp_path / "ICOSETC_FR-Bil_ARCHIVE_L2.zip").write_bytes(b"no zip")
+    with pytest.raises(InputError, match="no site is left of 1 tower files") as info:
+        harmonise(tmp_path)
+    assert "not a zip archive" in str(info.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_result_does_not_depend_on_the_order_of_the_files(tmp_path):
+    paths = [
+        write_zip(tmp_path, "ICOS", "FR-Pue", {"DD": daily_frame(seed=1)}),
+        write_zip(tmp_path, "FLUXNET2015", "FR-Pue", {"DD": daily_frame(n=120, seed=2)}),
+        write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame(seed=3)}),
+    ]
+    first, second = harmonise(tmp_path, paths), harmonise(tmp_path, paths[::-1])
+    for one, other in zip(first, second, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    order = first[0][["site_id", "date"]]
+    assert order.equals(order.sort_values(["site_id", "date"], ignore_index=True))
+
+
+def test_distance_of_one_degree():
+    assert distance_km(0, 0, 0, 1) == pytest.approx(111.195, abs=0.01)
+    assert distance_km(60, 179.5, 60, -179.5) == pytest.approx(55.6, abs=0.1)
+
+
+def test_inspection_reads_headers_alone(tmp_path):
+    write_zip(tmp_path, "FLUXNET2026", "US-Ha1", {"DD": daily_frame()})
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()}, badm=False)
+    write_zip(tmp_path, "AmeriFlux", "US-Var", {"DD": "TIMESTAMP,LE_F_MDS\n20010101,1\n"})
+    (tmp_path / "ICOSETC_FR-Pue_ARCHIVE_L2.zip").write_bytes(b"no zip")
+    rows = {row["site_id"]: row for row in inspect_towers(sorted(tmp_path.iterdir()))}
+    assert list(rows) == ["FR-Bil", "FR-Pue", "US-Ha1", "US-Var"]
+    good = rows["US-Ha1"]
+    assert (good["network"], good["resolution"]) == ("FLUXNET2026", "DD")
+    assert (good["first"], good["last"], good["problems"]) == ("2001-01-01", "2002", "")
+    assert "no usable coordinates" in rows["FR-Bil"]["problems"]
+    assert "not a zip archive" in rows["FR-Pue"]["problems"]
+    assert "the table has no NEE" in rows["US-Var"]["problems"]
+
+
+@pytest.mark.realdata
+def test_real_files_against_days_made_from_their_half_hours(tmp_path, shared_data):
+    """Days of SUBSET against days that another program made from the half-hours of FULLSET.
+
+    The two agree where the provider's reference threshold is the same at both time steps (it is
+    chosen for each), and closely elsewhere.
+    """
+    paths = [*(shared_data / "oneflux").glob("*.csv"), *(shared_data / "formats").glob("*BIF*.csv")]
+    fluxes, sites, _ = harmonise(tmp_path, paths)
+    assert len(sites) == 12
+    columns = ["site_id", "date", "NEE", "GPP_NT", "NEE_QC", "TA", "SW_IN", "VPD"]
+    table = pd.read_parquet(shared_data / "fluxnet2015" / "site_days.parquet", columns=columns)
+    both = fluxes.merge(table, on=["site_id", "date"])
+    assert both["site_id"].nunique() == 12
+    assert len(both) > 40_000
+    for name, column, equal_sites in [
+        ("nee", "NEE", 5), ("gpp", "GPP_NT", 4), ("qc", "NEE_QC", 5),
+        ("t2m", "TA", 11), ("vpd", "VPD", 11), ("ssrd", "SW_IN", 11),
+    ]:  # fmt: skip
+        assert np.corrcoef(both[name], both[column])[0, 1] > 0.998, name
+        difference = (both[name] - both[column]).abs()
+        worst = difference.groupby(both["site_id"]).quantile(0.95)
+        assert (worst < 5e-3).sum() >= equal_sites, name
+    known = pd.read_csv(shared_data / "fluxnet2015" / "sites.csv").set_index("site_id")
+    for site_id, row in sites.iterrows():
+        there = known.loc[site_id]
+        assert distance_km(row.lat, row.lon, there.lat, there.lon) < 1
+        assert row.igbp == there.IGBP
+
+
+@pytest.mark.realdata
+def test_real_half_hourly_files_of_two_networks(tmp_path, shared_data):
+    paths = sorted((shared_data / "formats").glob("*.csv"))
+    table = tmp_path / "table.txt"
+    table.write_text("site_id,lat,lon,igbp\nUS-CRT,41.6285,-83.3471,CRO\n")
+    fluxes, sites, rejected = harmonise(
+        tmp_path, paths, site_table=table, min_coverage=0.3, min_days=1
+    )
+    assert sites.loc["CH-Cha", "variant"] == "VUT_USTAR50"
+    assert fluxes["site_id"].value_counts()["CH-Cha"] == 2
+    assert "_MM_" in "".join(rejected["file"]), "monthly values are no days"
