@@ -1,0 +1,260 @@
+VALIDATION_YEARS = sorted({*config["years"]["train"], *config["years"]["product"]})
+MEMBERS = {"tamrl": range(config["training"]["members"]), "lstm": range(1)}
+TRUTH = config["validation"][
+    "truth"
+]  # None with real data: the parts with the truth vanish
+FIGURES = {
+    "maps": ["map_gpp", "map_reco", "map_nee", "map_spread", "map_seasons"],
+    "seasons": ["zonal_means", "seasonal_cycles"],
+    "scores": [
+        "site_scores",
+        "site_means",
+        "tower_series_gpp",
+        "tower_series_reco",
+        "tower_series_nee",
+    ],
+    "truth": (
+        ["truth_maps", "truth_skill", "truth_scatter", "truth_distance"]
+        if TRUTH
+        else []
+    ),
+    "towers": ["tower_network"],
+    "training": ["learning_curves"],
+}
+SECTION = {name: section for section, names in FIGURES.items() for name in names}
+
+
+def figure(name):
+    """An output file that is a figure of both reports."""
+    return report(
+        f"results/validation/figures/{name}.png",
+        caption=f"../report/{name}.rst",
+        category=SECTION.get(name, "truth"),
+    )
+
+
+rule evaluate_sites:
+    input:
+        samples=expand(
+            "results/samples/{year}.parquet",
+            year=sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)}),
+        ),
+        sites="results/samples/sites.csv",
+        tamrl=expand(
+            "results/models/tamrl_{member}.safetensors", member=MEMBERS["tamrl"]
+        ),
+        lstm=expand("results/models/lstm_{member}.safetensors", member=MEMBERS["lstm"]),
+    output:
+        predictions="results/validation/site_predictions.parquet",
+    log:
+        "results/logs/validation/evaluate_sites.log",
+    benchmark:
+        "results/benchmarks/validation/evaluate_sites.tsv"
+    threads: 2
+    resources:
+        mem_mb=2500,
+    params:
+        years=sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)}),
+        train_years=config["years"]["train"],
+        product_years=config["years"]["product"],
+        split=config["training"]["split"],
+        code=code_hash("tamflux.validation.sites"),
+    message:
+        "predicting the fluxes of every tower"
+    script:
+        "../scripts/evaluate_sites.py"
+
+
+rule score_models:
+    input:
+        predictions="results/validation/site_predictions.parquet",
+        sites="results/samples/sites.csv",
+        daily=expand(
+            "results/product/tamflux_daily_{year}.nc", year=config["years"]["product"]
+        ),
+    output:
+        site_scores="results/validation/site_scores.csv",
+        scores="results/validation/scores.csv",
+        agreement="results/validation/product_agreement.csv",
+    log:
+        "results/logs/validation/score_models.log",
+    benchmark:
+        "results/benchmarks/validation/score_models.tsv"
+    resources:
+        mem_mb=1500,
+    params:
+        years=config["years"]["product"],
+        code=code_hash("tamflux.validation.scores"),
+    message:
+        "scoring the models at held-out towers"
+    script:
+        "../scripts/score_models.py"
+
+
+rule evaluate_truth:
+    input:
+        truth=(
+            [TRUTH.format(year=year) for year in config["years"]["product"]]
+            if TRUTH
+            else []
+        ),
+        tamrl=expand("results/tiles/tamrl_{year}.zarr", year=config["years"]["product"]),
+        lstm=expand("results/tiles/lstm_{year}.zarr", year=config["years"]["product"]),
+        predictions="results/validation/site_predictions.parquet",
+        sites="results/samples/sites.csv",
+        static="results/predictors/static.nc",
+    output:
+        scores="results/validation/truth_scores.csv",
+        maps="results/validation/truth_maps.nc",
+    log:
+        "results/logs/validation/evaluate_truth.log",
+    benchmark:
+        "results/benchmarks/validation/evaluate_truth.tsv"
+    resources:
+        mem_mb=2500,
+    params:
+        years=config["years"]["product"],
+        train_years=config["years"]["train"],
+        resolution=config["grid"]["resolution"],
+        bbox=config["grid"]["bbox"],
+        tile_size=config["grid"]["tile_size"],
+        code=code_hash("tamflux.validation.truth"),
+    message:
+        "comparing the product with the truth in every cell"
+    script:
+        "../scripts/evaluate_truth.py"
+
+
+rule plot_product:
+    input:
+        annual=expand(
+            "results/product/tamflux_annual_{year}.nc", year=config["years"]["product"]
+        ),
+        monthly=expand(
+            "results/product/tamflux_monthly_{year}.nc",
+            year=config["years"]["product"],
+        ),
+        static="results/predictors/static.nc",
+        truth="results/validation/truth_maps.nc" if TRUTH else [],
+    output:
+        **{name: figure(name) for name in [*FIGURES["maps"], *FIGURES["seasons"]]},
+    log:
+        "results/logs/validation/plot_product.log",
+    benchmark:
+        "results/benchmarks/validation/plot_product.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        resolution=config["grid"]["resolution"],
+        bbox=config["grid"]["bbox"],
+        code=code_hash("tamflux.validation.product_figures"),
+    message:
+        "drawing maps, zonal means and seasonal cycles"
+    script:
+        "../scripts/plot_product.py"
+
+
+rule plot_sites:
+    input:
+        predictions="results/validation/site_predictions.parquet",
+        sites="results/samples/sites.csv",
+        site_scores="results/validation/site_scores.csv",
+        curves=[
+            f"results/models/{model}_{member}_curve.csv"
+            for model, members in MEMBERS.items()
+            for member in members
+        ],
+        static="results/predictors/static.nc",
+    output:
+        **{
+            name: figure(name)
+            for part in ("scores", "towers", "training")
+            for name in FIGURES[part]
+        },
+    log:
+        "results/logs/validation/plot_sites.log",
+    benchmark:
+        "results/benchmarks/validation/plot_sites.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        resolution=config["grid"]["resolution"],
+        bbox=config["grid"]["bbox"],
+        split=config["training"]["split"],
+        code=code_hash("tamflux.validation.site_figures"),
+    message:
+        "drawing towers, scores and learning curves"
+    script:
+        "../scripts/plot_sites.py"
+
+
+rule plot_truth:
+    input:
+        maps="results/validation/truth_maps.nc",
+        scores="results/validation/truth_scores.csv",
+        sites="results/samples/sites.csv",
+        static="results/predictors/static.nc",
+    output:
+        **{
+            name: figure(name)
+            for name in [
+                "truth_maps",
+                "truth_skill",
+                "truth_scatter",
+                "truth_distance",
+            ]
+        },
+    log:
+        "results/logs/validation/plot_truth.log",
+    benchmark:
+        "results/benchmarks/validation/plot_truth.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        resolution=config["grid"]["resolution"],
+        bbox=config["grid"]["bbox"],
+        split=config["training"]["split"],
+        code=code_hash("tamflux.validation.truth_figures"),
+    message:
+        "drawing product and truth"
+    script:
+        "../scripts/plot_truth.py"
+
+
+rule write_report:
+    input:
+        **{
+            section: [f"results/validation/figures/{name}.png" for name in names]
+            for section, names in FIGURES.items()
+        },
+        totals="results/product/totals.csv",
+        annual=expand(
+            "results/product/tamflux_annual_{year}.nc", year=config["years"]["product"]
+        ),
+        scores="results/validation/scores.csv",
+        agreement="results/validation/product_agreement.csv",
+        sites="results/samples/sites.csv",
+        towers="results/towers/sites.csv",
+        rejected="results/towers/rejected.csv",
+        truth_scores="results/validation/truth_scores.csv" if TRUTH else [],
+        template=Path(
+            workflow.basedir, "src/tamflux/validation/templates/report.html.j2"
+        ),
+        captions=[
+            Path(workflow.basedir, f"workflow/report/{name}.rst") for name in SECTION
+        ],
+    output:
+        report="results/report.html",
+    log:
+        "results/logs/validation/write_report.log",
+    benchmark:
+        "results/benchmarks/validation/write_report.tsv"
+    resources:
+        mem_mb=1000,
+    params:
+        config=config,
+        code=code_hash("tamflux.validation.report"),
+    message:
+        "writing the report"
+    script:
+        "../scripts/write_report.py"

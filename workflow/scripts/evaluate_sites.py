@@ -1,0 +1,14 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "predict at the towers"):
+    from tamflux.validation.sites import evaluate_sites
+
+    evaluate_sites(
+        dict(zip(snakemake.params.years, snakemake.input.samples, strict=True)),
+        snakemake.input.sites,
+        {"tamrl": snakemake.input.tamrl, "lstm": snakemake.input.lstm},
+        snakemake.output.predictions,
+        train_years=snakemake.params.train_years,
+        product_years=snakemake.params.product_years,
+        split=snakemake.params.split,
+    )

@@ -1,0 +1,21 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "compare with the truth"):
+    from tamflux.grid import Grid
+    from tamflux.validation.truth import evaluate_truth
+
+    years = snakemake.params.years
+    evaluate_truth(
+        dict(zip(years, snakemake.input.truth, strict=True)),
+        {
+            model: dict(zip(years, snakemake.input[model], strict=True))
+            for model in ("tamrl", "lstm")
+        },
+        snakemake.input.predictions,
+        snakemake.input.sites,
+        snakemake.input.static,
+        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        snakemake.params.tile_size,
+        snakemake.output.scores,
+        snakemake.output.maps,
+    )

@@ -1,0 +1,15 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "draw the comparison with the truth"):
+    from tamflux.grid import Grid
+    from tamflux.validation.truth_figures import plot_truth
+
+    plot_truth(
+        snakemake.input.maps,
+        snakemake.input.scores,
+        snakemake.input.sites,
+        snakemake.input.static,
+        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        snakemake.params.split,
+        dict(snakemake.output.items()),
+    )

@@ -1,0 +1,13 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "score the models at held-out towers"):
+    from tamflux.validation.scores import score_models
+
+    score_models(
+        snakemake.input.predictions,
+        snakemake.input.sites,
+        dict(zip(snakemake.params.years, snakemake.input.daily, strict=True)),
+        snakemake.output.site_scores,
+        snakemake.output.scores,
+        snakemake.output.agreement,
+    )

@@ -1,0 +1,20 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "write the report"):
+    from tamflux.validation.report import write_report
+
+    sections = ("maps", "seasons", "scores", "truth", "towers", "training")
+    write_report(
+        snakemake.output.report,
+        totals=snakemake.input.totals,
+        annual=snakemake.input.annual,
+        scores=snakemake.input.scores,
+        agreement=snakemake.input.agreement,
+        sites=snakemake.input.sites,
+        towers=snakemake.input.towers,
+        rejected=snakemake.input.rejected,
+        figures={name: snakemake.input.get(name, []) for name in sections},
+        captions=snakemake.input.captions,
+        config=snakemake.params.config,
+        truth_scores=snakemake.input.get("truth_scores") or None,
+    )
