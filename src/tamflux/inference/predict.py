@@ -169,7 +169,7 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
 def _run(
     client: Client, inputs: Inputs, work: Work, tiles: list[Tile], batch_cells: int, done: int
 ) -> None:
-    """Compute tiles on the cluster; on the first failure cancel the rest and name the tile."""
+    """Compute tiles on the cluster; stop at the first failure and name the tile."""
     futures = {
         client.submit(_finish_tile, inputs, work, tile, batch_cells, pure=False): tile
         for tile in tiles
@@ -178,8 +178,7 @@ def _run(
     with tqdm(total=total, initial=done, desc="tiles", unit="tile", mininterval=1) as bar:
         for future in as_completed(list(futures)):
             if future.status != "finished":
-                client.cancel(list(futures))
-                _fail(futures[future], future)
+                _fail(futures[future], future)  # closing the client cancels the others
             bar.update()
 
 
