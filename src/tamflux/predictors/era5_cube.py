@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,10 @@ def prepare_era5(
     catalogue = METEOROLOGY | ASTRONOMY
     wanted = [catalogue[name] for name in variables if name in catalogue]
     Path(target).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=Path(target).parent, prefix=".era5_") as scratch:
-        source = Era5Year(paths, kind, year, grid, weather, scratch)
+    with (
+        tempfile.TemporaryDirectory(dir=Path(target).parent, prefix=".era5_") as scratch,
+        closing(Era5Year(paths, kind, year, grid, weather, scratch)) as source,
+    ):
         _raise_first(source.problems)
         with create_store(target, grid, year, tile_size, wanted) as store:
             for group in _groups(kind, weather):
@@ -95,6 +98,14 @@ def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
     """
     daily = kind == "daily_statistics"
     if predictor == "vpd" and daily:
+        if (raw["t2m_min"] > raw["t2m_max"] + 0.1).any():
+            raise InputError(
+                "the daily minimum of a temperature is above its maximum",
+                file="inputs.era5.path",
+                variable="t2m_min, t2m_max",
+                expected="t2m_min <= t2m_max",
+                fix="look whether the files of minimum and maximum were exchanged",
+            )
         return vpd_daily(raw["t2m_min"][:, 0], raw["t2m_max"][:, 0], raw["d2m"][:, 0])
     if predictor == "vpd":
         return _mean_over_samples(vpd_instant, raw["t2m"], raw["d2m"])

@@ -14,6 +14,7 @@ import netCDF4
 import numpy as np
 
 from tamflux.errors import InputError
+from tamflux.grid import Grid
 
 _MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CDF\x05": "netcdf"}
 _REDO = "download the file again"
@@ -170,6 +171,44 @@ def read_axis(file: netCDF4.Dataset, name: str, label: str) -> np.ndarray:
     return np.linspace(values[0], values[-1], len(values))
 
 
+def check_cover(lat: np.ndarray, lon: np.ndarray, grid: Grid, label: str) -> None:
+    """The cells around the nodes must cover the target region, each longitude once."""
+    d_lat, d_lon = lat[1] - lat[0], lon[1] - lon[0]
+    west, south, east, north = grid.bbox
+    offset = (west - (lon[0] - d_lon / 2) + 1e-6) % 360
+    span = len(lon) * d_lon
+    repeated = span > 360 + 1e-2
+    covered = (
+        max(lat[0] - d_lat / 2, -90) <= south + 1e-6
+        and min(lat[-1] + d_lat / 2, 90) >= north - 1e-6
+        and (abs(span - 360) < 1e-2 or offset + east - west <= span + 1e-2)
+    )
+    if repeated or not covered:
+        raise InputError(
+            "file repeats longitudes" if repeated else "file does not cover the region",
+            file=label,
+            found=f"{lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E, every {d_lon:g}",
+            expected=f"{south:g} to {north:g} N, {west:g} to {east:g} E (grid.bbox)",
+            fix="take the last column out of the file"
+            if repeated
+            else "download a larger area, or make grid.bbox smaller",
+        )  # fmt: skip
+
+
+def check_dimensions(file: netCDF4.Dataset, name: str, time: str, label: str) -> None:
+    """A variable must be (time, latitude, longitude), apart from axes of length 1 and expver."""
+    sizes = dict(zip(file[name].dimensions, file[name].shape, strict=True))
+    plane = {"latitude", "longitude", "lat", "lon"}
+    spare = {d: n for d, n in sizes.items() if d not in {*plane, *file[time].dimensions, "expver"}}
+    timed = set(file[time].dimensions) <= set(sizes)
+    if len(plane & set(sizes)) != 2 or not timed or any(n != 1 for n in spare.values()):
+        raise InputError(
+            "variable has unexpected dimensions", file=label, variable=name, found=sizes,
+            expected="(time, latitude, longitude)",
+            fix="download the reanalysis, not the ensemble members, as NetCDF",
+        )  # fmt: skip
+
+
 def read_fields(
     file: netCDF4.Dataset, name: str, time: str, steps: slice, label: str
 ) -> np.ndarray:
@@ -196,7 +235,7 @@ def read_fields(
             for other in layers[1:]:
                 values = np.where(np.isnan(values), other, values)
         elif dim not in (*time_dims, "latitude", "lat", "longitude", "lon"):
-            values = values.take(0, axis)  # a single ensemble member or level; see era5.py
+            values = values.take(0, axis)  # of length 1, see check_dimensions
     if values.ndim == 2:
         values = values[None]
     latitude = "latitude" if "latitude" in file.variables else "lat"

@@ -24,7 +24,15 @@ import numpy as np
 
 from tamflux.errors import InputError
 from tamflux.grid import Grid
-from tamflux.sources.cds_files import open_netcdf, read_axis, read_fields, read_times, unpack
+from tamflux.sources.cds_files import (
+    check_cover,
+    check_dimensions,
+    open_netcdf,
+    read_axis,
+    read_fields,
+    read_times,
+    unpack,
+)
 from tamflux.sources.era5_variables import (
     ACCUMULATED,
     CATALOGUE_UNITS,
@@ -54,6 +62,8 @@ class Layer:
     label: str
     name: str
     role: str
+    units: str
+    seconds: float
     factor: float
     offset: float
     time: str
@@ -155,7 +165,7 @@ class Era5Year:
         values = values.reshape(-1, n, len(lat), len(lon))
         if role in ACCUMULATED:
             values = values.mean(axis=1, keepdims=True)
-        return self._check_range(values, role, self._layers[role][source[0]])
+        return self._check_range(values, role, [self._layers[role][s] for s in source[::n]])
 
     def close(self) -> None:
         """Close all files."""
@@ -178,20 +188,21 @@ class Era5Year:
             time, stamps = read_times(file, label)
             lat, lon = (read_axis(file, name, label) for name in ("latitude", "longitude"))
             lat = np.sort(lat)
-            _check_cover(lat, lon, grid, label)
+            check_cover(lat, lon, grid, label)
             layers = []
             for name in known:
                 statistic = self._statistic(file[name], label)
                 role = role_of(raw_name(name), statistic)
                 if role not in self.roles:
                     continue
-                _check_dimensions(file, name, time, label)
-                factor, offset = self._conversion(file, name, role, statistic, time, label)
+                check_dimensions(file, name, time, label)
+                hour_sums = self.kind == "hourly" or statistic == "mean"  # a mean of hourly sums
+                seconds = 3600.0 if hour_sums else DAY_SECONDS
+                units, factor, offset = _conversion(file, name, role, seconds, time, label)
                 if self.kind == "daily_statistics":
                     stamps = stamps.astype("datetime64[D]").astype("datetime64[h]")
-                layers.append(
-                    Layer(path, label, name, role, factor, offset, time, stamps, lat, lon)
-                )
+                place, values = (path, label, name, role), (units, seconds, factor, offset)
+                layers.append(Layer(*place, *values, time, stamps, lat, lon))
             return layers
 
     def _statistic(self, variable: netCDF4.Variable, label: str) -> str | None:
@@ -204,24 +215,6 @@ class Era5Year:
                 if word in STATISTICS:
                     return STATISTICS[word]
         return None
-
-    def _conversion(self, file, name, role, statistic, time, label) -> tuple[float, float]:
-        """Factor and offset from the file's unit to the catalogue's."""
-        units = getattr(file[name], "units", None)
-        table = known_units(role, self._seconds(statistic))
-        if units is not None and plain_unit(units) in table:
-            return table[plain_unit(units)]
-        sample = read_fields(file, name, time, slice(0, 1), label)
-        raise InputError(
-            "variable has no units" if units is None else "variable has an unknown unit",
-            file=label, variable=name, found=units, expected=" or ".join(table),
-            fix=guess_unit(sample, role, table, None) or "download the right variable",
-        )  # fmt: skip
-
-    def _seconds(self, statistic: str | None) -> float:
-        """Seconds over which an accumulated variable is summed in one value."""
-        hour = self.kind == "hourly" or statistic == "mean"  # the mean of hourly sums
-        return 3600.0 if hour else DAY_SECONDS
 
     def _stamps(self, role: str) -> np.ndarray:
         """Stamps that the year needs of a raw variable, datetime64[h]."""
@@ -337,22 +330,23 @@ class Era5Year:
                 fix="download the file again",
             )  # fmt: skip
 
-    def _check_range(self, values: np.ndarray, role: str, layer: Layer) -> np.ndarray:
-        low, high = RAW[role.split("_")[0]].valid
+    def _check_range(self, values: np.ndarray, role: str, layers: list[Layer]) -> np.ndarray:
+        """Clip rounding; `layers` names the origin of each (lat, lon) field of the first axis."""
+        raw_variable = RAW[role.split("_")[0]]
+        low, high = raw_variable.valid
         slack = _TOLERANCE * (high - low)
-        found = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-        if found[0] < low - slack or found[1] > high + slack:
-            file = open_netcdf(layer.path, layer.label)
-            with file:
-                units = getattr(file[layer.name], "units", None)
-            raw = (values - layer.offset) / layer.factor
-            unit = plain_unit(units)
-            table = {u: c for u, c in known_units(role, 3600.0).items() if u != unit}
+        least, most = (f.reduce(values, axis=(1, 2, 3)) for f in (np.fmin, np.fmax))
+        wrong = np.flatnonzero((least < low - slack) | (most > high + slack))
+        if len(wrong):
+            layer = layers[wrong[0]]
+            table = known_units(role, layer.seconds)
+            raw = (values[wrong[0]] - layer.offset) / layer.factor
+            others = {u: c for u, c in table.items() if c != (layer.factor, layer.offset)}
             raise InputError(
                 "values are outside the valid range", file=layer.label, variable=layer.name,
-                found=f"{found[0]:.6g} to {found[1]:.6g} after conversion from {units}",
-                expected=f"{low:g} to {high:g} {CATALOGUE_UNITS[RAW[role.split('_')[0]].family]}",
-                fix=guess_unit(raw, role, table, units)
+                found=f"{least[wrong[0]]:.6g} to {most[wrong[0]]:.6g} converted from {layer.units}",
+                expected=f"{low:g} to {high:g} {CATALOGUE_UNITS[raw_variable.family]}",
+                fix=guess_unit(raw, role, others, layer.units)
                 or "look for unmasked fill values, a wrong unit, or a damaged file",
             )  # fmt: skip
         return np.clip(values, low, high, out=values)
@@ -373,36 +367,17 @@ def inspect_era5(
         return Era5Year(paths, kind, year, grid, predictors, scratch).problems
 
 
-def _check_dimensions(file: netCDF4.Dataset, name: str, time: str, label: str) -> None:
-    """A variable must be (time, latitude, longitude), apart from axes of length 1 and expver."""
-    sizes = dict(zip(file[name].dimensions, file[name].shape, strict=True))
-    plane = {"latitude", "longitude", "lat", "lon"}
-    spare = {d: n for d, n in sizes.items() if d not in {*plane, *file[time].dimensions, "expver"}}
-    timed = set(file[time].dimensions) <= set(sizes)
-    if len(plane & set(sizes)) != 2 or not timed or any(n != 1 for n in spare.values()):
-        raise InputError(
-            "variable has unexpected dimensions", file=label, variable=name, found=sizes,
-            expected="(time, latitude, longitude)",
-            fix="download the reanalysis, not the ensemble members, as NetCDF",
-        )  # fmt: skip
-
-
-def _check_cover(lat: np.ndarray, lon: np.ndarray, grid: Grid, label: str) -> None:
-    """The cells around the nodes must cover the target region, each longitude once."""
-    d_lat, d_lon = lat[1] - lat[0], lon[1] - lon[0]
-    west, south, east, north = grid.bbox
-    offset = (west - (lon[0] - d_lon / 2) + 1e-6) % 360
-    span = len(lon) * d_lon
-    covered = (
-        max(lat[0] - d_lat / 2, -90) <= south + 1e-6
-        and min(lat[-1] + d_lat / 2, 90) >= north - 1e-6
-        and (abs(span - 360) < 1e-2 or offset + east - west <= span + 1e-2)
-    )
-    if not covered or span > 360 + 1e-2:
-        raise InputError(
-            "file does not cover the region" if not covered else "file repeats longitudes",
-            file=label,
-            found=f"{lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E, every {d_lon:g}",
-            expected=f"{south:g} to {north:g} N, {west:g} to {east:g} E (grid.bbox)",
-            fix="download a larger area, or make grid.bbox smaller",
-        )  # fmt: skip
+def _conversion(
+    file: netCDF4.Dataset, name: str, role: str, seconds: float, time: str, label: str
+) -> tuple[str, float, float]:
+    """Unit of a variable in a file, and factor and offset to the catalogue's."""
+    units = getattr(file[name], "units", None)
+    table = known_units(role, seconds)
+    if plain_unit(units) in table:
+        return units, *table[plain_unit(units)]
+    sample = read_fields(file, name, time, slice(0, 1), label)
+    raise InputError(
+        "variable has an unknown unit" if units else "variable has no units",
+        file=label, variable=name, found=units or "no units", expected=" or ".join(table),
+        fix=guess_unit(sample, role, table, units) or "download the right variable",
+    )  # fmt: skip

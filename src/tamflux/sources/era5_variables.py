@@ -74,27 +74,24 @@ def known_units(role: str, seconds: float) -> dict[str, tuple[float, float]]:
     }[RAW[role.split("_")[0]].family]
 
 
+_SPELLINGS = {
+    "degrees C": "degC", "C": "degC", "celsius": "degC", "Celsius": "degC", "°C": "degC",
+    "kelvin": "K", "Kelvin": "K", "m/s": "m s-1", "J/m2": "J m-2", "W/m2": "W m-2",
+    "m of water equivalent": "m", "m3/m3": "m3 m-3", "mbar": "hPa",
+}  # fmt: skip
+
+
 def plain_unit(units: str | None) -> str:
     """A unit as written here, from the spellings in use (`J m**-2`, `degrees C`, `m/s`)."""
     text = re.sub(r"\s+", " ", str(units or "")).strip().replace("**", "").replace("^", "")
-    return {
-            "degrees C": "degC", "C": "degC", "celsius": "degC", "Celsius": "degC", "°C": "degC",
-            "kelvin": "K", "Kelvin": "K", "m/s": "m s-1", "J/m2": "J m-2", "W/m2": "W m-2",
-            "m of water equivalent": "m", "m3/m3": "m3 m-3", "mbar": "hPa",
-            }.get(text, text)  # fmt: skip
+    return _SPELLINGS.get(text, text)
 
 
 def guess_unit(raw: np.ndarray, role: str, table, units: str | None) -> str | None:
     """What the values look like: a remedy naming the units that bring them into range."""
     low, high = RAW[role.split("_")[0]].valid
-    ends = (
-        np.array([np.nanmin(raw), np.nanmax(raw)]) if np.isfinite(raw).any() else np.full(2, np.nan)
-    )
-    fits = [
-        u
-        for u, (f, o) in table.items()
-        if (ends * f + o >= low).all() and (ends * f + o <= high).all()
-    ]
+    least, most = np.fmin.reduce(raw, axis=None), np.fmax.reduce(raw, axis=None)
+    fits = [u for u, (f, o) in table.items() if low <= least * f + o and most * f + o <= high]
     if not fits:
         return None
     said = f" but say {units}" if units else ""

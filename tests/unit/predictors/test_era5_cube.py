@@ -1,0 +1,139 @@
+"""ERA5 to tiles: values, derived variables, bounded blocks, nothing left after a failure."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from era5_writer import LAT, LON, days_of, write_daily_year, write_era5
+
+from tamflux.errors import InputError
+from tamflux.grid import Grid
+from tamflux.predictors import era5_cube
+from tamflux.predictors.cube import Cube
+from tamflux.predictors.derived import (
+    day_length,
+    potential_radiation,
+    saturation_vapour_pressure,
+    vpd_instant,
+)
+from tamflux.predictors.era5_cube import prepare_era5
+from tamflux.variables import ASTRONOMY, METEOROLOGY
+
+ALL = [*METEOROLOGY, *ASTRONOMY]
+GRID = Grid(10.0)
+
+
+def prepared(tmp_path, paths, kind="daily_statistics", year=2003, grid=GRID, variables=ALL, tile=7):
+    prepare_era5(paths, kind, year, grid, tile, variables, tmp_path / "out" / f"{year}.zarr")
+    return Cube.open(tmp_path / "out" / f"{year}.zarr")
+
+
+def corners(field):
+    """Mean of the four nodes around each cell of the 10 degree grid, by hand."""
+    south_up = np.asarray(field)[..., ::-1, :]
+    east = np.roll(south_up, -1, axis=-1)
+    mean = (south_up[..., :-1, :] + south_up[..., 1:, :] + east[..., :-1, :] + east[..., 1:, :]) / 4
+    return np.roll(mean, 18, axis=-1)  # 0..360 to -180..180
+
+
+def test_a_year_of_daily_statistics(tmp_path):
+    paths = write_daily_year(tmp_path)
+    cube = prepared(tmp_path, paths)
+    assert cube.variables == tuple(ALL)
+    found = dict(zip(ALL, np.moveaxis(cube.read(slice(None), slice(None)), -1, 0), strict=True))
+    raw = {path.name.split("_2003")[0]: xr.open_dataset(path) for path in paths}
+    t2m = raw["2m_temperature_daily_mean"].t2m.values - 273.15
+    np.testing.assert_allclose(found["t2m"], corners(t2m), atol=1e-3)
+    np.testing.assert_allclose(found["t2m_max"] - found["t2m_min"], 10, atol=1e-3)
+    low, high, dew = (saturation_vapour_pressure(t2m + d) for d in (-5, 5, -8))
+    np.testing.assert_allclose(found["vpd"], corners((low + high) / 2 - dew), rtol=1e-4)
+    np.testing.assert_allclose(found["sp"].mean(), 1000, rtol=1e-2)
+    np.testing.assert_allclose(found["wind"][0], 32**0.5, rtol=1e-5)
+    np.testing.assert_allclose(found["ssrd"][0], 290, rtol=1e-5)
+    rain = raw["total_precipitation_daily_sum"].tp.values * 1000
+    north = np.clip(LAT + 5, -90, 90)
+    south = np.clip(LAT - 5, -90, 90)
+    area = np.sin(np.radians(north)) - np.sin(np.radians(south))
+    before = np.average(rain.mean(axis=-1), weights=area, axis=1)
+    after = np.average(found["tp"].astype(float).mean(-1), weights=GRID.cell_area()[:, 0], axis=1)
+    np.testing.assert_allclose(after, before, rtol=1e-6)
+    for name, function in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
+        expected = function(GRID.lat, days_of(2003))
+        np.testing.assert_array_equal(found[name], np.repeat(expected[..., None], 36, axis=-1))
+
+
+def test_a_field_of_its_own_coordinate_keeps_its_place(tmp_path):
+    values = 250 + LAT[:, None] / 10 + np.cos(np.radians(LON - 40))
+    path = write_era5(tmp_path / "2m_temperature_daily_mean.nc", {"t2m": values}, days_of(2003))
+    found = prepared(tmp_path, [path], variables=["t2m"]).read(slice(None), slice(None))[0, ..., 0]
+    own = GRID.lat[:, None] / 10 + np.cos(np.radians(GRID.lon - 40)) * np.cos(np.radians(5))
+    np.testing.assert_allclose(found, 250 - 273.15 + own, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["hourly", "land_hourly"])
+def test_hourly_vpd_wind_and_extremes_are_made_each_hour(tmp_path, kind):
+    hours = np.arange("2004-01-01T00", "2005-01-01T01", dtype="datetime64[h]")
+    wave = np.sin(2 * np.pi * np.arange(len(hours)) / 24)[:, None, None]
+    fields = {"t2m": 290 + 8 * wave, "d2m": 280.0, "u10": 5 * wave, "v10": 0.0}
+    paths = [write_era5(tmp_path / f"{n}.nc", {n: v}, hours) for n, v in fields.items()]
+    names = ["t2m", "t2m_min", "t2m_max", "vpd", "wind"]
+    cube = prepared(tmp_path, paths, kind, 2004, variables=names)
+    found = dict(zip(names, cube.read(slice(0, 1), slice(0, 1))[:, 0, 0].T, strict=True))
+    day = wave[:24, 0, 0]
+    np.testing.assert_allclose(found["t2m"], 290 - 273.15, atol=1e-3)
+    np.testing.assert_allclose(found["t2m_min"], 282 - 273.15, atol=1e-3)
+    np.testing.assert_allclose(found["t2m_max"], 298 - 273.15, atol=1e-3)
+    hourly = vpd_instant(290 - 273.15 + 8 * day, np.full(24, 280 - 273.15))
+    np.testing.assert_allclose(found["vpd"], hourly.mean(), rtol=1e-4)
+    np.testing.assert_allclose(found["wind"], np.abs(5 * day).mean(), rtol=1e-4)
+    assert len(cube.time) == 366
+
+
+def test_the_result_does_not_depend_on_blocks_or_tiles(tmp_path, monkeypatch):
+    paths = write_daily_year(tmp_path)
+    names = ["t2m", "vpd", "tp", "day_length"]
+    whole = prepared(tmp_path / "a", paths, variables=names).read(slice(None), slice(None))
+    monkeypatch.setattr(era5_cube, "BLOCK_BYTES", 4 * LAT.size * LON.size * 11)
+    small = prepared(tmp_path / "b", paths, variables=names, tile=5)
+    assert small.tile_size == 5
+    np.testing.assert_array_equal(small.read(slice(None), slice(None)), whole)
+
+
+def test_a_region_of_a_land_only_source(tmp_path):
+    lat, lon = np.arange(70.0, 29.9, -2), np.arange(-20.0, 40.1, 2)
+    values = np.full((1, lat.size, lon.size), 280.0)
+    values[:, :, lon < 0] = np.nan  # sea
+    path = write_era5(
+        tmp_path / "2m_temperature_daily_mean.nc", {"t2m": values}, days_of(2003), lat, lon
+    )
+    grid = Grid(2.0, (-20, 30, 40, 70))
+    found = prepared(tmp_path, [path], grid=grid, variables=["t2m"]).read(slice(None), slice(None))
+    land = grid.lon > -2
+    np.testing.assert_allclose(found[:, :, land], 6.85, atol=1e-3)
+    assert np.isnan(found[:, :, ~land]).all()
+
+
+def test_exchanged_minimum_and_maximum_are_found(tmp_path):
+    files = {"minimum": 290.0, "maximum": 280.0}
+    paths = [
+        write_era5(tmp_path / f"2m_temperature_daily_{s}.nc", {"t2m": v}, days_of(2003))
+        for s, v in files.items()
+    ]
+    paths.append(write_era5(tmp_path / "d2m_daily_mean.nc", {"d2m": 270.0}, days_of(2003)))
+    with pytest.raises(InputError, match="minimum of a temperature is above its maximum"):
+        prepared(tmp_path, paths, variables=["vpd"])
+
+
+def test_a_bad_value_late_in_the_year_leaves_nothing_behind(tmp_path, caplog):
+    values = np.full((365, LAT.size, LON.size), 280.0)
+    values[300, 4, 4] = 400.0
+    path = write_era5(tmp_path / "2m_temperature_daily_mean.nc", {"t2m": values}, days_of(2003))
+    with pytest.raises(InputError, match="outside the valid range"):
+        prepared(tmp_path, [path], variables=["t2m", "day_length"])
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_all_problems_are_logged_and_the_first_raised(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(era5_cube.log, "propagate", True)
+    with pytest.raises(InputError, match="t2m"):
+        prepared(tmp_path, [], variables=["t2m", "tp"])
+    assert "variable: tp" in caplog.text
