@@ -56,10 +56,11 @@ def merge_sources(
     order = ["date", "_without", "_network", "_poor", "_step", "_product", "_file"]
     days = days.sort_values(order, ignore_index=True)
     taken = ~days["date"].duplicated()
-    for position, (name, label, _) in enumerate(sources):
-        n = (~taken & (days["source"] == position)).sum()
-        reason = f"the same days of {site_id} taken from a source before {name.network} in order"
-        rejected.add(site_id, label, "day", reason, n)
+    winner = days[taken].set_index("date")["source"]
+    lost = days.loc[~taken, ["date", "source"]]
+    for (loser, best), n in lost.groupby(["source", lost["date"].map(winner)]).size().items():
+        reason = f"set aside: the same day is taken from {sources[best][1]}"
+        rejected.add(site_id, sources[loser][1], "day", reason, n)
     helpers = [column for column in days if column.startswith("_")]
     return days[taken].drop(columns=helpers).reset_index(drop=True)
 

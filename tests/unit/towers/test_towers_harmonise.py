@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,6 +173,7 @@ def test_newest_processing_wins_day_by_day(tmp_path):
     overlap = set(old["TIMESTAMP"]) & set(new["TIMESTAMP"]) - {"20010210"}
     assert (entry.what, entry.n) == ("day", len(overlap))
     assert "FLX_US-Ha1" in entry.file
+    assert entry.reason.startswith("set aside: the same day is taken from AMF_US-Ha1_FLUXNET_2001")
 
 
 def test_within_a_network_the_higher_quality_wins(tmp_path):
@@ -335,5 +338,13 @@ def test_real_half_hourly_files_of_two_networks(tmp_path, shared_data):
         tmp_path, paths, site_table=table, min_coverage=0.3, min_days=1
     )
     assert sites.loc["CH-Cha", "variant"] == "VUT_USTAR50"
+    base = fluxes[fluxes["site_id"] == "US-CRT"]
+    with next(path for path in paths if "US-CRT" in path.name).open(newline="") as file:
+        own = [row for row in csv.reader(file) if row[0].startswith("20110102")]
+    measured = [float(row[5]) for row in own if float(row[5]) != -9999]  # NEE_PI
+    assert base["date"].tolist() == [pd.Timestamp("2011-01-02")], "9 of 48 on the first day"
+    assert base["nee"].tolist() == pytest.approx([sum(measured) / len(measured) * 1.0377504])
+    assert base["qc"].tolist() == pytest.approx([29 / 48])
+    assert base["gpp"].isna().all()
     assert fluxes["site_id"].value_counts()["CH-Cha"] == 2
     assert "_MM_" in "".join(rejected["file"]), "monthly values are no days"
