@@ -1,0 +1,13 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "score the towers of the site table"):
+    from tamflux.validation.real_towers_scores import score_real_towers
+
+    score_real_towers(
+        snakemake.input.predictions,
+        snakemake.input.samples,
+        snakemake.input.sites,
+        snakemake.output.scores,
+        snakemake.output.summary,
+        **snakemake.params.protocol,
+    )
