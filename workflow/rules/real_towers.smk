@@ -1,6 +1,9 @@
 REAL_TOWERS = config["real_towers"] or {"folds": 0, "predict_days": None}
 REAL_TABLES = ["folds", "zero_shot"] if REAL_TOWERS["predict_days"] else ["folds"]
-REAL_MODELS = [*range(REAL_TOWERS["folds"]), *(["all"] if "zero_shot" in REAL_TABLES else [])]
+REAL_MODELS = [
+    *range(REAL_TOWERS["folds"]),
+    *(["all"] if "zero_shot" in REAL_TABLES else []),
+]
 REAL_SCORES = {"folds": "scores", "zero_shot": "zero_shot_scores"}
 
 
@@ -60,7 +63,11 @@ rule train_real_member:
     params:
         seed=config["seed"],
         model=config["model"],
-        training={key: value for key, value in config["training"].items() if key not in ("split", "members")},
+        training={
+            key: value
+            for key, value in config["training"].items()
+            if key not in ("split", "members")
+        },
         code=code_hash("tamflux.training.real_towers"),
     message:
         "training member {wildcards.member} without fold {wildcards.fold}"
@@ -100,7 +107,10 @@ rule score_real_towers:
         samples=rules.predict_real_towers.input.samples,
         sites=rules.predict_real_towers.input.sites,
     output:
-        scores=expand("results/real_towers/{name}.csv", name=[REAL_SCORES[table] for table in REAL_TABLES]),
+        scores=expand(
+            "results/real_towers/{name}.csv",
+            name=[REAL_SCORES[table] for table in REAL_TABLES],
+        ),
         summary="results/real_towers/summary.csv",
     log:
         "results/logs/real_towers/score_real_towers.log",
@@ -110,7 +120,9 @@ rule score_real_towers:
     resources:
         mem_mb=2000,
     params:
-        protocol={key: REAL_TOWERS.get(key) for key in ("min_qc", "first_day", "min_days")},
+        protocol={
+            key: REAL_TOWERS.get(key) for key in ("min_qc", "first_day", "min_days")
+        },
         code=code_hash("tamflux.validation.real_towers_scores"),
     message:
         "scoring the predictions at the towers"
