@@ -157,11 +157,11 @@ class Era5Year:
         for run in np.split(np.arange(len(wanted)), breaks):
             layer = self._layers[role][source[run[0]]]
             steps = slice(int(step[run[0]]), int(step[run[-1]]) + 1)
-            fields = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
-            values[run] = fields
-            values[run] *= np.float32(layer.factor)
-            values[run] += np.float32(layer.offset)
-            self._check_present(values[run], layer, steps)
+            part = values[run[0] : run[-1] + 1]
+            part[:] = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
+            _check_present(part, layer, steps)
+            part *= np.float32(layer.factor)
+            part += np.float32(layer.offset)
         values = values.reshape(-1, n, len(lat), len(lon))
         if role in ACCUMULATED:
             values = values.mean(axis=1, keepdims=True)
@@ -206,14 +206,14 @@ class Era5Year:
             return layers
 
     def _statistic(self, variable: netCDF4.Variable, label: str) -> str | None:
-        """Daily statistic of a variable: by its name, its cell_methods, the name of its file."""
+        """Daily statistic of a variable: by its name, its cell_methods, its member, its file."""
         if self.kind != "daily_statistics":
             return None
-        file = " ".join(Path(part).name for part in reversed(label.rstrip(")").split(" (")))
-        for text in (variable.name, getattr(variable, "cell_methods", ""), file):
-            for word in re.findall("[a-z]+", text.lower()):
-                if word in STATISTICS:
-                    return STATISTICS[word]
+        names = [Path(part).name for part in reversed(label.rstrip(")").split(" ("))]
+        for text in (variable.name, getattr(variable, "cell_methods", ""), *names):
+            words = [w for w in re.findall("[a-z]+", text.lower()) if w in STATISTICS]
+            if words:
+                return STATISTICS[words[-1]]
         return None
 
     def _stamps(self, role: str) -> np.ndarray:
@@ -231,15 +231,13 @@ class Era5Year:
         layers, wanted = self._layers[role], self._stamps(role)
         where = np.full((2, len(wanted)), -1)
         if not layers:
-            self.problems.append(
-                InputError(
-                    "no file holds a variable that is needed",
-                    file=f"inputs.era5.path, {self.year}",
-                    variable=role,
-                    found=", ".join(r for r in self.roles if self._layers.get(r)) or "nothing",
-                    expected=", ".join(self.roles),
-                    fix=f"download {role}, or take what needs it out of predictors.variables",
-                )
+            self._note(
+                "no file holds a variable that is needed",
+                file=f"inputs.era5.path, {self.year}",
+                variable=role,
+                found=", ".join(r for r in self.roles if self._layers[r]) or "nothing",
+                expected=", ".join(self.roles),
+                fix=f"download {role}, or take what needs it out of predictors.variables",
             )
             return where
         for number, layer in enumerate(layers):
@@ -249,60 +247,53 @@ class Era5Year:
             steps, position = np.flatnonzero(inside), position[inside]
             again = (where[0, position] >= 0) | (np.bincount(position)[position] > 1)
             if again.any():
-                self._note_repeated(role, layer, layers, where, position[again], wanted)
+                first = where[0, position[again][0]]
+                self._note_repeated(layer, layers[first] if first >= 0 else layer, again.sum())
             where[0, position], where[1, position] = number, steps
             if not all(map(np.array_equal, (layer.lat, layer.lon), self.nodes(role))):
-                self.problems.append(
-                    InputError(
-                        "files of one variable are on different grids",
-                        file=layer.label,
-                        variable=role,
-                        found=f"{layer.lat.size} x {layer.lon.size}",
-                        expected=f"the grid of {layers[0].label}",
-                        fix="download them alike",
-                    )
+                self._note(
+                    "files of one variable are on different grids",
+                    file=layer.label,
+                    variable=role,
+                    found=f"{layer.lat.size} x {layer.lon.size} nodes",
+                    expected=f"the grid of {layers[0].label}",
+                    fix="download them alike",
                 )
-        self._note_missing(role, layers, wanted[where[0] < 0], len(wanted))
+        if (where < 0).any():
+            self._note_missing(role, layers, wanted[where[0] < 0], len(wanted))
         return where
 
-    def _note_repeated(self, role, layer, layers, where, again, wanted) -> None:
-        first = where[0, again[0]]
-        other = layers[first].label if first >= 0 else layer.label
-        hourly = self.kind == "daily_statistics" and first < 0
-        self.problems.append(
-            InputError(
-                "days are given more than once",
-                file=layer.label,
-                variable=role,
-                found=f"{len(again)} repeated stamps, first {wanted[again[0]]}, also in {other}",
-                expected="each day once",
-                fix="set inputs.era5.kind to hourly if the file is hourly, else download it again"
-                if hourly
-                else "take one of the files out of inputs.era5.path",
-            )
+    def _note(self, what: str, **details) -> None:
+        self.problems.append(InputError(what, **details))
+
+    def _note_repeated(self, layer: Layer, other: Layer, n_repeated: int) -> None:
+        hourly = self.kind == "daily_statistics" and other is layer
+        self._note(
+            "days are given more than once",
+            file=layer.label,
+            variable=layer.role,
+            found=f"{n_repeated} repeated stamps, also in {other.label}",
+            expected="each day once",
+            fix="set inputs.era5.kind to hourly if the file is hourly, else take one of the files "
+            "out of inputs.era5.path"
+            if hourly
+            else "take one of the files out of inputs.era5.path, or download it again",
         )
 
-    def _note_missing(self, role, layers, missing, n_wanted) -> None:
-        if not len(missing):
-            return
-        days = np.unique(
-            (missing - (self.kind == "hourly" and role in ACCUMULATED)).astype("M8[D]")
-        )
-        if self.kind == "land_hourly" and role in ACCUMULATED:
-            days = days - 1
+    def _note_missing(self, role: str, layers: list[Layer], missing, n_wanted: int) -> None:
+        at_end = self.kind != "daily_statistics" and role in ACCUMULATED  # a stamp ends its hour
+        days = np.unique((missing - int(at_end)).astype("datetime64[D]"))
         next_year = missing[0] == np.datetime64(f"{self.year + 1}-01-01T00")
         listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
-        self.problems.append(
-            InputError(
-                "days are missing",
-                file=layers[0].label + (f" and {len(layers) - 1} more" if layers[1:] else ""),
-                variable=role,
-                found=f"{n_wanted - len(missing)} of {n_wanted} stamps; incomplete days: {listed}",
-                expected=f"every day of {self.year}",
-                fix=f"add the file with {self.year + 1}-01-01 00 UTC: it holds the end of the year"
-                if next_year
-                else "download the missing days",
-            )
+        self._note(
+            "days are missing",
+            file=layers[0].label + (f" and {len(layers) - 1} more" if layers[1:] else ""),
+            variable=role,
+            found=f"{n_wanted - len(missing)} of {n_wanted} stamps; incomplete days: {listed}",
+            expected=f"every day of {self.year}",
+            fix=f"add the file with {self.year + 1}-01-01 00 UTC: it holds the end of the year"
+            if next_year
+            else "download the missing days",
         )
 
     def _file(self, layer: Layer) -> netCDF4.Dataset:
@@ -312,23 +303,10 @@ class Era5Year:
             if file is not None:
                 file.close()
             file = open_netcdf(layer.path, layer.label)
-            if (
-                file.data_model.startswith("NETCDF4")
-                and file[layer.name].chunking() != "contiguous"
-            ):
+            if isinstance(file[layer.name].chunking(), list):
                 file[layer.name].set_var_chunk_cache(size=_CHUNK_CACHE)
             self._files[layer.role] = (layer.path, file)
         return file
-
-    def _check_present(self, values: np.ndarray, layer: Layer, steps: slice) -> None:
-        empty = np.isnan(values).all(axis=(1, 2))
-        if empty.any():
-            stamps = layer.stamps[steps][empty]
-            raise InputError(
-                "a field is missing everywhere", file=layer.label, variable=layer.name,
-                found=f"{empty.sum()} empty fields, first {stamps[0]}", expected="values",
-                fix="download the file again",
-            )  # fmt: skip
 
     def _check_range(self, values: np.ndarray, role: str, layers: list[Layer]) -> np.ndarray:
         """Clip rounding; `layers` names the origin of each (lat, lon) field of the first axis."""
@@ -365,6 +343,17 @@ def inspect_era5(
     """
     with tempfile.TemporaryDirectory() as scratch:
         return Era5Year(paths, kind, year, grid, predictors, scratch).problems
+
+
+def _check_present(fields: np.ndarray, layer: Layer, steps: slice) -> None:
+    empty = np.isnan(fields).all(axis=(1, 2))
+    if empty.any():
+        stamps = layer.stamps[steps][empty]
+        raise InputError(
+            "a field is missing everywhere", file=layer.label, variable=layer.name,
+            found=f"{empty.sum()} empty fields, first {stamps[0]}", expected="values",
+            fix="download the file again",
+        )  # fmt: skip
 
 
 def _conversion(

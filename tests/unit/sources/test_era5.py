@@ -296,7 +296,8 @@ def test_duplicate_days(tmp_path):
 
 def test_hourly_files_given_as_daily(tmp_path):
     path = write_era5(tmp_path / "t2m.nc", {"t2m": 280.0}, HOURS)
-    assert "set inputs.era5.kind to hourly" in message(tmp_path, [path])
+    text = message(tmp_path, [path])
+    assert "set inputs.era5.kind to hourly" in text and f"also in {path}" in text
 
 
 def test_field_that_is_missing_everywhere(tmp_path):
