@@ -205,7 +205,7 @@ def _plot_cycles(grid: Grid, zonal: dict, truth: dict | None, area: np.ndarray, 
             if flux == "nee":
                 ax.axhline(0, color="#8a919b", lw=0.8)
             else:
-                ax.set_ylim(bottom=0)
+                ax.set_ylim(0, 1.08 * max(ax.get_ylim()[1], 0.01))
             ax.set_xticks(range(1, 13), list("JFMAMJJASOND"), fontsize=7.5)
             ax.set_title(f"{FLUX_LABELS[flux]}, {_band(south, north)}", loc="left", fontsize=8.5)
         axes[row, 0].set_ylabel(PER_DAY)

@@ -35,6 +35,9 @@ from tamflux.validation.report_tables import (
 )
 from tamflux.validation.scores import MIN_DAYS, MIN_QC
 
+WIDE = ("tower_series", "map_seasons", "seasonal_cycles", "truth_", "site_")
+"""Figures with small panels: a phone shows them at full size, to be moved sideways."""
+
 PACKAGES = ("numpy", "torch", "xarray", "zarr", "dask", "snakemake")
 
 REFERENCES = (
@@ -246,7 +249,7 @@ def _figure(path: Path, captions: Mapping[str, str]) -> dict[str, Any]:
         "height": height,
         "caption": caption,
         "alt": caption.split(". ")[0].rstrip("."),
-        "wide": path.stem.startswith(("tower_series", "map_seasons", "truth_", "site_")),
+        "wide": path.stem.startswith(WIDE),
     }
 
 

@@ -71,7 +71,9 @@ def score_models(
         part.insert(2, "group", group)
         summary.append(part)
     summary = pd.concat(summary, ignore_index=True)
-    summary.insert(3, "value", summary.pop("value") if "value" in summary else "")
+    columns = ["model", "flux", "group", "value", "n_sites"]
+    columns += [f"{metric}_q{q}" for metric in METRICS for q in (25, 50, 75)]
+    summary = summary.reindex(columns=columns)
     same = compare_with_product(predictions, sites, daily)
     for path, result in ((site_scores, table), (scores, summary), (agreement, same)):
         with atomic_path(path) as partial:

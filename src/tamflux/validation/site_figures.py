@@ -187,7 +187,7 @@ def _plot_means(frame: pd.DataFrame, path) -> None:
         ends = np.array([*ax.get_xlim(), *ax.get_ylim()])
         low, high = ends.min(), ends.max()
         ax.plot([low, high], [low, high], color="#8a919b", lw=0.9, zorder=0)
-        ax.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=FLUX_LABELS[flux])
+        ax.set(xlim=(low, high), ylim=(low, high), box_aspect=1, title=FLUX_LABELS[flux])
         ax.set_xlabel(f"tower mean, {PER_DAY}")
     axes[0].set_ylabel(f"predicted mean, {PER_DAY}")
     handles, labels = axes[0].get_legend_handles_labels()
@@ -240,7 +240,7 @@ def _box(ax, x: float, values: pd.Series, colour: str, floor: float | None) -> N
     )
     median = values.median()
     ax.annotate(
-        f"{median:.2f}",
+        f"{median:.2f}".replace("-", "−"),
         (x + 0.28, median if floor is None else max(median, floor)),
         fontsize=7.5,
         va="center",

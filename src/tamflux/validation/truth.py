@@ -222,7 +222,7 @@ def _add(sums: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> None:
 
 def _monthly(fluxes: np.ndarray, year: int) -> np.ndarray:
     """(3, 12, row, col) monthly means of (3, time, row, col)."""
-    starts = pd.date_range(f"{year}-01-01", periods=12, freq="MS").dayofyear.to_numpy() - 1
+    starts = pd.date_range(f"{year}-01-01", periods=12, freq="MS").day_of_year.to_numpy() - 1
     length = np.diff(np.append(starts, fluxes.shape[1]))
     return np.add.reduceat(fluxes, starts, axis=1) / length[None, :, None, None]
 

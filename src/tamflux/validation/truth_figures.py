@@ -119,7 +119,7 @@ def _plot_scatter(fields: xr.Dataset, table: pd.DataFrame, area: np.ndarray, pat
                 linewidths=0,
             )
             ax.plot([low, high], [low, high], color=MODEL_COLOURS["truth"], lw=0.8)
-            ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+            ax.set(xlim=(low, high), ylim=(low, high), box_aspect=1)
             ax.text(
                 0.04,
                 0.96,
@@ -162,7 +162,9 @@ def _plot_distance(table: pd.DataFrame, path) -> None:
                 )
             ax.axhline(0, color="#8a919b", lw=0.8)
             ax.set_ylim(-1.05, 1.05)
-            ax.set_xticks(range(len(classes)), classes, fontsize=7.5)
+            ax.set_xticks(
+                range(len(classes)), [c.replace("-", "–\n") for c in classes], fontsize=7.5
+            )
             if row == 0:
                 ax.set_title(FLUX_LABELS[flux])
             else:

@@ -171,3 +171,12 @@ def planet(tmp_path_factory):
     write_sites(planet)
     write_predictions(planet)
     return planet
+
+
+@pytest.fixture(scope="session")
+def region(tmp_path_factory):
+    """A planet that is only a box around Europe, without any tower held out of one class."""
+    planet = write_planet(tmp_path_factory.mktemp("region"), 2.0, (-12.0, 34.0, 32.0, 60.0))
+    write_sites(planet, n=9)
+    write_predictions(planet)
+    return planet
