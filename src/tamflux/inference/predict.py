@@ -19,7 +19,7 @@ from tqdm import tqdm
 from tamflux.errors import TamfluxError
 from tamflux.grid import Tile
 from tamflux.inference.cluster import dask_client
-from tamflux.inference.tile import (
+from tamflux.inference.tiles import (
     FLUX_NAMES,
     SPREAD_NAMES,
     Inputs,

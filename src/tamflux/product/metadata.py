@@ -21,6 +21,9 @@ QUALITY_BITS = {
     8: "reflectance_filled_on_more_than_half_of_the_days",
 }
 _MEAN = "time: mean area: mean where land"
+DEMO_EARTH = "results/demo_earth/"
+"""Folder of synthetic inputs."""
+
 _STEPS = {"daily": "P1D", "monthly": "P1M", "annual": "P1Y"}
 
 
@@ -117,8 +120,7 @@ def file_attributes(
         ),
         "keywords": "carbon flux, gross primary production, ecosystem respiration, net ecosystem "
         "exchange, eddy covariance, upscaling",
-        "source": _source(tiles),
-        **_input_attributes(inputs),
+        **_sources(tiles, inputs),
         "history": f"made by TAMFlux {__version__}",
         "processing_level": "4",
         "product_version": product["version"],
@@ -158,15 +160,13 @@ def _names(step: str, year: int) -> dict[str, str]:
     }
 
 
-def _source(tiles: Mapping[str, Any]) -> str:
-    members = tiles["members"]
-    return f"TAM-RL ensemble of {len(members)} members"
-
-
-def _input_attributes(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Where the inputs came from, as the configuration has it."""
+def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Where the numbers come from; a product of the demo Earth says that it is synthetic."""
     era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
+    synthetic = towers["path"].startswith(DEMO_EARTH)
     return {
+        "source": f"TAM-RL ensemble of {len(tiles['members'])} members"
+        + (", SYNTHETIC towers and predictors of the demo Earth" if synthetic else ""),
         "input_era5": f"{era5['kind']}: {era5['path']}",
         "input_modis": f"{modis['product']}: {modis['path']}",
         "input_landcover": str(inputs["landcover"]),

@@ -24,8 +24,11 @@ from tamflux.product.metadata import (
 FILL = np.float32(-9999)
 FILL_QUALITY = np.int8(-1)
 EPOCH = np.datetime64("2000-01-01", "D")
-CHUNKS = (31, 60, 120)
-"""(time, lat, lon) chunk of a flux, 0.9 MB: a map and a time series read few of them each."""
+CHUNKS = (31, 30, 120)
+"""(time, lat, lon) chunk of a flux, 0.4 MB: a map and a time series read few of them each."""
+
+CHUNK_CACHE = 1_000_000
+"""Bytes a variable may keep in memory: chunks are read and written once, in whole bands."""
 
 BAND = CHUNKS[1]
 """Rows read and written at once: whole chunks, and a bounded share of the globe in memory."""
@@ -78,6 +81,7 @@ def create_product(
                 complevel=4,
                 shuffle=True,
                 chunksizes=np.minimum((len(edges) - 1, *grid.shape), CHUNKS).tolist(),
+                chunk_cache=CHUNK_CACHE,
                 fill_value=FILL,
                 least_significant_digit=LEAST_SIGNIFICANT_DIGIT if step == "daily" else None,
             )
@@ -167,6 +171,8 @@ def open_product(path: str | Path) -> Iterator[Product]:
                 expected="adjoining time steps from 1 January to 1 January",
                 fix="delete the file and run snakemake again",
             )
+        for name in flux_attributes("daily"):
+            file[name].set_var_chunk_cache(CHUNK_CACHE)
         lat, lon = file["lat_bnds"][:].data, file["lon_bnds"][:].data
         resolution = float(file.getncattr("geospatial_lat_resolution"))
         yield Product(

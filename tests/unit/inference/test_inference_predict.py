@@ -14,7 +14,7 @@ import zarr
 from toy_planet import ToyEnsemble, toy_fluxes, write_planet
 
 from tamflux.errors import ConfigError, ContractError, TamfluxError
-from tamflux.inference import predict, tile
+from tamflux.inference import predict, tiles
 from tamflux.inference.predict import predict_tiles
 from tamflux.inference.work import open_work
 
@@ -25,7 +25,7 @@ TOY = Path(__file__).with_name("toy_planet.py")
 
 @pytest.fixture(autouse=True)
 def toy_ensemble(monkeypatch):
-    monkeypatch.setattr(tile, "Ensemble", ToyEnsemble)
+    monkeypatch.setattr(tiles, "Ensemble", ToyEnsemble)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planet")
     planet = write_planet(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tile, "Ensemble", ToyEnsemble)
+        patch.setattr(tiles, "Ensemble", ToyEnsemble)
         predict_tiles(**planet, output=folder / "toy_2004.zarr", **RUN)
     return planet, folder / "toy_2004.zarr", xr.open_zarr(folder / "toy_2004.zarr").load()
 

@@ -13,7 +13,7 @@ import xarray as xr
 from safetensors.numpy import save_file
 
 from tamflux.grid import Grid
-from tamflux.inference import predict, tile
+from tamflux.inference import predict, tiles
 from tamflux.predictors.cube import create_store
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED, VEGETATED
 
@@ -110,7 +110,7 @@ def _static(grid: Grid) -> xr.Dataset:
 if __name__ == "__main__":
     folder, pause = Path(sys.argv[1]), float(sys.argv[2])
     ToyEnsemble.pause = pause
-    tile.Ensemble = ToyEnsemble
+    tiles.Ensemble = ToyEnsemble
     predict.predict_tiles(
         folder / "2004.zarr",
         folder / "2003.zarr",
