@@ -16,7 +16,14 @@ import pandas as pd
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.predictors.derived import day_length, potential_radiation
-from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS, igbp_fraction
+from tamflux.variables import (
+    FLUXES,
+    IGBP_CLASSES,
+    KOPPEN_CLASSES,
+    PREDICTORS,
+    VEGETATED,
+    igbp_fraction,
+)
 
 log = logging.getLogger("tamflux")
 
@@ -118,9 +125,8 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
                 file=path, variable=name, found=f"{wrong.iloc[0]} and {len(wrong) - 1} more",
                 expected=f"degrees between -{limit} and {limit}", fix="add them or drop the site",
             )  # fmt: skip
-    main_groups = [*"ABCDE"]
     _need_classes(table, "IGBP", IGBP_CLASSES, path)
-    _need_classes(table, "koppen", [*KOPPEN_CLASSES, *main_groups], path)
+    _need_classes(table, "koppen", KOPPEN_CLASSES, path)
     fold = table["fold"] if n_folds else -1
     if n_folds and set(fold) != set(range(n_folds)):
         raise InputError(
@@ -134,6 +140,8 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
         log.warning("no IGBP class, left open: %s", ", ".join(unknown))
     sites = table[["site_id", "lat", "lon"]].assign(igbp=table["IGBP"], koppen=table["koppen"])
     fractions = {igbp_fraction(c): (table["IGBP"] == c).astype(float) for c in IGBP_CLASSES}
+    for igbp in VEGETATED:  # a site of unknown class may be any of them
+        fractions[igbp_fraction(igbp)][table["IGBP"].isna()] = 1 / len(VEGETATED)
     return sites.assign(**fractions, fold=fold).sort_values("site_id", ignore_index=True)
 
 
