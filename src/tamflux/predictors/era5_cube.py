@@ -37,8 +37,8 @@ log = logging.getLogger("tamflux")
 BLOCK_BYTES = 64_000_000
 """Size of the block of days of one raw variable that is read at once."""
 
-_TOGETHER = (("t2m_min", "t2m_max", "vpd"), ("t2m", "t2m_min", "t2m_max", "vpd"))
-"""Predictors made of the same raw variables (daily statistics; hourly), so read in one pass."""
+_TOGETHER = ("t2m", "t2m_min", "t2m_max", "vpd")
+"""Predictors made of the same raw variables: read in one pass."""
 
 
 def prepare_era5(
@@ -80,9 +80,13 @@ def prepare_era5(
         closing(Era5Year(paths, kind, year, grid, weather, scratch)) as source,
     ):
         _raise_first(source.problems)
-        with create_store(target, grid, year, tile_size, wanted) as store:
-            for group in _groups(kind, weather):
-                files = _regrid_group(source, group, grid, Path(scratch))
+        groups = _groups(weather)
+        with (
+            create_store(target, grid, year, tile_size, wanted) as store,
+            tqdm(total=len(groups) * source.days, desc=f"ERA5 {year}", unit="day") as progress,
+        ):
+            for group in groups:
+                files = _regrid_group(source, group, grid, Path(scratch), progress)
                 source.close()  # frees the chunks held in memory
                 for name, file in files.items():
                     _write_tiles(file, store[name], tile_size)
@@ -124,27 +128,28 @@ def _mean_over_samples(function, first: np.ndarray, second: np.ndarray) -> np.nd
     return total / first.shape[1]
 
 
-def _groups(kind: str, weather: Sequence[str]) -> list[list[str]]:
+def _groups(weather: Sequence[str]) -> list[list[str]]:
     """Predictors that share raw variables, together, so that each raw file is decoded once."""
-    shared = _TOGETHER[kind != "daily_statistics"]
-    group = [name for name in weather if name in shared]
-    return ([group] if group else []) + [[name] for name in weather if name not in shared]
+    shared = [name for name in weather if name in _TOGETHER]
+    return ([shared] if shared else []) + [[name] for name in weather if name not in _TOGETHER]
 
 
-def _regrid_group(source: Era5Year, group: list[str], grid: Grid, scratch: Path) -> dict[str, Path]:
+def _regrid_group(
+    source: Era5Year, group: list[str], grid: Grid, scratch: Path, progress: tqdm
+) -> dict[str, Path]:
     """Derive and regrid predictors block by block of days into one (time, lat, lon) file each."""
     roles = sorted({role for name in group for role in raw_variables(source.kind, name)})
     weights = {name: _weights(source, name, grid) for name in group}
-    fields = source.samples(roles[0]) * np.prod([axis.size for axis in source.nodes(roles[0])])
-    step = int(max(1, BLOCK_BYTES // (4 * fields)))
+    day_size = source.samples(roles[0]) * np.prod([axis.size for axis in source.nodes(roles[0])])
+    step = int(max(1, BLOCK_BYTES // (4 * day_size)))
     files = {name: scratch / f"{name}.f32" for name in group}
-    starts = range(0, source.days, step)
-    for start in tqdm(starts, desc=f"ERA5 {source.year} {', '.join(group)}", unit="block"):
+    for start in range(0, source.days, step):
         days = slice(start, min(start + step, source.days))
         raw = {role: source.read(role, days) for role in roles}
         for name, file in files.items():
             with open(file, "ab") as out:
                 regrid(derive(name, source.kind, raw), weights[name]).tofile(out)
+        progress.update(days.stop - days.start)
     return files
 
 

@@ -1,5 +1,6 @@
 """The ERA5 reader: each delivery of the store, and each kind of bad file."""
 
+import logging
 import zipfile
 from contextlib import closing
 
@@ -123,7 +124,7 @@ def test_latitude_of_either_direction_and_longitude_of_either_convention(tmp_pat
     np.testing.assert_allclose(era5.read("t2m", slice(5, 6))[0, 0], own, atol=1e-3)
 
 
-def test_old_packed_file_with_final_and_preliminary_data(tmp_path):
+def test_old_packed_file_with_final_and_preliminary_data(tmp_path, caplog, monkeypatch):
     path = tmp_path / "2m_temperature_daily_mean.nc"
     truth = 273.15 + 20 * np.random.default_rng(0).random((365, len(LAT), len(LON)))
     with netCDF4.Dataset(path, "w", format="NETCDF3_64BIT_OFFSET") as file:
@@ -144,9 +145,46 @@ def test_old_packed_file_with_final_and_preliminary_data(tmp_path):
         packed[:300, 0] = np.round((truth[:300] - 290) / 0.001)
         packed[300:, 1] = np.round((truth[300:] - 290) / 0.001)
         t2m[:] = packed
+    monkeypatch.setattr(logging.getLogger("tamflux"), "propagate", True)
     era5 = open_year(tmp_path, [path], "daily_statistics", ["t2m"])
+    assert "preliminary ERA5T" in caplog.text
     np.testing.assert_allclose(era5.read("t2m", slice(0, 365))[:, 0], truth[:, ::-1] - 273.15,
                                atol=6e-4)  # fmt: skip
+
+
+def test_new_file_with_expver_beside_time(tmp_path, caplog, monkeypatch):
+    path = daily(tmp_path)
+    with netCDF4.Dataset(path, "a") as file:
+        expver = file.createVariable("expver", str, ("valid_time",))
+        expver[:] = np.array(["0001"] * 300 + ["0005"] * 65, object)
+    monkeypatch.setattr(logging.getLogger("tamflux"), "propagate", True)
+    era5 = open_year(tmp_path, [path], "daily_statistics", ["t2m"])
+    assert "preliminary ERA5T" in caplog.text
+    assert era5.read("t2m", slice(299, 301)).mean() == pytest.approx(6.85, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "value", "expected"),
+    [
+        ("t2m", "K", 300.0, 26.85),
+        ("t2m", "degrees C", 26.85, 26.85),
+        ("sp", "Pa", 98700.0, 987),
+        ("sp", "hPa", 987.0, 987),
+        ("ssrd", "J m-2", 8.64e6, 100),
+        ("ssrd", "J m**-2", 8.64e6, 100),
+        ("strd", "W m**-2", 300.0, 300),
+        ("tp", "m", 0.004, 4),
+        ("tp", "mm", 4.0, 4),
+        ("tp", "kg m**-2 s**-1", 4 / 86400, 4),
+        ("swvl1", "m**3 m**-3", 0.3, 0.3),
+        ("u10", "m s**-1", -3.0, -3),
+    ],
+)
+def test_units_are_converted(tmp_path, name, units, value, expected):
+    path = daily(tmp_path, value, name, file="x_2003.nc", units={name: units})
+    wanted = ["wind"] if name == "u10" else [name]
+    era5 = Era5Year([path], "daily_statistics", YEAR, GRID, wanted, tmp_path)
+    assert era5.read(name, slice(0, 1)).mean() == pytest.approx(expected, rel=1e-4)
 
 
 def test_zip_under_a_netcdf_name_with_instants_and_accumulations(tmp_path):
