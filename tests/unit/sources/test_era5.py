@@ -267,6 +267,30 @@ def test_truncated_netcdf(tmp_path):
     assert "truncated or damaged" in message(tmp_path, [path])
 
 
+@settings(max_examples=30, deadline=None)
+@given(suffix=st.sampled_from([".nc", ".zip"]), cut=st.booleans(), seed=st.integers(0, 2**32 - 1))
+def test_any_damage_is_an_input_error_or_harmless(tmp_path_factory, suffix, cut, seed):
+    folder, rng = tmp_path_factory.mktemp("damage"), np.random.default_rng(seed)
+    path = daily(folder, 280 + rng.random((365, 19, 36)))
+    if suffix == ".zip":
+        with zipfile.ZipFile(folder / "download.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(path, path.name)
+        path = folder / "download.zip"
+    content = bytearray(path.read_bytes())
+    if cut:
+        content = content[: rng.integers(0, len(content))]
+    else:
+        for place in rng.integers(0, len(content), 20):
+            content[place] ^= 0xFF
+    bad = path.with_name(f"bad{suffix}")
+    bad.write_bytes(content)
+    try:
+        with closing(open_year(folder, [bad], "daily_statistics", ["t2m"])) as era5:
+            era5.read("t2m", slice(0, 365))
+    except InputError as error:
+        assert str(bad) in str(error)
+
+
 def test_missing_file(tmp_path):
     assert "file is missing" in message(tmp_path, [tmp_path / "none.nc"])
 
