@@ -24,7 +24,7 @@ rule prepare_era5:
         "results/benchmarks/predictors/prepare_era5_{year}.tsv"
     threads: 1
     resources:
-        mem_mb=2500,
+        mem_mb=2500 if config["inputs"]["era5"]["kind"] == "daily_statistics" else 4000,
     params:
         kind=config["inputs"]["era5"]["kind"],
         grid=config["grid"],

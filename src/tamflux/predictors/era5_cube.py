@@ -80,6 +80,7 @@ def prepare_era5(
         closing(Era5Year(paths, kind, year, grid, weather, scratch)) as source,
     ):
         _raise_first(source.problems)
+        _log_grids(source, grid)
         groups = _groups(weather)
         with (
             create_store(target, grid, year, tile_size, wanted) as store,
@@ -191,6 +192,15 @@ def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -
             values = function(grid.lat[rows], days)[:, :, None]
             band = (len(days), rows.stop - rows.start, grid.shape[1])
             store[name][:, rows] = np.broadcast_to(values, band)
+
+
+def _log_grids(source: Era5Year, grid: Grid) -> None:
+    for role in source.roles:
+        lat, lon = source.nodes(role)
+        shape, spacing = f"{lat.size} x {lon.size}", lon[1] - lon[0]
+        log.info(
+            "%s: %s nodes every %g to cells of %g degree", role, shape, spacing, grid.resolution
+        )
 
 
 def _raise_first(problems: list[InputError]) -> None:
