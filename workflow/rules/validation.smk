@@ -1,8 +1,6 @@
 VALIDATION_YEARS = sorted({*config["years"]["train"], *config["years"]["product"]})
 MEMBERS = {"tamrl": range(config["training"]["members"]), "lstm": range(1)}
-TRUTH = config["validation"][
-    "truth"
-]  # None with real data: the parts with the truth vanish
+TRUTH = config["validation"]["truth"]  # null with real data: no part with the truth
 FIGURES = {
     "maps": ["map_gpp", "map_reco", "map_nee", "map_spread", "map_seasons"],
     "seasons": ["zonal_means", "seasonal_cycles"],
@@ -13,24 +11,23 @@ FIGURES = {
         "tower_series_reco",
         "tower_series_nee",
     ],
-    "truth": (
-        ["truth_maps", "truth_skill", "truth_scatter", "truth_distance"]
-        if TRUTH
-        else []
-    ),
+    "truth": ["truth_maps", "truth_skill", "truth_scatter", "truth_distance"],
     "towers": ["tower_network"],
     "training": ["learning_curves"],
 }
-SECTION = {name: section for section, names in FIGURES.items() for name in names}
-
-
-def figure(name):
-    """An output file that is a figure of both reports."""
-    return report(
-        f"results/validation/figures/{name}.png",
-        caption=f"../report/{name}.rst",
-        category=SECTION.get(name, "truth"),
-    )
+PLOTS = {
+    section: {
+        name: report(
+            f"results/validation/figures/{name}.png",
+            caption=f"../report/{name}.rst",
+            category=section,
+        )
+        for name in names
+    }
+    for section, names in FIGURES.items()
+}
+if not TRUTH:
+    del FIGURES["truth"]
 
 
 rule evaluate_sites:
@@ -137,7 +134,8 @@ rule plot_product:
         static="results/predictors/static.nc",
         truth="results/validation/truth_maps.nc" if TRUTH else [],
     output:
-        **{name: figure(name) for name in [*FIGURES["maps"], *FIGURES["seasons"]]},
+        **PLOTS["maps"],
+        **PLOTS["seasons"],
     log:
         "results/logs/validation/plot_product.log",
     benchmark:
@@ -166,11 +164,9 @@ rule plot_sites:
         ],
         static="results/predictors/static.nc",
     output:
-        **{
-            name: figure(name)
-            for part in ("scores", "towers", "training")
-            for name in FIGURES[part]
-        },
+        **PLOTS["scores"],
+        **PLOTS["towers"],
+        **PLOTS["training"],
     log:
         "results/logs/validation/plot_sites.log",
     benchmark:
@@ -195,15 +191,7 @@ rule plot_truth:
         sites="results/samples/sites.csv",
         static="results/predictors/static.nc",
     output:
-        **{
-            name: figure(name)
-            for name in [
-                "truth_maps",
-                "truth_skill",
-                "truth_scatter",
-                "truth_distance",
-            ]
-        },
+        **PLOTS["truth"],
     log:
         "results/logs/validation/plot_truth.log",
     benchmark:
@@ -224,7 +212,9 @@ rule plot_truth:
 rule write_report:
     input:
         **{
-            section: [f"results/validation/figures/{name}.png" for name in names]
+            f"{section}_figures": [
+                f"results/validation/figures/{name}.png" for name in names
+            ]
             for section, names in FIGURES.items()
         },
         totals="results/product/totals.csv",
@@ -241,7 +231,9 @@ rule write_report:
             workflow.basedir, "src/tamflux/validation/templates/report.html.j2"
         ),
         captions=[
-            Path(workflow.basedir, f"workflow/report/{name}.rst") for name in SECTION
+            Path(workflow.basedir, f"workflow/report/{name}.rst")
+            for names in FIGURES.values()
+            for name in names
         ],
     output:
         report="results/report.html",

@@ -13,7 +13,7 @@ with job_log(snakemake.log[0], "write the report"):
         sites=snakemake.input.sites,
         towers=snakemake.input.towers,
         rejected=snakemake.input.rejected,
-        figures={name: snakemake.input.get(name, []) for name in sections},
+        figures={name: snakemake.input.get(f"{name}_figures", []) for name in sections},
         captions=snakemake.input.captions,
         config=snakemake.params.config,
         truth_scores=snakemake.input.get("truth_scores") or None,

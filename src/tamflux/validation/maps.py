@@ -12,14 +12,16 @@ import contourpy
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from pyproj import Transformer
 
 from tamflux.grid import EARTH_RADIUS_M, Grid
-from tamflux.validation.style import OCEAN
+from tamflux.validation.style import LAND, OCEAN
 
+_GROUND = ListedColormap([LAND])
 _GRATICULE = [60, 30, 15, 10, 5, 2, 1]
 
 
@@ -31,12 +33,12 @@ class RobinsonMap:
     grid : Grid
         The grid of the fields; the projection is centred on its middle meridian.
     land_fraction : (lat, lon) array, optional
-        Land fraction on `lat` and `lon` (by default the grid's own), for the coastlines.
+        Land fraction of the cells, for the coastlines and the grey land without data.
     width : int
         Picture elements across a map.
     """
 
-    def __init__(self, grid: Grid, land_fraction=None, lat=None, lon=None, width: int = 1100):
+    def __init__(self, grid: Grid, land_fraction=None, width: int = 1100):
         self.grid, self.width = grid, width
         west, south, east, north = grid.bbox
         self.transformer = Transformer.from_crs(
@@ -52,11 +54,8 @@ class RobinsonMap:
         lat_ring = np.concatenate([up, np.full(181, north), up[::-1], np.full(181, south)])
         self.ring = np.column_stack(self.project(lon_ring, lat_ring))
         (self.left, self.bottom), (self.right, self.top) = self.ring.min(0), self.ring.max(0)
-        self.coast = []
-        if land_fraction is not None:
-            self.coast = self._coastlines(
-                land_fraction, grid.lat if lat is None else lat, grid.lon if lon is None else lon
-            )
+        self.land = None if land_fraction is None else np.asarray(land_fraction, float)
+        self.coast = [] if self.land is None else self._coastlines()
 
     def project(self, lon, lat) -> tuple[np.ndarray, np.ndarray]:
         """Metres east and north on the map of points in degrees."""
@@ -86,14 +85,14 @@ class RobinsonMap:
         frame = PathPatch(Outline(self.ring), facecolor=OCEAN, edgecolor="none", zorder=0)
         ax.add_patch(frame)
         image = None
-        if field is not None:
-            values = np.append(np.ravel(np.asarray(field, np.float32)), np.nan)[self._lookup]
+        layers = [] if self.land is None else [(np.where(self.land > 0, 1, np.nan), _GROUND, None)]
+        for values, colours, scale in [*layers, *([] if field is None else [(field, cmap, norm)])]:
             image = ax.imshow(
-                np.ma.masked_invalid(values),
+                self._pictured(values),
                 extent=(self.left, self.right, self.bottom, self.top),
                 origin="lower",
-                cmap=cmap,
-                norm=norm,
+                cmap=colours,
+                norm=scale,
                 interpolation="nearest",
                 zorder=1,
             )
@@ -114,6 +113,11 @@ class RobinsonMap:
         ax.set_axis_off()
         return image
 
+    def _pictured(self, field) -> np.ma.MaskedArray:
+        """(y, x) value of the cell under each picture element."""
+        values = np.append(np.ravel(np.asarray(field, np.float32)), np.nan)[self._lookup]
+        return np.ma.masked_invalid(values)
+
     def points(self, ax: Axes, lon, lat, **style):
         """Scatter points in degrees onto a drawn map."""
         return ax.scatter(*self.project(lon, lat), zorder=5, **style)
@@ -129,12 +133,9 @@ class RobinsonMap:
         ]
         return [np.column_stack(self.project(*line)) for line in lines]
 
-    def _coastlines(self, land_fraction, lat, lon) -> list[np.ndarray]:
-        west, south, east, north = self.grid.bbox
-        rows = np.flatnonzero((lat >= south - 1) & (lat <= north + 1))
-        cols = np.flatnonzero((lon >= west - 1) & (lon <= east + 1))
-        if len(rows) < 2 or len(cols) < 2:
+    def _coastlines(self) -> list[np.ndarray]:
+        if min(self.grid.shape) < 2:
             return []
-        part = np.nan_to_num(np.asarray(land_fraction, float))[np.ix_(rows, cols)]
-        lines = contourpy.contour_generator(lon[cols], lat[rows], part).lines(0.5)
-        return [np.column_stack(self.project(*line.T)) for line in lines if len(line) > 6]
+        contours = contourpy.contour_generator(self.grid.lon, self.grid.lat, self.land)
+        lines = [line for line in contours.lines(0.5) if len(line) > 6]
+        return [np.column_stack(self.project(*line.T)) for line in lines]

@@ -109,10 +109,10 @@ def per_day(field: xr.DataArray, path: str | Path) -> xr.DataArray:
 
 def draw_one(frame: RobinsonMap, field, cmap: str, norm, label: str, path: str | Path) -> None:
     """One map with its colour bar."""
-    figure, ax = plt.subplots(figsize=(8.4, 8.4 * min(frame.aspect, 1.2) + 0.75))
+    figure, ax = plt.subplots(figsize=(6.4, 6.4 * min(frame.aspect, 1.2) + 0.75))
     image = frame.draw(ax, field, cmap, norm)
     colour_bar(figure, image, ax, label)
-    save(figure, path)
+    save(figure, path, dpi=170)
 
 
 def colour_bar(figure, image, axes, label: str, **options):

@@ -209,12 +209,13 @@ def _subtitle(config: Mapping[str, Any], role: pd.Series) -> str:
     grid = config["grid"]
     west, south, east, north = grid["bbox"]
     whole = (west, south, east, north) == (-180, -90, 180, 90)
+    first, last = min(config["years"]["train"]), max(config["years"]["train"])
     area = "global" if whole else f"{south:g} to {north:g}° N, {west:g} to {east:g}° E"
     return (
         f"Carbon fluxes between land and atmosphere, {area}, {grid['resolution']:g}° and daily, "
         f"upscaled from {(role == 'train').sum()} eddy-covariance towers with "
         f"{config['training']['members']} members of TAM-RL trained on "
-        f"{min(config['years']['train'])}–{max(config['years']['train'])}."
+        f"{first if first == last else f'{first}–{last}'}."
     )
 
 
@@ -288,11 +289,11 @@ def _citation(config: Mapping[str, Any], demo: bool) -> Section:
 
 
 def _agreement(table: pd.DataFrame) -> str:
-    """One sentence: are the scored predictions the product's?"""
+    """One sentence: how far the product is from what was scored."""
     return (
-        f"The scored predictions are those of the product at the towers' cells: the largest "
-        f"difference on {int(table['n'].max()):,} tower-days is "
-        f"{table['max_abs_difference'].max():.4f} g C m⁻² d⁻¹ (the product is rounded to 0.001)."
+        "The product at the towers' cells differs from the predictions scored here by at most "
+        f"{table['max_abs_difference'].max():.4f} g C m⁻² d⁻¹ on {int(table['n'].sum()) // 3:,} "
+        "tower-days; it is rounded to 0.001."
     )
 
 

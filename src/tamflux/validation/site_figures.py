@@ -17,7 +17,6 @@ from tamflux.validation.metrics import FLUX_NAMES
 from tamflux.validation.scores import MIN_QC
 from tamflux.validation.style import (
     FLUX_LABELS,
-    LAND,
     MODEL_COLOURS,
     MODEL_LABELS,
     PER_DAY,
@@ -62,9 +61,7 @@ def plot_sites(
     scores = pd.read_csv(site_scores, keep_default_na=False, na_values=["", "nan"])
     with open_static(static) as surface:
         land = surface["land_fraction"].to_numpy()
-    _plot_network(
-        RobinsonMap(grid, land), land, table, table[f"split_{split}"], figures["tower_network"]
-    )
+    _plot_network(RobinsonMap(grid, land), table, table[f"split_{split}"], figures["tower_network"])
     frame = pd.read_parquet(predictions)
     chosen = _choose_sites(frame, table)
     for flux in FLUX_NAMES:
@@ -74,11 +71,10 @@ def plot_sites(
     _plot_curves(curves, figures["learning_curves"])
 
 
-def _plot_network(frame: RobinsonMap, land, table: pd.DataFrame, role: pd.Series, path) -> None:
-    figure, ax = plt.subplots(figsize=(8.4, 8.4 * min(frame.aspect, 1.2) + 0.5))
-    ground = np.where(land > 0.5, 1.0, np.nan)
-    frame.draw(ax, ground, plt.matplotlib.colors.ListedColormap([LAND]))
-    for name, marker, size in (("train", "o", 22), ("test", "D", 26)):
+def _plot_network(frame: RobinsonMap, table: pd.DataFrame, role: pd.Series, path) -> None:
+    figure, ax = plt.subplots(figsize=(6.4, 6.4 * min(frame.aspect, 1.2) + 0.4))
+    frame.draw(ax)
+    for name, marker, size in (("train", "o", 18), ("test", "D", 18)):
         here = (role == name).to_numpy()
         frame.points(
             ax,
@@ -92,7 +88,7 @@ def _plot_network(frame: RobinsonMap, land, table: pd.DataFrame, role: pd.Series
             label=f"{ROLE_LABELS[name]} ({here.sum()})",
         )
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2)
-    save(figure, path)
+    save(figure, path, dpi=170)
 
 
 def _choose_sites(frame: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str]]:
