@@ -1,0 +1,273 @@
+"""MODIS reflectance of a year: averaged to the grid, filled in time to days, indices computed.
+
+Files hold all of space at one time, tiles all of time in one place; in between lies a file on
+disk with the cell means of every composite. Memory holds one raw file or one band of tiles.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import zarr
+from tqdm import tqdm
+
+from tamflux.errors import InputError
+from tamflux.grid import Grid
+from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
+from tamflux.sources.modis import BANDS, SCALE, Composite, read_composite
+from tamflux.sources.modis_files import select_composites
+from tamflux.variables import REFL_FILLED, REFLECTANCE
+
+log = logging.getLogger("tamflux")
+
+OBSERVED, FILLED = 0, 1
+_INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
+_MIN_EVI_DENOMINATOR = 0.5
+
+
+def prepare_modis(
+    paths: Iterable[str | Path],
+    product: str,
+    year: int,
+    grid: Grid,
+    tile_size: int,
+    min_valid_fraction: float,
+    variables: Sequence[str],
+    target: str | Path,
+) -> None:
+    """Write the reflectances and indices of a year to a store of the cube's layout.
+
+    Beside the variables and `refl_filled`, the store keeps `valid_pixels` (composite, lat, lon),
+    the number of valid pixels each cell mean is made of, and `composite`, the days of the files.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        MODIS files of the year and, where there are some, of the years beside it.
+    product : str
+        ``MCD43C4`` or ``MOD09CMG``.
+    min_valid_fraction : float
+        Share of a cell's pixels that must be valid for a mean.
+    variables : sequence of str
+        Predictors of the cube; those of other sources are passed over.
+
+    Raises
+    ------
+    InputError
+        If files are damaged, missing or double, or hold no valid pixel in the whole year.
+    """
+    files = select_composites(paths, year)
+    wanted = [REFLECTANCE[name] for name in variables if name in REFLECTANCE]
+    bands = needed_bands([variable.name for variable in wanted])
+    dates = np.array(list(files), "datetime64[D]")
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=Path(target).parent, prefix=".modis_") as scratch,
+        create_store(target, grid, year, tile_size, [*wanted, REFL_FILLED]) as store,
+    ):
+        shape = (len(dates), *grid.shape)
+        means = np.memmap(f"{scratch}/means", np.float32, "w+", shape=(len(bands), *shape))
+        pixels = np.memmap(f"{scratch}/pixels", np.uint16, "w+", shape=shape)
+        for step, path in enumerate(tqdm(files.values(), desc=f"MODIS {year}", unit="file")):
+            composite, factor = read_composite(path, product, bands, grid)
+            means[:, step], pixels[step] = aggregate(composite, factor, grid, min_valid_fraction)
+        if not (pixels > 0).any():
+            raise InputError(
+                "no MODIS pixel is valid in the whole year",
+                file="inputs.modis.path",
+                found=f"{len(files)} files, all pixels fill or of bad quality inside grid.bbox",
+                expected="valid reflectances over land",
+                fix="check inputs.modis.product and grid.bbox",
+            )
+        names = [variable.name for variable in wanted]
+        _write_tiles(store, means, bands, dates, year_days(year), names, tile_size)
+        _write_counts(store, pixels, dates, tile_size)
+
+
+def needed_bands(variables: Sequence[str]) -> tuple[int, ...]:
+    """MODIS bands that reflectances and indices are made of, ascending."""
+    return tuple(
+        band
+        for band in BANDS
+        if any(v == f"refl_b{band}" or band in _INDEX_BANDS.get(v, ()) for v in variables)
+    )
+
+
+def aggregate(
+    composite: Composite, factor: int, grid: Grid, min_valid_fraction: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Area-weighted mean over the valid pixels of each cell.
+
+    A pixel counts as valid only if all bands are: indices then compare the same ground.
+
+    Returns
+    -------
+    means : numpy.ndarray
+        (band, lat, lon) float32 reflectance, NaN below `min_valid_fraction`.
+    pixels : numpy.ndarray
+        (lat, lon) uint16 number of valid pixels.
+    """
+    rows, cols = grid.shape
+    blocks = (rows, factor, cols, factor)
+    across = np.ones(factor, np.float32)
+    edges = np.radians(grid.bbox[1] + grid.resolution / factor * np.arange(rows * factor + 1))
+    area = np.diff(np.sin(edges)).reshape(rows, factor).astype(np.float32)
+    valid = composite.valid.reshape(blocks)
+    along = valid.astype(np.float32) @ across  # (lat, pixel row, lon)
+    pixels = along.sum(axis=1)
+    weight = np.einsum("rkc,rk->rc", along, area)
+    enough = (pixels > 0) & (pixels >= min_valid_fraction * factor**2 - 1e-6)
+    means = np.full((len(composite.counts), rows, cols), np.nan, np.float32)
+    for mean, counts in zip(means, composite.counts.values(), strict=True):
+        total = np.where(valid, counts.reshape(blocks), 0).astype(np.float32) @ across
+        np.divide(
+            np.einsum("rkc,rk->rc", total, area) * np.float32(SCALE), weight, mean, where=enough
+        )
+    return means, pixels.astype(np.uint16)
+
+
+def fill_in_time(
+    values: np.ndarray, dates: np.ndarray, days: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Daily values of cells, linear in time between their nearest valid composites.
+
+    Before the first and after the last valid composite its value holds. A cell without any valid
+    composite stays missing. Composites of the years beside take part as any other: a year is
+    never wrapped round to its own other end.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (band, composite, cell) float32, NaN where missing (in all bands at once).
+    dates, days : numpy.ndarray
+        (composite,) and (day,) datetime64[D], ascending.
+
+    Returns
+    -------
+    daily : numpy.ndarray
+        (band, day, cell) float32.
+    flag : numpy.ndarray
+        (day, cell) int8: 0 the cell has a valid composite of that day, 1 filled, 2 no data.
+    """
+    valid = np.isfinite(values[0])
+    position = dates.astype(float)
+    at_composites = _fill_gaps(values, valid, position)
+    after = np.clip(np.searchsorted(dates, days), 1 if len(dates) > 1 else 0, len(dates) - 1)
+    before = np.maximum(after - 1, 0)
+    span = np.maximum(position[after] - position[before], 1.0)
+    share = np.clip((days.astype(float) - position[before]) / span, 0, 1).astype(np.float32)
+    share = share[:, None]
+    daily = at_composites[:, before] * (1 - share) + at_composites[:, after] * share
+    flag = np.full(daily.shape[1:], FILLED, np.int8)
+    _, of_day, of_date = np.intersect1d(days, dates, return_indices=True)
+    flag[of_day] = np.where(valid[of_date], OBSERVED, FILLED)
+    flag[:, ~valid.any(axis=0)] = FLAG_NO_DATA
+    return daily, flag
+
+
+def _fill_gaps(values: np.ndarray, valid: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """(band, composite, cell) with missing composites interpolated between valid ones."""
+    n = len(valid)
+    step = np.arange(n)[:, None]
+    last = np.maximum.accumulate(np.where(valid, step, -1), axis=0)
+    following = np.minimum.accumulate(np.where(valid, step, n)[::-1], axis=0)[::-1]
+    before = np.where(last < 0, following, last) % n  # % n: any index serves a cell without data
+    after = np.where(following == n, last, following) % n
+    span = np.maximum(position[after] - position[before], 1.0)
+    share = ((position[:, None] - position[before]) / span).astype(np.float32)
+    share[before == after] = 0
+    filled = np.empty_like(values)
+    for band, out in zip(values, filled, strict=True):
+        low = np.take_along_axis(band, before, axis=0)
+        out[:] = low + share * (np.take_along_axis(band, after, axis=0) - low)
+    return filled
+
+
+def compute_indices(reflectance: dict[int, np.ndarray], names: Sequence[str]) -> dict:
+    """Vegetation and water indices from band reflectances.
+
+    NDVI (Tucker 1979), EVI (Huete et al. 2002), NIRv (Badgley et al. 2017), LSWI (Xiao et al.
+    2004). Missing where a band is not above 0. Where EVI's denominator falls below 0.5 (snow,
+    residual cloud: the blue band outweighs the red one and EVI has a pole) the two-band EVI2
+    (Jiang et al. 2008) takes its place; EVI is kept within -1 to 1.
+
+    Parameters
+    ----------
+    reflectance : dict of int to numpy.ndarray
+        Reflectance by band, any shape.
+    names : sequence of str
+        Of ``ndvi, evi, nirv, lswi``.
+    """
+    result = {}
+    for name in names:
+        positive = {b: _positive(reflectance[b]) for b in _INDEX_BANDS[name]}
+        nir = positive[2]
+        if name in ("ndvi", "nirv"):
+            ndvi = (nir - positive[1]) / (nir + positive[1])
+            result[name] = ndvi if name == "ndvi" else ndvi * nir
+        elif name == "lswi":
+            result[name] = (nir - positive[6]) / (nir + positive[6])
+        else:
+            result[name] = _evi(positive[1], nir, positive[3])
+    return result
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0, values, np.float32(np.nan))
+
+
+def _evi(red: np.ndarray, nir: np.ndarray, blue: np.ndarray) -> np.ndarray:
+    denominator = nir + 6 * red - 7.5 * blue + 1
+    two_bands = np.where(np.isnan(blue), blue, nir + 2.4 * red + 1)
+    denominator = np.where(denominator < _MIN_EVI_DENOMINATOR, two_bands, denominator)
+    return np.clip(2.5 * (nir - red) / denominator, -1, 1)
+
+
+def _write_tiles(
+    store: zarr.Group,
+    means: np.ndarray,
+    bands: Sequence[int],
+    dates: np.ndarray,
+    days: np.ndarray,
+    names: Sequence[str],
+    tile_size: int,
+) -> None:
+    """Fill, derive and write the variables, a band of tiles (rows) at a time, tile by tile."""
+    n_rows, n_cols = means.shape[-2:]
+    indices = [name for name in names if name in _INDEX_BANDS]
+    for south in tqdm(range(0, n_rows, tile_size), desc="filling in time", unit="band"):
+        rows = slice(south, min(south + tile_size, n_rows))
+        block = np.array(means[:, :, rows])
+        for west in range(0, n_cols, tile_size):
+            cols = slice(west, min(west + tile_size, n_cols))
+            shape = (len(days), rows.stop - rows.start, cols.stop - cols.start)
+            values = block[..., cols].reshape(len(bands), len(dates), -1)
+            if not np.isfinite(values[0]).any():
+                continue  # what is not written reads as missing
+            daily, flag = fill_in_time(values, dates, days)
+            fields = dict(zip(bands, daily, strict=True))
+            fields = {f"refl_b{b}": v for b, v in fields.items()} | compute_indices(fields, indices)
+            for name in names:
+                store[name][:, rows, cols] = fields[name].reshape(shape)
+            store[FLAG][:, rows, cols] = flag.reshape(shape)
+
+
+def _write_counts(store: zarr.Group, pixels: np.ndarray, dates: np.ndarray, tile_size: int) -> None:
+    n, n_rows, n_cols = pixels.shape
+    store.create_array(
+        "composite", data=dates.astype(np.int64), dimension_names=("composite",),
+        attributes={"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"},
+    )  # fmt: skip
+    counts = store.create_array(
+        "valid_pixels", shape=pixels.shape, dtype="uint16", fill_value=0,
+        chunks=(n, min(tile_size, n_rows), min(tile_size, n_cols)),
+        dimension_names=("composite", "lat", "lon"),
+        attributes={"units": "1", "long_name": "valid MODIS pixels in the cell"},
+    )  # fmt: skip
+    for south in range(0, n_rows, tile_size):
+        rows = slice(south, min(south + tile_size, n_rows))
+        counts[:, rows] = pixels[:, rows]

@@ -1,0 +1,17 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"average MODIS {snakemake.wildcards.year}"):
+    from tamflux.grid import Grid
+    from tamflux.predictors.reflectance import prepare_modis
+
+    grid = snakemake.params.grid
+    prepare_modis(
+        paths=snakemake.input.modis,
+        product=snakemake.params.product,
+        year=int(snakemake.wildcards.year),
+        grid=Grid(grid["resolution"], tuple(grid["bbox"])),
+        tile_size=grid["tile_size"],
+        min_valid_fraction=snakemake.params.min_valid_fraction,
+        variables=snakemake.params.variables,
+        target=snakemake.output.cube,
+    )
