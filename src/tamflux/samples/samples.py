@@ -1,0 +1,172 @@
+"""Site × day tables as contiguous arrays, and the windows of them that a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import ContractError
+from tamflux.predictors.static import STATIC_FEATURES, static_features
+from tamflux.variables import FLUXES, PREDICTORS
+
+HISTORY_DAYS = 365
+"""Length of the history that feeds the task code and spins the recurrence up."""
+
+YEAR_DAYS = 366
+"""Longest target of a window; shorter years are padded."""
+
+PAD = -1
+"""Row number of a padded day; row -1 of `Samples.x` is never used as data."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Site-days of all sites, one site after the other, each in the order of days.
+
+    Attributes
+    ----------
+    sites : DataFrame
+        One row per site, `site_id` and its description, in the order of the arrays.
+    site : numpy.ndarray
+        (row,) number of the site of each row.
+    date : numpy.ndarray
+        (row,) datetime64[D].
+    x : numpy.ndarray
+        (row, feature) float32 predictors in catalogue units, NaN where missing.
+    y : numpy.ndarray
+        (row, 3) float32 gpp, reco, nee in g m-2 d-1, NaN where missing.
+    qc : numpy.ndarray
+        (row,) float32, share of the day measured or well filled, 0-1.
+    static : numpy.ndarray
+        (site, static feature) float32.
+    predictors, static_features : tuple of str
+        Names of the features.
+    """
+
+    sites: pd.DataFrame
+    site: np.ndarray
+    date: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    qc: np.ndarray
+    static: np.ndarray
+    predictors: tuple[str, ...]
+    static_features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Site-years: the rows of a year after the rows of its history.
+
+    Attributes
+    ----------
+    rows : numpy.ndarray
+        (window, HISTORY_DAYS + YEAR_DAYS) row numbers in `Samples`, `PAD` after the year's end.
+    site : numpy.ndarray
+        (window,) number of the site.
+    year : numpy.ndarray
+        (window,) calendar year.
+    """
+
+    rows: np.ndarray
+    site: np.ndarray
+    year: np.ndarray
+
+    def select(self, keep: np.ndarray) -> Windows:
+        """The windows of a mask or of numbers."""
+        return Windows(self.rows[keep], self.site[keep], self.year[keep])
+
+
+def load_samples(
+    year_paths: Sequence[str | Path],
+    sites_path: str | Path,
+    predictors: Sequence[str] | None = None,
+) -> Samples:
+    """Read site-day tables (contract 2) into arrays.
+
+    Parameters
+    ----------
+    year_paths : sequence of path
+        Parquet tables, of one year each or of many.
+    sites_path : path
+        CSV table of the sites; sites without rows are left out.
+    predictors : sequence of str, optional
+        Predictors wanted, in this order; else all of the catalogue that the tables hold.
+
+    Raises
+    ------
+    ContractError
+        If a column is missing, a site-day comes twice, or a site is not described.
+    """
+    table = pd.concat([pd.read_parquet(path) for path in year_paths], ignore_index=True)
+    files = ", ".join(str(path) for path in year_paths)
+    names = tuple(predictors or (name for name in PREDICTORS if name in table))
+    missing = {"site_id", "date", "qc", *names, *FLUXES} - set(table)
+    if missing or not names:
+        raise ContractError(
+            "the samples lack columns",
+            file=files,
+            found=list(table),
+            expected=sorted(missing) or "predictors",
+            fix="make the samples again, or train the model again with these predictors",
+        )
+    table = table.sort_values(["site_id", "date"], kind="stable", ignore_index=True)
+    if (twice := table.duplicated(["site_id", "date"])).any():
+        row = table[twice].iloc[0]
+        raise ContractError(
+            "a site-day comes twice in the samples",
+            file=files,
+            found=f"{int(twice.sum())} site-days, the first {row['site_id']} {row['date']:%Y-%m-%d}",
+            fix="make the samples again",
+        )
+    sites = pd.read_csv(sites_path, keep_default_na=False, na_values=[""])
+    sites = sites[sites["site_id"].isin(table["site_id"].unique())]
+    sites = sites.sort_values("site_id", ignore_index=True)
+    number = table["site_id"].map(pd.Series(sites.index, index=sites["site_id"]))
+    if number.isna().any():
+        raise ContractError(
+            "sites of the samples are not described",
+            file=sites_path,
+            found=sorted(table["site_id"][number.isna()].unique())[:5],
+            fix="make the table of sites again",
+        )
+    return Samples(
+        sites=sites,
+        site=number.to_numpy(np.int64),
+        date=table["date"].to_numpy("datetime64[D]"),
+        x=table[list(names)].to_numpy(np.float32),
+        y=table[list(FLUXES)].to_numpy(np.float32),
+        qc=table["qc"].fillna(0).to_numpy(np.float32),
+        static=static_features(sites),
+        predictors=names,
+        static_features=STATIC_FEATURES,
+    )
+
+
+def make_windows(samples: Samples) -> Windows:
+    """Every site-year of the samples with its history.
+
+    The history is the 365 days before the year's first day where the samples hold them, else the
+    first 365 days of the year itself (repeated where the year has fewer).
+    """
+    year = samples.date.astype("datetime64[Y]").astype(int) + 1970
+    first = np.flatnonzero(np.r_[True, (np.diff(samples.site) != 0) | (np.diff(year) != 0)])
+    last = np.r_[first[1:], len(year)]
+    rows = np.full((len(first), HISTORY_DAYS + YEAR_DAYS), PAD, np.int64)
+    for window, (start, stop) in enumerate(zip(first, last, strict=True)):
+        before = start - HISTORY_DAYS
+        unbroken = (
+            before >= 0
+            and samples.site[before] == samples.site[start]
+            and samples.date[start] - samples.date[before] == np.timedelta64(HISTORY_DAYS, "D")
+        )
+        own = np.arange(start, stop)
+        rows[window, :HISTORY_DAYS] = (
+            np.arange(before, start) if unbroken else np.resize(own, HISTORY_DAYS)
+        )
+        rows[window, HISTORY_DAYS : HISTORY_DAYS + len(own)] = own
+    return Windows(rows, samples.site[first], year[first])

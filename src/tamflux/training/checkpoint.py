@@ -1,0 +1,128 @@
+"""Checkpoints: weights and all that is needed to use them, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.model.tamrl import TamRL
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a checkpoint says of itself, beside the weights (JSON in the file's header).
+
+    Attributes
+    ----------
+    model : str
+        ``tamrl`` or ``lstm`` (site-blind).
+    hidden_size, code_size, history_days : int
+        Shape of the network.
+    predictors, units, static_features : tuple of str
+        Features in their order, and the predictors' units.
+    mean, sd : tuple of float
+        Scaling of each predictor, in its unit.
+    flux_scale : tuple of float
+        Standard deviation of gpp, reco, nee, g m-2 d-1.
+    training_sites : tuple of str
+        Sites whose fluxes were used.
+    provenance : dict
+        Seed, split, settings, code identity.
+    """
+
+    model: str
+    hidden_size: int
+    code_size: int
+    history_days: int
+    predictors: tuple[str, ...]
+    units: tuple[str, ...]
+    static_features: tuple[str, ...]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    flux_scale: tuple[float, ...]
+    training_sites: tuple[str, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def network(self) -> TamRL:
+        """A network of this shape, weights not yet set."""
+        return TamRL(
+            features=len(self.predictors),
+            static_features=len(self.static_features),
+            hidden_size=self.hidden_size,
+            code_size=self.code_size,
+            flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
+            site_blind=self.model == "lstm",
+        )
+
+    def scale(self, x: np.ndarray) -> np.ndarray:
+        """(..., feature) predictors in catalogue units -> scaled float32, missing ones 0 (mean)."""
+        scaled = (x - np.float32(self.mean)) / np.float32(self.sd)
+        return np.nan_to_num(scaled, copy=False, nan=0.0)
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
+    """Write tensors and a JSON header, whole or not at all."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as partial:
+        save_file(contiguous, partial, metadata={"tamflux": json.dumps(header, sort_keys=True)})
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
+    """Read what `save_tensors` wrote.
+
+    Raises
+    ------
+    ContractError
+        If the file is not there, damaged, or not of this project.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["tamflux"])
+            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ContractError(
+            "cannot read a checkpoint",
+            file=path,
+            found=f"{type(error).__name__}: {error}",
+            expected="a safetensors file written by the training stage",
+            fix="delete it and run snakemake again: the member is trained again",
+        ) from error
+
+
+def save_checkpoint(path: str | Path, network: TamRL, description: Description) -> None:
+    """Write a trained network."""
+    save_tensors(path, network.state_dict(), asdict(description))
+
+
+def load_checkpoint(path: str | Path) -> tuple[TamRL, Description]:
+    """Read a trained network, ready to predict.
+
+    Raises
+    ------
+    ContractError
+        If the file is damaged, or weights and description do not fit together.
+    """
+    tensors, header = load_tensors(path)
+    try:
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in header.items()}
+        description = Description(**fields)
+        network = description.network()
+        network.load_state_dict(tensors)
+    except (TypeError, RuntimeError, AttributeError) as error:
+        raise ContractError(
+            "a checkpoint does not fit this version of the model",
+            file=path,
+            found=str(error).splitlines()[0],
+            fix="delete it and run snakemake again: the member is trained again",
+        ) from error
+    return network.eval(), description

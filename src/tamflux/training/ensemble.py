@@ -1,0 +1,114 @@
+"""Prediction with the members of one model: the one code path for sites and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from tamflux.errors import ContractError
+from tamflux.model.tamrl import TamRL, close_balance
+from tamflux.training.checkpoint import Description, load_checkpoint
+from tamflux.training.device import choose_device
+
+
+class Prediction(NamedTuple):
+    """Fluxes (gpp, reco, nee) in g m-2 d-1.
+
+    mean : (cell, time, 3) mean over members, with nee = reco - gpp.
+    spread : (cell, time, 3) standard deviation over members; 0 for a single member.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+class Ensemble:
+    """Members of one model that share inputs."""
+
+    def __init__(
+        self, networks: Sequence[TamRL], descriptions: Sequence[Description], device: str = "cpu"
+    ):
+        self.device = choose_device(device)
+        self.networks = [network.to(self.device).eval() for network in networks]
+        self.descriptions = list(descriptions)
+        first = descriptions[0]
+        self.predictors = first.predictors
+        self.static_features = first.static_features
+        self.history_days = first.history_days
+
+    @classmethod
+    def load(cls, paths: Sequence[str | Path], device: str = "cpu") -> Ensemble:
+        """Read checkpoints and check that they go together.
+
+        Raises
+        ------
+        ContractError
+            If there is none, one is damaged, or members differ in what they are given.
+        """
+        if not paths:
+            raise ContractError("an ensemble needs a checkpoint", found="none")
+        members = [load_checkpoint(path) for path in paths]
+        first = members[0][1]
+        for path, (_, description) in zip(paths, members, strict=True):
+            for name in ("model", "predictors", "units", "static_features", "history_days"):
+                found, expected = getattr(description, name), getattr(first, name)
+                if found != expected:
+                    raise ContractError(
+                        f"members differ in their {name}",
+                        file=path,
+                        found=found,
+                        expected=f"{expected}, as in {paths[0]}",
+                        fix="train all members with one configuration",
+                    )
+        return cls([network for network, _ in members], [d for _, d in members], device)
+
+    def predict(self, x: np.ndarray, static: np.ndarray, batch_cells: int = 1024) -> Prediction:
+        """Predict the days after the history.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            (cell, history_days + time, feature) predictors in catalogue units, NaN allowed.
+        static : numpy.ndarray
+            (cell, static feature).
+        batch_cells : int
+            Cells computed at once; does not change the result.
+
+        Raises
+        ------
+        ContractError
+            If the shapes are not those of the model.
+        """
+        expected = (len(static), len(self.predictors), len(self.static_features))
+        if (len(x), x.shape[-1], static.shape[-1]) != expected or x.shape[1] <= self.history_days:
+            raise ContractError(
+                "inputs do not fit the model",
+                found=f"x {x.shape}, static {static.shape}",
+                expected=f"x (cell, > {self.history_days}, {len(self.predictors)}), "
+                f"static (cell, {len(self.static_features)})",
+                fix=f"give predictors {', '.join(self.predictors)}",
+            )
+        days = x.shape[1] - self.history_days
+        mean = np.empty((len(x), days, 3), np.float32)
+        spread = np.empty_like(mean)
+        for start in range(0, len(x), batch_cells):
+            part = slice(start, start + batch_cells)
+            mean[part], spread[part] = self._predict_batch(x[part], static[part])
+        return Prediction(mean, spread)
+
+    @torch.inference_mode()
+    def _predict_batch(self, x: np.ndarray, static: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        condition = torch.from_numpy(np.ascontiguousarray(static, np.float32)).to(self.device)
+        members = []
+        for network, description in zip(self.networks, self.descriptions, strict=True):
+            scaled = torch.from_numpy(description.scale(x)).to(self.device)
+            flux = network(scaled, condition, self.history_days).flux
+            members.append(close_balance(flux))
+        stack = torch.stack(members)
+        # nee = reco - gpp is linear: the mean of balanced members is balanced
+        spread = stack.std(dim=0, correction=0)
+        return stack.mean(dim=0).cpu().numpy(), spread.cpu().numpy()
