@@ -1,15 +1,17 @@
 """Maps of a grid in the Robinson projection, without any file from outside.
 
-A field is looked up per picture element (inverse projection, nearest cell), so a map takes the
-same time at any resolution. Coastlines are the 0.5 contour of the land fraction.
+A field is looked up per picture element (inverse projection, nearest cell): a map takes the same
+time at any resolution. Coastlines are the 0.5 contour of the shipped land map (0.25 degree).
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 
 import contourpy
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
@@ -20,6 +22,11 @@ from pyproj import Transformer
 
 from tamflux.grid import EARTH_RADIUS_M, Grid
 from tamflux.validation.style import LAND, OCEAN
+from tamflux.variables import IGBP_CLASSES
+
+MIN_POINTS = 12
+"""Coastlines of fewer points are not drawn."""
+
 
 _GROUND = ListedColormap([LAND])
 _GRATICULE = [60, 30, 15, 10, 5, 2, 1]
@@ -33,7 +40,7 @@ class RobinsonMap:
     grid : Grid
         The grid of the fields; the projection is centred on its middle meridian.
     land_fraction : (lat, lon) array, optional
-        Land fraction of the cells, for the coastlines and the grey land without data.
+        Land fraction of the cells: land without data is grey.
     width : int
         Picture elements across a map.
     """
@@ -55,7 +62,6 @@ class RobinsonMap:
         self.ring = np.column_stack(self.project(lon_ring, lat_ring))
         (self.left, self.bottom), (self.right, self.top) = self.ring.min(0), self.ring.max(0)
         self.land = None if land_fraction is None else np.asarray(land_fraction, float)
-        self.coast = [] if self.land is None else self._coastlines()
 
     def project(self, lon, lat) -> tuple[np.ndarray, np.ndarray]:
         """Metres east and north on the map of points in degrees."""
@@ -133,9 +139,25 @@ class RobinsonMap:
         ]
         return [np.column_stack(self.project(*line)) for line in lines]
 
-    def _coastlines(self) -> list[np.ndarray]:
-        if min(self.grid.shape) < 2:
-            return []
-        contours = contourpy.contour_generator(self.grid.lon, self.grid.lat, self.land)
-        lines = [line for line in contours.lines(0.5) if len(line) > 6]
-        return [np.column_stack(self.project(*line.T)) for line in lines]
+    @cached_property
+    def coast(self) -> list[np.ndarray]:
+        """(point, 2) coastlines in metres on the map."""
+        west, south, east, north = self.grid.bbox
+        lines = []
+        for lon, lat in coastlines():
+            inside = (lon >= west - 1) & (lon <= east + 1) & (lat >= south - 1) & (lat <= north + 1)
+            if inside.any():
+                # beyond ±180 from the middle meridian a point would land on the other side
+                turn = np.clip(lon, *((west + east) / 2 + np.array([-179.999, 179.999])))
+                lines.append(np.column_stack(self.project(turn, lat)))
+        return lines
+
+
+@cache
+def coastlines() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Longitudes and latitudes of the world's coastlines; islands of a few cells are left out."""
+    with xr.open_dataset(files("tamflux") / "data" / "surface.nc") as surface:
+        count = surface["igbp_count"]
+        water = count.isel(igbp=IGBP_CLASSES.index("WAT")) / count.sum("igbp")
+        contours = contourpy.contour_generator(surface["lon"], surface["lat"], water)
+    return [(line[:, 0], line[:, 1]) for line in contours.lines(0.5) if len(line) > MIN_POINTS]

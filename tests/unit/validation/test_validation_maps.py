@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamflux.grid import EARTH_RADIUS_M, Grid
-from tamflux.validation.maps import RobinsonMap
+from tamflux.validation.maps import RobinsonMap, coastlines
 from tamflux.validation.style import field_norm
 
 GLOBE = RobinsonMap(Grid(5.0), width=300)
@@ -56,13 +56,25 @@ def frame_corner(frame):
     return bool(np.hypot(*(frame.ring - [frame.left, frame.top]).T).min() < 1e5)
 
 
-def test_coastlines_follow_the_half_land_contour():
-    grid = Grid(5.0)
-    land = np.clip((40 - np.hypot(grid.lat[:, None], grid.lon[None, :])) / 20 + 0.5, 0, 1)
-    frame = RobinsonMap(grid, land)
-    points = np.concatenate(frame.coast)
-    lon, lat = frame.transformer.transform(*points.T, direction="INVERSE")
-    assert np.hypot(lat, lon) == pytest.approx(40, abs=1.0)
+@pytest.mark.parametrize(
+    ("lat", "lon", "nearest"),
+    [
+        (-34.83, 20.00, 0.4),  # Cape Agulhas
+        (35.99, -5.61, 0.4),  # Tarifa
+        (8.09, 77.55, 0.4),  # Cape Comorin
+        (66.08, -169.65, 0.6),  # Cape Dezhnev
+    ],
+)
+def test_coastlines_pass_by_known_capes(lat, lon, nearest):
+    found = np.concatenate([np.column_stack(line) for line in coastlines()])
+    distance = np.hypot((found[:, 0] - lon) * np.cos(np.radians(lat)), found[:, 1] - lat)
+    assert distance.min() < nearest
+
+
+def test_no_coast_in_the_open_ocean_or_inland():
+    found = np.concatenate([np.column_stack(line) for line in coastlines()])
+    for lat, lon in [(0, -130), (35, -45), (-40, -110), (23, 20)]:
+        assert np.hypot(found[:, 0] - lon, found[:, 1] - lat).min() > 4
 
 
 def test_draw_returns_the_field_that_was_given():
