@@ -147,7 +147,8 @@ def close_balance(flux: Tensor) -> Tensor:
     """Nearest fluxes (..., 3) with nee = reco - gpp and neither gpp nor reco below zero.
 
     The three heads are moved by the same amount onto the plane nee = reco - gpp (orthogonal
-    projection: least change in the sum of squares), then gpp and reco are cut at zero and nee follows.
+    projection: least change in the sum of squares), then gpp and reco are cut at zero and nee
+    follows.
     """
     gpp, reco, nee = flux.unbind(-1)
     third = (nee - (reco - gpp)) / 3

@@ -116,11 +116,11 @@ def load_samples(
         )
     table = table.sort_values(["site_id", "date"], kind="stable", ignore_index=True)
     if (twice := table.duplicated(["site_id", "date"])).any():
-        row = table[twice].iloc[0]
+        first = "{site_id} {date:%Y-%m-%d}".format(**table[twice].iloc[0])
         raise ContractError(
             "a site-day comes twice in the samples",
             file=files,
-            found=f"{int(twice.sum())} site-days, the first {row['site_id']} {row['date']:%Y-%m-%d}",
+            found=f"{int(twice.sum())} site-days, the first {first}",
             fix="make the samples again",
         )
     sites = pd.read_csv(sites_path, keep_default_na=False, na_values=[""])

@@ -88,7 +88,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["tamflux"])
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, header
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ContractError(
             "cannot read a checkpoint",

@@ -1,0 +1,124 @@
+"""Samples: the predictors of the towers' pixels beside the towers' fluxes."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.grid import Grid
+from tamflux.predictors.cube import Cube
+from tamflux.predictors.static import open_static
+from tamflux.samples.splits import SPLITS, split_sites
+from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
+
+log = logging.getLogger("tamflux")
+
+FRACTIONS = [*(igbp_fraction(name) for name in IGBP_CLASSES), "land_fraction", "vegetated_fraction"]
+
+
+def describe_sites(
+    towers: str | Path, static: str | Path, target: str | Path, dropped: str | Path, *, seed: int
+) -> None:
+    """Write the table of the samples' sites: place, pixel, classes and splits (contract 2).
+
+    Parameters
+    ----------
+    towers : path
+        `sites.csv` of the towers stage.
+    static : path
+        `static.nc` of the predictors stage.
+    target, dropped : path
+        CSV of the sites that are used, and of those without a land pixel and why.
+    seed : int
+        Of the splits.
+
+    Raises
+    ------
+    ContractError
+        If no tower stands on a land pixel of the grid.
+    """
+    sites = pd.read_csv(towers, keep_default_na=False, na_values=[""])
+    with open_static(static) as surface:
+        lat, lon = surface["lat"].to_numpy(), surface["lon"].to_numpy()
+        grid = _grid(lat, lon)
+        cells = [grid.locate(*place) for place in zip(sites["lat"], sites["lon"], strict=True)]
+        sites["row"] = [cell[0] if cell else -1 for cell in cells]
+        sites["col"] = [cell[1] if cell else -1 for cell in cells]
+        for name in FRACTIONS:
+            sites[name] = surface[name].to_numpy()[sites["row"], sites["col"]]
+        code = surface["koppen"].to_numpy()[sites["row"], sites["col"]]
+    # the climate is the pixel's, as everywhere else; the tower's own where the pixel has none
+    of_pixel = np.array(["", *KOPPEN_CLASSES])[code]
+    sites["koppen"] = np.where(of_pixel == "", sites["koppen"].fillna(""), of_pixel)
+    outside = sites["row"] < 0
+    water = ~outside & (sites["land_fraction"] <= 0)
+    reason = np.select([outside, water], ["outside the grid", "its pixel is all water"], "")
+    unused = pd.DataFrame({"site_id": sites["site_id"], "reason": reason})[reason != ""]
+    sites = sites[reason == ""].reset_index(drop=True)
+    if sites.empty:
+        raise ContractError(
+            "no tower stands on a land pixel of the grid",
+            file=towers,
+            found=f"{len(unused)} towers outside the grid or on water",
+            fix="correct grid.bbox, or add towers of the region",
+        )
+    for row in unused.itertuples():
+        log.warning("%s is not used: %s", row.site_id, row.reason)
+    sites = sites.join(split_sites(sites, seed))
+    columns = ["site_id", "lat", "lon", "row", "col", "igbp", "koppen", *FRACTIONS]
+    columns += [f"split_{split}" for split in SPLITS]
+    with atomic_path(dropped) as path:
+        unused.to_csv(path, index=False)
+    with atomic_path(target) as path:
+        sites.sort_values("site_id")[columns].to_csv(path, index=False)
+    log.info("%d sites, %d dropped", len(sites), len(unused))
+
+
+def extract_samples(
+    cube: str | Path, sites: str | Path, fluxes: str | Path, target: str | Path
+) -> None:
+    """Write the samples of a year: every site, every day, flux or not (contract 2).
+
+    Parameters
+    ----------
+    cube : path
+        Predictors of the year.
+    sites : path
+        From `describe_sites`.
+    fluxes : path
+        `fluxes.parquet` of the towers stage; a tower's day is matched to the UTC day of its date.
+    target : path
+        Parquet to write.
+
+    Raises
+    ------
+    ContractError
+        If the cube is broken.
+    """
+    predictors = Cube.open(cube)
+    places = pd.read_csv(sites, usecols=["site_id", "row", "col"])
+    x = predictors.read_cells(places["row"].to_numpy(), places["col"].to_numpy())
+    days = len(predictors.time)
+    table = pd.DataFrame(
+        x.reshape(len(places) * days, len(predictors.variables)), columns=predictors.variables
+    )
+    table.insert(0, "date", np.tile(predictors.time.astype("datetime64[ns]"), len(places)))
+    table.insert(0, "site_id", np.repeat(places["site_id"].to_numpy(), days))
+    observed = pd.read_parquet(fluxes, columns=["site_id", "date", *FLUXES, "qc"])
+    table["date"] = table["date"].astype(observed["date"].dtype)
+    table = table.merge(observed, on=["site_id", "date"], how="left", validate="one_to_one")
+    with atomic_path(target) as path:
+        table.to_parquet(path, index=False)
+    log.info("%d sites, %d days with a flux", len(places), int(table["nee"].notna().sum()))
+
+
+def _grid(lat: np.ndarray, lon: np.ndarray) -> Grid:
+    """The grid of a file's cell centres."""
+    size = 180.0 / round(180.0 / (lat[1] - lat[0] if len(lat) > 1 else lon[1] - lon[0]))
+    edges = (lon[0] - size / 2, lat[0] - size / 2, lon[-1] + size / 2, lat[-1] + size / 2)
+    return Grid(size, tuple(float(np.round(edge, 9)) for edge in edges))

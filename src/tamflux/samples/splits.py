@@ -1,0 +1,94 @@
+"""Hold-out splits by site: by land-cover class, by climate, by place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from tamflux.grid import EARTH_RADIUS_M
+
+SPLITS = ("igbp", "koppen", "block")
+TEST_SHARE = 0.2
+SMALL_CLASS = 10
+"""Classes with so few sites, or fewer, are divided in halves (as in CarbonFluxBench)."""
+
+NEIGHBOUR_KM = 5.0
+"""Towers closer than this see the same weather and share a side."""
+
+BLOCK_DEGREES = 10.0
+
+
+def split_sites(sites: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Sides of every site in every split.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        `site_id, lat, lon, igbp, koppen`, in any order.
+    seed : int
+        Same sites and seed, same split.
+
+    Returns
+    -------
+    DataFrame
+        `split_igbp, split_koppen, split_block`, each ``train`` or ``test``, indexed as `sites`.
+    """
+    ordered = sites.sort_values("site_id")
+    cluster = neighbours(ordered["lat"].to_numpy(), ordered["lon"].to_numpy())
+    block = np.floor(ordered[["lat", "lon"]].to_numpy() / BLOCK_DEGREES)
+    group = {
+        "igbp": ordered["igbp"].to_numpy(),
+        "koppen": ordered["koppen"].fillna("").str[:1].to_numpy(),
+        "block": np.zeros(len(ordered), int),
+    }
+    unit = {
+        "igbp": cluster,
+        "koppen": cluster,
+        "block": np.unique(block, axis=0, return_inverse=True)[1],
+    }
+    sides = {}
+    for number, split in enumerate(SPLITS):
+        random = np.random.default_rng([seed, number])
+        test = _hold_out(_whole(unit[split], cluster), group[split], random)
+        sides[f"split_{split}"] = np.where(test, "test", "train")
+    return pd.DataFrame(sides, index=ordered.index).reindex(sites.index)
+
+
+def neighbours(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """(site,) number of the cluster of each site: chains of sites within `NEIGHBOUR_KM`."""
+    if len(lat) < 2:
+        return np.zeros(len(lat), int)
+    lat, lon = np.radians(lat), np.radians(lon)
+    place = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    chord = 2 * np.sin(NEIGHBOUR_KM * 1000 / EARTH_RADIUS_M / 2)
+    return fcluster(linkage(place, "single"), chord, "distance") - 1
+
+
+def _whole(unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Units merged where a cluster of neighbours reaches over several of them."""
+    merged = unit.copy()
+    for number in np.unique(cluster):
+        units = np.unique(merged[cluster == number])
+        merged[np.isin(merged, units)] = units[0]
+    return merged
+
+
+def _hold_out(unit: np.ndarray, group: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """(site,) True for held-out sites: a share of each group, by whole units."""
+    test = np.zeros(len(unit), bool)
+    # a unit belongs to the group of its first site; its other sites follow it
+    first = np.unique(unit, return_index=True)[1]
+    group_of_unit = group[first]
+    units = unit[first]
+    sizes = np.bincount(unit, minlength=unit.max() + 1)
+    for name in np.unique(group_of_unit):
+        members = random.permutation(units[group_of_unit == name])
+        total = sizes[members].sum()
+        wanted = total // 2 if total <= SMALL_CLASS else round(TEST_SHARE * total)
+        held = 0
+        for number in members:
+            if held + sizes[number] <= wanted:
+                test[unit == number] = True
+                held += sizes[number]
+    return test

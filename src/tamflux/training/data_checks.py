@@ -1,0 +1,76 @@
+"""Training data is proven finite, complete and non-constant before any step is taken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tamflux.errors import TrainingError
+from tamflux.samples.samples import Samples
+from tamflux.variables import FLUXES
+
+MIN_SITES = 2
+FIX = "look at results/towers/rejected.csv, and at the years, the split and the tower files"
+
+
+def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> None:
+    """Refuse samples that cannot train a model.
+
+    Parameters
+    ----------
+    samples : Samples
+    chosen : numpy.ndarray
+        (n,) numbers of the training sites.
+    min_qc : float
+        Quality a day needs to train.
+
+    Raises
+    ------
+    TrainingError
+        If there are too few sites, a flux is never observed or constant, a predictor is
+        infinite, constant or missing everywhere, or days are not in order.
+    """
+    rows = np.isin(samples.site, chosen)
+    usable = np.isfinite(samples.y) & (rows & (samples.qc >= min_qc))[:, None]
+    with_flux = len(np.unique(samples.site[usable.any(axis=1)]))
+    if with_flux < MIN_SITES:
+        raise TrainingError(
+            "too few sites with fluxes to train on",
+            found=f"{with_flux} of {len(chosen)} training sites have days with qc >= {min_qc}",
+            expected=f"at least {MIN_SITES}",
+            fix=FIX,
+        )
+    for number, flux in enumerate(FLUXES):
+        values = samples.y[usable[:, number], number]
+        if not len(values) or np.ptp(values) == 0:
+            raise TrainingError(
+                "a flux does not vary over the training days",
+                variable=flux,
+                found=f"{len(values)} days" + (f", all {values[0]}" if len(values) else ""),
+                expected="observed days with different values",
+                fix=FIX,
+            )
+    same_site = np.diff(samples.site) == 0
+    if (np.diff(samples.date)[same_site] <= np.timedelta64(0, "D")).any():
+        raise TrainingError("the days of a site are not in order", fix="make the samples again")
+    _check_predictors(samples, rows)
+
+
+def _check_predictors(samples: Samples, rows: np.ndarray) -> None:
+    for number, name in enumerate(samples.predictors):
+        values = samples.x[rows, number]
+        finite = values[np.isfinite(values)]
+        if np.isinf(values).any():
+            problem = f"{int(np.isinf(values).sum())} infinite values"
+        elif not len(finite):
+            problem = "no value at any training site"
+        elif np.ptp(finite) == 0:
+            problem = f"the same value, {finite[0]}, at every training site on every day"
+        else:
+            continue
+        raise TrainingError(
+            "a predictor cannot train a model",
+            variable=name,
+            found=problem,
+            expected="finite values that vary",
+            fix="look at its raw files, or take it out of predictors.variables",
+        )

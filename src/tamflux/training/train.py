@@ -1,0 +1,334 @@
+"""Train one member: pre-training of the forward model, then the whole of TAM-RL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.model.loss import flux_loss, training_loss
+from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, Windows, make_windows
+from tamflux.training.checkpoint import Description, load_tensors, save_checkpoint, save_tensors
+from tamflux.training.data_checks import check_training_data
+from tamflux.training.device import choose_device
+from tamflux.variables import PREDICTORS
+
+log = logging.getLogger("tamflux")
+
+MIN_QC = 0.5
+"""Days whose NEE is measured or well filled for a smaller share do not train."""
+
+VALIDATION_SHARE = 0.1
+"""Share of the training sites that chooses the best epoch; the sites differ between members."""
+
+WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises to its peak, before it falls as a cosine."""
+
+WEIGHT_DECAY = 1e-3
+GRADIENT_NORM = 1.0
+
+
+def fit_member(
+    samples: Samples,
+    training_sites: Sequence[str],
+    checkpoint: str | Path,
+    curve: str | Path,
+    *,
+    name: str,
+    seed: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    threads: int = 1,
+) -> None:
+    """Train one member and write its checkpoint and learning curve.
+
+    After every epoch the whole state is kept beside the checkpoint; a killed training goes on
+    from there and ends with the same weights. The state goes when the checkpoint is written.
+
+    Parameters
+    ----------
+    samples : Samples
+    training_sites : sequence of str
+        Sites whose fluxes may be used.
+    checkpoint, curve : path
+        Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, train_loss,
+        validation_loss, learning_rate, seconds`) to write.
+    name : str
+        ``tamrl``, or ``lstm`` for the site-blind baseline.
+    seed : int
+        Of this member.
+    model, training : mapping
+        The sections `model` and `training` of the configuration.
+    provenance : mapping
+        Kept in the checkpoint: code identity, split, fold.
+    threads : int
+        CPU threads.
+
+    Raises
+    ------
+    TrainingError
+        If the samples cannot train a model.
+    """
+    torch.set_num_threads(threads)
+    chosen = np.flatnonzero(samples.sites["site_id"].isin(training_sites))
+    check_training_data(samples, chosen, MIN_QC)
+    description = _describe(samples, chosen, name, seed, model, training, provenance)
+    run = _Run(samples, chosen, description, training, seed)
+    state = Path(checkpoint).with_name(f".{Path(checkpoint).stem}.resume.safetensors")
+    run.restore(state)
+    epochs = tqdm(
+        range(run.epoch, run.epochs), initial=run.epoch, total=run.epochs, unit="epoch", desc=name
+    )
+    for _ in epochs:
+        row = run.run_epoch(model["balance_weight"])
+        run.save(state)
+        epochs.set_postfix(train=row["train_loss"], validation=row["validation_loss"])
+        log.info(
+            "epoch %d/%d (%s): loss %.4f, validation %.4f, %.1f s",
+            row["epoch"], run.epochs, row["stage"], row["train_loss"], row["validation_loss"],
+            row["seconds"],
+        )  # fmt: skip
+    with atomic_path(curve) as path:
+        pd.DataFrame(run.curve).to_csv(path, index=False)
+    run.network.load_state_dict(run.best)
+    save_checkpoint(checkpoint, run.network, description)
+    state.unlink(missing_ok=True)
+
+
+class _Run:
+    """The state of one training: all that changes from epoch to epoch."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        chosen: np.ndarray,
+        description: Description,
+        training: Mapping[str, Any],
+        seed: int,
+    ):
+        self.device = choose_device(training["device"])
+        self.pretrain_epochs = training["pretrain_epochs"] if description.model == "tamrl" else 0
+        self.epochs = self.pretrain_epochs + training["epochs"]
+        self.batch_size = training["batch_size"]
+        self.peak_rate = training["learning_rate"]
+        self.history_days = description.history_days
+        self.random = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        self.network = description.network().to(self.device)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=self.peak_rate, weight_decay=WEIGHT_DECAY
+        )
+        self.x = torch.from_numpy(description.scale(samples.x)).to(self.device)
+        self.y = torch.from_numpy(samples.y).to(self.device)
+        self.weight = torch.from_numpy(day_weights(samples, MIN_QC)).to(self.device)
+        self.static = torch.from_numpy(samples.static).to(self.device)
+        self.train, self.validation = self._divide(samples, chosen)
+        self.epoch = 0
+        self.curve: list[dict[str, Any]] = []
+        self.best_loss = float("inf")
+        self.best = _clone(self.network.state_dict())
+        self.identity = _identity(description, samples, self.epochs)
+
+    def _divide(self, samples: Samples, chosen: np.ndarray) -> tuple[Windows, Windows]:
+        """Site-years to learn from and to choose the best epoch by, divided by site."""
+        windows = make_windows(samples)
+        observed = self.weight.sum(-1).cpu().numpy() > 0
+        targets = windows.rows[:, HISTORY_DAYS:]
+        useful = (observed[targets] & (targets != PAD)).any(axis=1)
+        windows = windows.select(useful & np.isin(windows.site, chosen))
+        sites = self.random.permutation(np.unique(windows.site))
+        held = sites[: int(VALIDATION_SHARE * len(sites))]
+        is_held = np.isin(windows.site, held)
+        # so few sites that none can be spared: all learn, and the last epoch is as good as any
+        return windows.select(~is_held), windows.select(is_held if len(held) else ~is_held)
+
+    def run_epoch(self, balance_weight: float) -> dict[str, Any]:
+        """One pass over the training site-years; returns the row of the learning curve."""
+        start = time.monotonic()
+        modulated = self.epoch >= self.pretrain_epochs
+        self.network.train()
+        total = 0.0
+        order = self.random.permutation(len(self.train.rows))
+        batches = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        for number, batch in enumerate(batches):
+            progress = (self.epoch + number / len(batches)) / self.epochs
+            rate = self.peak_rate * _schedule(progress)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            x, static, y, weight = self._gather(self.train, batch)
+            output = self.network(x, static, self.history_days, modulated=modulated)
+            loss = training_loss(output, y, weight, self.network.flux_scale, balance_weight)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+            self.optimiser.step()
+            total += float(loss) * len(batch)
+        row = {
+            "epoch": self.epoch + 1,
+            "stage": "joint" if modulated else "pretrain",
+            "train_loss": total / len(order),
+            "validation_loss": self._validate(modulated),
+            "learning_rate": rate,
+            "seconds": time.monotonic() - start,
+        }
+        if modulated and row["validation_loss"] < self.best_loss:
+            self.best_loss = row["validation_loss"]
+            self.best = _clone(self.network.state_dict())
+        self.curve.append(row)
+        self.epoch += 1
+        return row
+
+    @torch.inference_mode()
+    def _validate(self, modulated: bool) -> float:
+        """Flux loss over the validation sites, each observed value counting the same."""
+        self.network.eval()
+        loss, weights = 0.0, 0.0
+        for start in range(0, len(self.validation.rows), 256):
+            batch = np.arange(start, min(start + 256, len(self.validation.rows)))
+            x, static, y, weight = self._gather(self.validation, batch)
+            flux = self.network(x, static, self.history_days, modulated=modulated).flux
+            share = float(weight.sum())
+            loss += share * float(flux_loss(flux, y, weight, self.network.flux_scale))
+            weights += share
+        return loss / max(weights, 1e-6)
+
+    def _gather(self, windows: Windows, batch: np.ndarray) -> tuple[torch.Tensor, ...]:
+        """x (batch, time, feature), static, y and weight (batch, year, 3) of some site-years."""
+        rows = torch.from_numpy(windows.rows[batch]).to(self.device)
+        site = torch.from_numpy(windows.site[batch]).to(self.device)
+        padded = (rows == PAD)[..., None]
+        target, padded_target = rows[:, HISTORY_DAYS:], padded[:, HISTORY_DAYS:]
+        x = self.x[rows].masked_fill(padded, 0)
+        weight = self.weight[target].masked_fill(padded_target, 0)
+        return x, self.static[site], self.y[target], weight
+
+    def save(self, path: Path) -> None:
+        """Keep everything that the next epoch depends on."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for number, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": v for k, v in moments.items()}
+        tensors["random.torch"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        header = {
+            "identity": self.identity,
+            "epoch": self.epoch,
+            "curve": self.curve,
+            "best_loss": self.best_loss,
+            "random": self.random.bit_generator.state,
+        }
+        save_tensors(path, tensors, header)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a kept state, if there is one of the same training."""
+        if not path.exists():
+            return
+        try:
+            tensors, header = load_tensors(path)
+        except ContractError:
+            log.warning("%s: the state of a killed training is damaged; starting again", path)
+            return
+        if header["identity"] != self.identity:
+            log.info("%s: state of another training; starting again", path)
+            return
+        self.epoch, self.curve = header["epoch"], header["curve"]
+        self.best_loss = header["best_loss"]
+        self.random.bit_generator.state = header["random"]
+        self.network.load_state_dict(_under(tensors, "network."))
+        self.best = _under(tensors, "best.")
+        self._restore_optimiser(_under(tensors, "optimiser."))
+        torch.set_rng_state(tensors["random.torch"])
+        if "random.cuda" in tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        log.info("going on after epoch %d", self.epoch)
+
+    def _restore_optimiser(self, moments: Mapping[str, torch.Tensor]) -> None:
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, tensor in moments.items():
+            number, name = key.split(".", 1)
+            state.setdefault(int(number), {})[name] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
+    """(row, 3) float32 weight of each flux: the day's qc, 0 below `min_qc` or where missing."""
+    usable = np.isfinite(samples.y) & (samples.qc >= min_qc)[:, None]
+    return np.where(usable, samples.qc[:, None], 0).astype(np.float32)
+
+
+def _describe(
+    samples: Samples,
+    chosen: np.ndarray,
+    name: str,
+    seed: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> Description:
+    """Scaling and names, from the training sites alone."""
+    of_training = np.isin(samples.site, chosen)
+    used = of_training[:, None] & (day_weights(samples, MIN_QC) > 0)
+    x = samples.x[of_training].astype(np.float64)
+    flux_scale = [samples.y[used[:, k], k].astype(np.float64).std() for k in range(3)]
+    return Description(
+        model=name,
+        hidden_size=model["hidden_size"],
+        code_size=model["code_size"],
+        history_days=HISTORY_DAYS,
+        predictors=samples.predictors,
+        units=tuple(PREDICTORS[predictor].units for predictor in samples.predictors),
+        static_features=samples.static_features,
+        mean=tuple(np.nanmean(x, axis=0).tolist()),
+        sd=tuple(np.nanstd(x, axis=0).tolist()),
+        flux_scale=tuple(map(float, flux_scale)),
+        training_sites=tuple(samples.sites["site_id"].iloc[chosen]),
+        provenance={
+            **provenance,
+            "seed": seed,
+            "model": dict(model),
+            "training": {k: v for k, v in training.items() if k != "device"},
+        },
+    )
+
+
+def _schedule(progress: float) -> float:
+    """Learning rate as a share of its peak: linear rise, then half a cosine to zero."""
+    if progress < WARM_UP:
+        return 0.05 + 0.95 * progress / WARM_UP
+    return 0.5 * (1 + np.cos(np.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+
+
+def _identity(description: Description, samples: Samples, epochs: int) -> str:
+    """Hash of all that decides how a training goes: settings, code identity and data."""
+    digest = hashlib.sha256(repr((description, epochs)).encode())
+    for array in (samples.x, samples.y, samples.qc, samples.static, samples.site, samples.date):
+        digest.update(np.ascontiguousarray(array).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _clone(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def member_seed(seed: int, model: str, member: int) -> int:
+    """Seed of one member, from the seed of the run."""
+    words = json.dumps([seed, model, member]).encode()
+    return int.from_bytes(hashlib.sha256(words).digest()[:4], "big")

@@ -1,0 +1,11 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"extract samples {snakemake.wildcards.year}"):
+    from tamflux.samples.extract import extract_samples
+
+    extract_samples(
+        snakemake.input.cube,
+        snakemake.input.sites,
+        snakemake.input.fluxes,
+        snakemake.output.samples,
+    )

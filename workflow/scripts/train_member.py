@@ -1,0 +1,21 @@
+from tamflux.logs import job_log
+
+model, member = snakemake.wildcards.model, int(snakemake.wildcards.member)
+with job_log(snakemake.log[0], f"train {model}, member {member}"):
+    from tamflux.training.members import train_member
+
+    train_member(
+        snakemake.input.samples,
+        snakemake.input.sites,
+        snakemake.output.checkpoint,
+        snakemake.output.curve,
+        name=model,
+        member=member,
+        seed=snakemake.params.seed,
+        split=snakemake.params.split,
+        predictors=snakemake.params.predictors,
+        model=snakemake.params.model,
+        training=snakemake.params.training,
+        code=snakemake.params.code,
+        threads=snakemake.threads,
+    )
