@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import shutil
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import zarr
 from distributed import Client, as_completed
-from safetensors import safe_open
 from tqdm import tqdm
 
 from tamflux.errors import TamfluxError
@@ -150,10 +148,15 @@ def _identify(cube, history, static, checkpoints) -> Inputs:
 
 def _provenance(inputs: Inputs, sources: Sources) -> dict:
     """Attributes of the tile store: its grid and what made it."""
-    members = []
-    for path in inputs.checkpoints:
-        with safe_open(path, framework="np") as checkpoint:
-            members.append({"sha256": file_hash(path), **(checkpoint.metadata() or {})})
+    members = [
+        {
+            "sha256": file_hash(path),
+            "model": description.model,
+            "training_sites": len(description.training_sites),
+            "provenance": description.provenance,
+        }
+        for path, description in zip(inputs.checkpoints, sources.ensemble.descriptions, strict=True)
+    ]
     cube = sources.cube
     return {
         "year": cube.year,
@@ -162,7 +165,7 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
         "tile_size": cube.tile_size,
         "code": code_hash("tamflux.inference.predict"),
         "identity": inputs.identity,
-        "members": json.loads(json.dumps(members)),
+        "members": members,
     }
 
 

@@ -16,7 +16,7 @@ from tamflux.grid import Tile
 from tamflux.predictors.cube import FLAG_NO_DATA, Cube, with_history
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
 from tamflux.training.ensemble import Ensemble
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, PREDICTORS
 
 COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
 """Bits of `quality`; see contract 4."""
@@ -106,6 +106,15 @@ def _open_sources(inputs: Inputs) -> Sources:
                 expected=list(wanted),
                 fix="train and predict with the same predictors.variables",
             )
+    units = tuple(PREDICTORS[name].units for name in ensemble.predictors)
+    if units != tuple(ensemble.descriptions[0].units):
+        raise ContractError(
+            "the model was trained with other units",
+            file=inputs.checkpoints[0],
+            found=list(ensemble.descriptions[0].units),
+            expected=list(units),
+            fix="train again with this version",
+        )
     return Sources(cube, history, static, ensemble)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -165,8 +166,9 @@ def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, s
     era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
     synthetic = towers["path"].startswith(DEMO_EARTH)
     return {
-        "source": f"TAM-RL ensemble of {len(tiles['members'])} members"
-        + (", SYNTHETIC towers and predictors of the demo Earth" if synthetic else ""),
+        "source": f"TAM-RL ensemble of {len(tiles['members'])} members, trained at "
+        f"{tiles['members'][0]['training_sites']} eddy-covariance towers"
+        + (" of the demo Earth: SYNTHETIC towers and predictors" if synthetic else ""),
         "input_era5": f"{era5['kind']}: {era5['path']}",
         "input_modis": f"{modis['product']}: {modis['path']}",
         "input_landcover": str(inputs["landcover"]),
@@ -182,4 +184,7 @@ def _provenance(tiles: Mapping[str, Any]) -> dict[str, Any]:
         "tamflux_version": __version__,
         "tamflux_code": f"inference {tiles['code']}, product {product}",
         "tamflux_checkpoints": " ".join(member["sha256"][:16] for member in members),
+        "tamflux_training": json.dumps(
+            [member["provenance"] for member in members], sort_keys=True
+        ),
     }

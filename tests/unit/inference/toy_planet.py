@@ -27,11 +27,18 @@ class ToyEnsemble:
     predictors = ("ndvi", "t2m")  # an order and a choice of its own
     static_features = ("igbp_ENF", "igbp_GRA")
     history_days = 365
+    descriptions = (
+        SimpleNamespace(
+            model="toy", units=("1", "degC"), training_sites=("A", "B"), provenance={"seed": 7}
+        ),
+    )
     pause = 0.0
 
     @classmethod
     def load(cls, paths, device="cpu"):
-        return cls()
+        ensemble = cls()
+        ensemble.descriptions = cls.descriptions * len(paths)
+        return ensemble
 
     def predict(self, x, static, batch_cells=1024):
         time.sleep(self.pause)

@@ -42,10 +42,12 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     coords = {"time": days.astype("datetime64[ns]"), "lat": grid.lat, "lon": grid.lon}
     data = {name: (dims, np.where(land, v, np.nan)) for name, v in fields.items()}
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
-    members = [{"name": f"tamrl_{i}", "sha256": f"{i}" * 64, "seed": i} for i in range(3)]
+    members = [
+        {"sha256": f"{i}" * 64, "model": "tamrl", "training_sites": 40, "provenance": {"seed": i}}
+        for i in range(3)
+    ]
     tiles.attrs = {"year": year, "resolution": resolution, "bbox": list(grid.bbox),
-                   "tile_size": 8, "code": "abc", "identity": "def", "members": members,
-                   "sites": 40}  # fmt: skip
+                   "tile_size": 8, "code": "abc", "members": members}  # fmt: skip
     chunks = {name: {"chunks": (len(days), 8, 8)} for name in data}
     tiles.to_zarr(folder / "tiles.zarr", zarr_format=3, consolidated=False, encoding=chunks)
     static = xr.Dataset({"land_fraction": (dims[1:], land_fraction)}, coords).drop_vars("time")

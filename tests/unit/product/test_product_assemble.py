@@ -53,6 +53,8 @@ def test_attributes_name_units_signs_and_origin(product):
     assert "standard_name" not in daily["nee"].attrs
     assert daily.attrs["Conventions"] == "CF-1.11, ACDD-1.3"
     assert "1" * 16 in daily.attrs["tamflux_checkpoints"]
+    assert "3 members, trained at 40" in daily.attrs["source"]
+    assert '"seed": 2' in daily.attrs["tamflux_training"]
     assert daily.attrs["input_era5"] == "hourly: era5/{year}.nc"
 
 

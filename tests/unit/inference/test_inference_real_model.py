@@ -1,0 +1,74 @@
+"""The network itself, with weights by chance: what tiles hold is what it gives for each cell."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from toy_planet import write_planet
+
+from tamflux.errors import TamfluxError
+from tamflux.inference.predict import predict_tiles
+from tamflux.predictors.cube import Cube, with_history
+from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
+from tamflux.training.checkpoint import Description, save_checkpoint
+from tamflux.training.ensemble import Ensemble
+
+PREDICTORS, UNITS = ("t2m", "ndvi", "ssrd"), ("degC", "1", "W m-2")
+
+
+def write_members(folder, units=UNITS):
+    paths = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        description = Description(
+            model="tamrl", hidden_size=8, code_size=4, history_days=365, predictors=PREDICTORS,
+            units=units, static_features=STATIC_FEATURES, mean=(10, 0.5, 150), sd=(8, 0.3, 90),
+            flux_scale=(3, 2, 2), training_sites=("A", "B"), provenance={"seed": seed},
+        )  # fmt: skip
+        network = description.network()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+        paths.append(folder / f"tamrl_{seed}.safetensors")
+        save_checkpoint(paths[-1], network, description)
+    return paths
+
+
+def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
+    planet = write_planet(tmp_path)
+    planet["checkpoints"] = write_members(tmp_path)
+    predict_tiles(**planet, output=tmp_path / "a_2004.zarr", workers=2, batch_cells=7)
+    tiles = xr.open_zarr(tmp_path / "a_2004.zarr").load()
+    rows, cols = np.array([5, 11, 1, 8]), np.array([6, 23, 23, 0])
+    year, before = (
+        Cube.open(planet[name]).read_cells(rows, cols, PREDICTORS) for name in ("cube", "history")
+    )
+    static = static_features(open_static(planet["static"])).reshape(12, 24, -1)[rows, cols]
+    ensemble = Ensemble.load(planet["checkpoints"])
+    for cell, (row, col) in enumerate(zip(rows, cols, strict=True)):
+        alone = slice(cell, cell + 1)
+        expected = ensemble.predict(with_history(year[alone], before[alone]), static[alone])
+        for number, name in enumerate(("gpp", "reco", "nee")):
+            found = tiles[name][:, row, col], tiles[f"{name}_spread"][:, row, col]
+            np.testing.assert_allclose(found[0], expected.mean[0, :, number], atol=1e-5)
+            np.testing.assert_allclose(found[1], expected.spread[0, :, number], atol=1e-5)
+    assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_spread"].max()) > 0.01
+
+
+def test_the_cut_of_the_run_does_not_matter(tmp_path):
+    found = []
+    for tile_size, workers, batch_cells in [(4, 2, 3), (9, 1, 1024)]:
+        (folder := tmp_path / str(tile_size)).mkdir()
+        planet = write_planet(folder, tile_size)
+        planet["checkpoints"] = write_members(folder)
+        output = folder / "t_2004.zarr"
+        predict_tiles(**planet, output=output, workers=workers, batch_cells=batch_cells)
+        found.append(xr.open_zarr(output).load())
+    xr.testing.assert_allclose(*found, rtol=0, atol=1e-5)
+
+
+def test_a_model_trained_with_other_units_is_refused(tmp_path):
+    planet = write_planet(tmp_path)
+    planet["checkpoints"] = write_members(tmp_path, units=("K", "1", "W m-2"))
+    with pytest.raises(TamfluxError, match="other units"):
+        predict_tiles(**planet, output=tmp_path / "t_2004.zarr", workers=1, batch_cells=9)
