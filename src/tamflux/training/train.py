@@ -131,9 +131,9 @@ class _Run:
             self.network.parameters(), lr=self.peak_rate, weight_decay=WEIGHT_DECAY
         )
         self.x = torch.from_numpy(description.scale(samples.x)).to(self.device)
-        self.y = torch.from_numpy(samples.y).to(self.device)
+        self.y = torch.tensor(samples.y).to(self.device)
         self.weight = torch.from_numpy(day_weights(samples, MIN_QC)).to(self.device)
-        self.static = torch.from_numpy(samples.static).to(self.device)
+        self.static = torch.tensor(samples.static).to(self.device)
         self.train, self.validation = self._divide(samples, chosen)
         self.epoch = 0
         self.curve: list[dict[str, Any]] = []
@@ -174,7 +174,7 @@ class _Run:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
             self.optimiser.step()
-            total += float(loss) * len(batch)
+            total += loss.item() * len(batch)
         row = {
             "epoch": self.epoch + 1,
             "stage": "joint" if modulated else "pretrain",
