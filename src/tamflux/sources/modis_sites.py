@@ -58,18 +58,14 @@ def read_site_reflectance(path: str | Path) -> pd.DataFrame:
         ) from error
     table = table.rename(columns=_OTHER_NAMES)
     bands = [_column(table, (f"sur_refl_b{b:02d}", f"sur_refl_b{b:02d}_1"), path) for b in BANDS]
-    state = table[_column(table, _STATE, path)].fillna(_STATE_FILL).to_numpy(np.uint32)
+    usable = _usable(table, path)
     site, date = (table[_column(table, (name,), path)] for name in ("site_id", "date"))
-    result = pd.DataFrame(
-        {"site_id": site.astype(str), "date": pd.to_datetime(date).dt.normalize()}
-    )
-    if result.duplicated().any():
-        found = result[result.duplicated()].iloc[0]
-        found = (
-            f"{found['site_id']} {found['date']:%Y-%m-%d}, and {result.duplicated().sum()} in all"
-        )
+    date = _days(date, path)
+    result = pd.DataFrame({"site_id": site.astype(str), "date": date})
+    if len(double := result[result.duplicated()]):
+        first = double.iloc[0]
+        found = f"{first['site_id']} {first['date']:%Y-%m-%d}, {len(double)} in all"
         raise _refuse("a day of a site comes twice", path, "site_id, date", found, "each day once")
-    usable = state_is_clear(state) & (state != _STATE_FILL)
     for name, column in zip(REFLECTANCES, bands, strict=True):
         values = _as_reflectance(table[column].to_numpy(np.float64), path, column)
         result[name] = np.where(usable, values, np.nan).astype(np.float32)
@@ -162,6 +158,14 @@ def _usable(table: pd.DataFrame, path: Path) -> np.ndarray:
         return table["clouds"].to_numpy(np.float64) == 0
     state = table[_column(table, _STATE, path)].fillna(_STATE_FILL).to_numpy(np.uint32)
     return state_is_clear(state) & (state != _STATE_FILL)
+
+
+def _days(column: pd.Series, path: Path) -> pd.Series:
+    days = pd.to_datetime(column, errors="coerce").dt.normalize()
+    if days.isna().any():
+        found = repr(column[days.isna()].iloc[0])
+        raise _refuse("a date cannot be read", path, "date", found, "YYYY-MM-DD")
+    return days
 
 
 def _column(table: pd.DataFrame, names: Sequence[str], path: Path) -> str:

@@ -62,6 +62,7 @@ def test_site_table_with_clouds_in_place_of_the_state(tmp_path, caplog):
         (table().drop(columns="sur_refl_b04"), "sur_refl_b04"),
         (table().drop(columns="state_1km"), "state_1km"),
         (table(date=["2003-01-02"] * 3), "comes twice"),
+        (table(date=["2003-01-02", "soon", "2003-01-03"]), "'soon'"),
         (table(sur_refl_b03=[30000] * 3), "out of range"),
         (table(state_1km=[CLOUDY] * 3), "no reflectance is usable"),
     ],
