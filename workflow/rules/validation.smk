@@ -37,6 +37,7 @@ rule evaluate_sites:
             year=sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)}),
         ),
         sites="results/samples/sites.csv",
+        static="results/predictors/static.nc",
         tamrl=expand(
             "results/models/tamrl_{member}.safetensors", member=MEMBERS["tamrl"]
         ),

@@ -6,6 +6,7 @@ with job_log(snakemake.log[0], "predict at the towers"):
     evaluate_sites(
         dict(zip(snakemake.params.years, snakemake.input.samples, strict=True)),
         snakemake.input.sites,
+        snakemake.input.static,
         {"tamrl": snakemake.input.tamrl, "lstm": snakemake.input.lstm},
         snakemake.output.predictions,
         train_years=snakemake.params.train_years,

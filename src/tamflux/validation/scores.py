@@ -12,6 +12,7 @@ import xarray as xr
 
 from tamflux.files import atomic_path
 from tamflux.validation.metrics import FLUX_NAMES, METRICS, quartiles, score_sites
+from tamflux.variables import KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
 
@@ -62,7 +63,7 @@ def score_models(
         tables.append(table)
     table = pd.concat(tables, ignore_index=True) if tables else _no_scores()
     known = pd.read_csv(sites, keep_default_na=False, na_values=[""])
-    known = known[["site_id", "igbp", "koppen"]].assign(koppen=known["koppen"].astype(str).str[0])
+    known = known[["site_id", "igbp"]].assign(koppen=known["koppen"].map(_main_climate))
     table = table.merge(known, on="site_id", how="left")
     summary = []
     for group in ("all", "igbp", "koppen"):
@@ -115,6 +116,13 @@ def compare_with_product(
                 largest = float(difference[finite].max()) if finite.any() else np.nan
                 rows.append((year, flux, int(finite.sum()), largest))
     return pd.DataFrame(rows, columns=["year", "flux", "n", "max_abs_difference"])
+
+
+def _main_climate(koppen: str | float) -> str:
+    """Main group A to E of a Köppen class given by name or code, "-" where unknown."""
+    if isinstance(koppen, str):
+        return koppen[:1] if koppen[:1] in "ABCDE" else "-"
+    return KOPPEN_CLASSES[int(koppen) - 1][0] if koppen >= 1 else "-"
 
 
 def _no_scores() -> pd.DataFrame:

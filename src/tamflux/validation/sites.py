@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.predictors.cube import with_history
-from tamflux.predictors.static import STATIC_FEATURES, static_features
+from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
 from tamflux.training.ensemble import Ensemble
 from tamflux.validation.metrics import FLUX_NAMES
 from tamflux.validation.seasonal_cycle import fit_cycle, predict_cycle
@@ -31,6 +31,7 @@ log = logging.getLogger("tamflux")
 def evaluate_sites(
     samples: Mapping[int, str | Path],
     sites: str | Path,
+    static: str | Path,
     checkpoints: Mapping[str, Sequence[str | Path]],
     target: str | Path,
     *,
@@ -46,6 +47,8 @@ def evaluate_sites(
         Sample tables (contract 2) of these years and of the years that are their history.
     sites : path
         `results/samples/sites.csv`.
+    static : path
+        `results/predictors/static.nc`: the model is given the same of a tower's cell as inference.
     checkpoints : mapping of model to paths
         Members of `tamrl` and of `lstm`.
     target : path
@@ -60,10 +63,12 @@ def evaluate_sites(
         If samples and sites do not fit each other.
     """
     table = pd.read_csv(sites, keep_default_na=False, na_values=[""]).sort_values("site_id")
+    surface = open_static(static)
     role = table[f"split_{split}"].to_numpy()
-    static = pd.DataFrame(static_features(table), columns=list(STATIC_FEATURES))
+    cells = np.ravel_multi_index((table["row"], table["col"]), surface["land_fraction"].shape)
+    features = pd.DataFrame(static_features(surface)[cells], columns=list(STATIC_FEATURES))
     fractions = (table["igbp"].to_numpy()[:, None] == np.array(IGBP_CLASSES)).astype(float)
-    bare = table["vegetated_fraction"].to_numpy() <= 0
+    bare = surface["vegetated_fraction"].to_numpy().ravel()[cells] <= 0
     ensembles = {
         model: Ensemble.load([Path(path) for path in paths]) for model, paths in checkpoints.items()
     }
@@ -85,7 +90,9 @@ def evaluate_sites(
                     None if before is None else _features(before, ensemble.predictors, len(table)),
                     days=ensemble.history_days,
                 )
-                prediction = ensemble.predict(x, static[list(ensemble.static_features)].to_numpy())
+                prediction = ensemble.predict(
+                    x, features[list(ensemble.static_features)].to_numpy()
+                )
                 predictions[model] = (prediction.mean, prediction.spread)
             for model, (mean, spread) in predictions.items():
                 if spread is not None and len(checkpoints[model]) < 2:

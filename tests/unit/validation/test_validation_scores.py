@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tamflux.validation.scores import compare_with_product, score_models
+from tamflux.validation.scores import _main_climate, compare_with_product, score_models
 
 
 def frame_of(site, split, n=40, qc=1.0, error=1.0, model="tamrl"):
@@ -81,3 +81,10 @@ def test_agreement_is_the_largest_difference_at_the_towers_cells(planet, tmp_pat
     found = found.set_index(["year", "flux"])["max_abs_difference"]
     assert found[2002, "reco"] == pytest.approx(0.25, abs=1e-6)
     assert found.drop((2002, "reco")).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("koppen", "group"), [("Dfb", "D"), (1, "A"), (30.0, "E"), (0, "-"), (np.nan, "-"), ("?", "-")]
+)
+def test_main_climate(koppen, group):
+    assert _main_climate(koppen) == group

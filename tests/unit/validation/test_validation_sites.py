@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import tamflux.validation.sites as sites_module
 from tamflux.errors import ContractError
 from tamflux.validation.sites import evaluate_sites
-from tamflux.variables import IGBP_CLASSES
+from tamflux.variables import IGBP_CLASSES, VEGETATED
 
 SITES = {
     "AA-Tst": ("GRA", 40.0, "test"),
@@ -40,7 +41,7 @@ class Model:
         return cls(scale=1.0 if "tamrl" in str(paths[0]) else 2.0)
 
     def predict(self, x, static, batch_cells=1024):
-        assert static.shape == (len(SITES), 2) and (static.sum(1) > 0).all()
+        assert static.shape == (len(SITES), 2) and (static.sum(1) > 0)[1:].all()
         t2m = x[..., 1]
         gpp = self.scale * t2m[:, self.history_days :]
         reco = np.broadcast_to(t2m[:, : self.history_days].mean(1, keepdims=True), gpp.shape)
@@ -61,6 +62,19 @@ def sample_table(year, offset=0.0):
     return pd.concat(frames).sample(frac=1, random_state=0)
 
 
+def write_static(path, classes):
+    """Cells of one class each, in one row."""
+    fields = {
+        f"igbp_{name}": np.array([[c == name for c in classes]], float) for name in IGBP_CLASSES
+    }
+    fields["land_fraction"] = np.ones((1, len(classes)))
+    fields["vegetated_fraction"] = np.array([[float(c in VEGETATED) for c in classes]])
+    fields["koppen"] = np.full((1, len(classes)), 25, np.int8)
+    coords = {"lat": [50.0], "lon": np.arange(len(classes)) + 0.5}
+    data = {name: (("lat", "lon"), values) for name, values in fields.items()}
+    xr.Dataset(data, coords).to_netcdf(path)
+
+
 @pytest.fixture
 def evaluate(tmp_path, monkeypatch):
     monkeypatch.setattr(sites_module, "Ensemble", Model)
@@ -74,14 +88,14 @@ def evaluate(tmp_path, monkeypatch):
             "igbp": igbp,
             "koppen": "Dfb",
         }
-        | {f"igbp_{name}": float(name == igbp) for name in IGBP_CLASSES}
-        | {"land_fraction": 1.0, "vegetated_fraction": 1.0, "split_igbp": role}
-        for site, (igbp, lat, role) in SITES.items()
+        | {"split_igbp": role, "col": col}
+        for col, (site, (igbp, lat, role)) in enumerate(SITES.items())
     ]
 
-    def run(years, train, product, change=lambda frame: frame, **site_columns):
+    def run(years, train, product, change=lambda frame: frame, classes=("GRA", "GRA", "ENF")):
         sites = tmp_path / "sites.csv"
-        pd.DataFrame(rows).assign(**site_columns).to_csv(sites, index=False)
+        pd.DataFrame(rows).to_csv(sites, index=False)
+        write_static(tmp_path / "static.nc", classes)
         samples = {}
         for year in years:
             samples[year] = tmp_path / f"{year}.parquet"
@@ -90,6 +104,7 @@ def evaluate(tmp_path, monkeypatch):
         evaluate_sites(
             samples,
             sites,
+            tmp_path / "static.nc",
             {"tamrl": [Path("tamrl_0"), Path("tamrl_1")], "lstm": [Path("lstm_0")]},
             target,
             train_years=train,
@@ -130,7 +145,7 @@ def test_the_baseline_never_sees_held_out_towers(evaluate):
 
 
 def test_land_without_vegetation_has_no_flux_as_in_the_product(evaluate):
-    frame = evaluate([2001], [2001], [2001], vegetated_fraction=[0.0, 1.0, 1.0])
+    frame = evaluate([2001], [2001], [2001], classes=("BSV", "GRA", "ENF"))
     tamrl = frame[frame["model"] == "tamrl"].groupby("site_id")["gpp"].max()
     assert tamrl["AA-Tst"] == 0 and tamrl["BB-Trn"] > 0
 
