@@ -88,16 +88,6 @@ def read_land_cover(path: str | Path) -> Raster:
     return Raster(raw[::-1], lat_edges, lon_edges)
 
 
-def inspect_land_cover(path: str | Path) -> list[InputError]:
-    """What is wrong with a land-cover file, from its header alone."""
-    try:
-        with open_hdf4(path) as file:
-            _check_land_cover(file, path)
-    except InputError as error:
-        return [error]
-    return []
-
-
 def read_koppen(path: str | Path) -> Raster:
     """Köppen-Geiger codes of a GeoTIFF: data (row, col) int16, 1-30, 0 ocean or no data.
 
@@ -119,16 +109,6 @@ def read_koppen(path: str | Path) -> Raster:
     return Raster(codes, raster.lat_edges, raster.lon_edges)
 
 
-def inspect_koppen(path: str | Path) -> list[InputError]:
-    """What is wrong with a Köppen file, from its header alone."""
-    try:
-        with _open_geotiff(path) as file:
-            _geotiff_edges(file, path)
-    except InputError as error:
-        return [error]
-    return []
-
-
 def read_elevation(path: str | Path) -> Raster:
     """Elevation in m from a GeoTIFF, or from the one 2-D variable of a NetCDF file."""
     path = Path(path)
@@ -143,6 +123,29 @@ def read_elevation(path: str | Path) -> Raster:
             fix="give elevation in m, with fill values declared as nodata or _FillValue",
         )
     return raster
+
+
+def inspect_landcover(
+    landcover: str | Path, koppen: str | Path, elevation: str | Path | None = None
+) -> list[InputError]:
+    """All that is wrong with the files of the land surface: headers, and elevation as a whole."""
+    problems: list[InputError] = []
+    try:
+        with open_hdf4(landcover) as file:
+            _check_land_cover(file, landcover)
+    except InputError as error:
+        problems.append(error)
+    try:
+        with _open_geotiff(koppen) as file:
+            _geotiff_edges(file, koppen)
+    except InputError as error:
+        problems.append(error)
+    try:
+        if elevation:
+            read_elevation(elevation)
+    except InputError as error:
+        problems.append(error)
+    return problems
 
 
 def _check_land_cover(file: SD, path: str | Path) -> tuple[str, tuple[int, ...]]:
