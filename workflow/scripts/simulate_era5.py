@@ -1,0 +1,9 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"simulate ERA5 {snakemake.wildcards.year}"):
+    from tamflux.sources.demo_earth.layout import era5_files
+    from tamflux.sources.demo_earth.raw_era5 import simulate_era5
+
+    year = int(snakemake.wildcards.year)
+    params = snakemake.params
+    simulate_era5(params.seed, year, params.resolution, era5_files(year))

@@ -1,0 +1,10 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"simulate MODIS {snakemake.wildcards.year}"):
+    from tamflux.sources.demo_earth.layout import modis_files
+    from tamflux.sources.demo_earth.raw_modis import simulate_modis
+
+    year = int(snakemake.wildcards.year)
+    params = snakemake.params
+    targets = modis_files(year, params.composite_days)
+    simulate_modis(params.seed, year, params.resolution, params.cmg_pixels, targets)

@@ -1,0 +1,7 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "write static maps"):
+    from tamflux.sources.demo_earth.raw_modis import write_koppen, write_landcover
+
+    write_landcover(snakemake.output.landcover)
+    write_koppen(snakemake.output.koppen)
