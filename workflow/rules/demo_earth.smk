@@ -32,7 +32,9 @@ rule simulate_era5:
 
 rule simulate_modis:
     output:
-        files=list(demo_modis_files("{year}", config["demo_earth"]["composite_days"]).values()),
+        files=list(
+            demo_modis_files("{year}", config["demo_earth"]["composite_days"]).values()
+        ),
     log:
         "results/logs/demo_earth/simulate_modis_{year}.log",
     benchmark:
@@ -82,7 +84,7 @@ rule simulate_towers:
         mem_mb=1000,
     params:
         seed=config["seed"],
-        count=config["demo_earth"]["towers"],
+        towers=config["demo_earth"]["towers"],
         years=tower_years(config),
         code=code_hash(f"{DEMO}.raw_towers"),
     message:
