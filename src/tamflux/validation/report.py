@@ -35,7 +35,10 @@ from tamflux.validation.report_tables import (
 )
 from tamflux.validation.scores import MIN_DAYS, MIN_QC
 
-WIDE = ("tower_series", "map_seasons", "seasonal_cycles", "truth_", "site_")
+WIDE = (
+    "tower_series", "map_seasons", "seasonal_cycles", "truth_maps", "truth_scatter",
+    "truth_distance", "site_",
+)  # fmt: skip
 """Figures with small panels: a phone shows them at full size, to be moved sideways."""
 
 PACKAGES = ("numpy", "torch", "xarray", "zarr", "dask", "snakemake")

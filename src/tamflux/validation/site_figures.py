@@ -251,7 +251,7 @@ def _plot_curves(curves: Sequence[str | Path], path) -> None:
         names = [name for name in table.columns if name.endswith("loss")]
         for name, style in zip(names, ("-", "--", ":"), strict=False):
             ax.plot(
-                np.arange(1, len(table) + 1),
+                table["epoch"],
                 table[name],
                 style,
                 color=MODEL_COLOURS.get(model, "#666666"),
