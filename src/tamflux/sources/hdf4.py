@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from tamflux.errors import InputError
 
 MAGIC = b"\x0e\x03\x13\x01"
 """First four bytes of every HDF4 file (HDF Specification and Developer's Guide, section 1)."""
+
+_DESCRIPTOR = np.dtype([("tag", "u2"), ("ref", "u2"), ("offset", "u4"), ("length", "u4")])
+_NO_DATA = 0xFFFFFFFF
 
 FETCH = "download the file again"
 
@@ -43,14 +47,44 @@ def open_hdf4(path: str | Path) -> Iterator[SD]:
             expected=f"an HDF4 file, first bytes {MAGIC!r}",
             fix=FETCH,
         )
+    if reason := _misfit(path):
+        raise _damaged(path, None, reason)
     try:
         handle = SD(str(path), SDC.READ)
     except (HDF4Error, ValueError, OSError) as error:
-        raise _damaged(path, None, error) from error
+        raise _damaged(path, None, f"the HDF4 library says: {error}") from error
     try:
         yield handle
     finally:
         handle.end()
+
+
+def _misfit(path: Path) -> str | None:
+    """What contradicts the size of the file in its table of contents; None if nothing does.
+
+    A file cut short is known by it before any field is read, and the HDF4 library, which may end
+    the whole process on a damaged file, does not see it. The table is a chain of blocks of
+    descriptors: tag, reference, offset, length (HDF Specification and Developer's Guide,
+    section 2).
+    """
+    size, block, seen = path.stat().st_size, len(MAGIC), set()
+    with open(path, "rb") as file:
+        while block and block not in seen:
+            seen.add(block)
+            file.seek(block)
+            head = file.read(6)
+            if len(head) < 6:
+                return f"its table of contents goes on at byte {block}"
+            count, block = struct.unpack(">HI", head)
+            entries = file.read(_DESCRIPTOR.itemsize * count)
+            if len(entries) < _DESCRIPTOR.itemsize * count:
+                return "it ends within its table of contents"
+            table = np.frombuffer(entries, _DESCRIPTOR.newbyteorder(">"))
+            used = table[(table["tag"] > 1) & (table["offset"] != _NO_DATA)]
+            ends = used["offset"].astype(np.int64) + used["length"]
+            if (ends > size).any():
+                return f"its contents should reach to byte {ends.max()}"
+    return None
 
 
 def field_names(handle: SD, path: str | Path) -> list[str]:
@@ -58,7 +92,7 @@ def field_names(handle: SD, path: str | Path) -> list[str]:
     try:
         return sorted(handle.datasets())
     except HDF4Error as error:
-        raise _damaged(path, None, error) from error
+        raise _damaged(path, None, f"the HDF4 library says: {error}") from error
 
 
 def field_shape(handle: SD, path: str | Path, name: str) -> tuple[int, ...]:
@@ -66,7 +100,7 @@ def field_shape(handle: SD, path: str | Path, name: str) -> tuple[int, ...]:
     try:
         return tuple(int(n) for n in np.atleast_1d(_select(handle, path, name).info()[2]))
     except HDF4Error as error:
-        raise _damaged(path, name, error) from error
+        raise _damaged(path, name, f"the HDF4 library says: {error}") from error
 
 
 def field_attributes(handle: SD, path: str | Path, name: str) -> dict[str, object]:
@@ -74,7 +108,7 @@ def field_attributes(handle: SD, path: str | Path, name: str) -> dict[str, objec
     try:
         return _select(handle, path, name).attributes()
     except HDF4Error as error:
-        raise _damaged(path, name, error) from error
+        raise _damaged(path, name, f"the HDF4 library says: {error}") from error
 
 
 def file_attribute(handle: SD, name: str) -> str | None:
@@ -101,7 +135,7 @@ def read_field(handle: SD, path: str | Path, name: str, *window: slice) -> np.nd
         count = [s.stop - s.start for s in window] + list(map(int, shape[len(window) :]))
         values = np.asarray(data.get(start=start, count=count))
     except (HDF4Error, ValueError) as error:
-        raise _damaged(path, name, error) from error
+        raise _damaged(path, name, f"the HDF4 library says: {error}") from error
     finally:
         data.endaccess()
     return values.reshape(count)  # the library drops axes of length one
@@ -126,12 +160,12 @@ def _select(handle: SD, path: str | Path, name: str):
     return handle.select(name)
 
 
-def _damaged(path: str | Path, variable: str | None, error: Exception) -> InputError:
+def _damaged(path: str | Path, variable: str | None, reason: str) -> InputError:
     return InputError(
         "the file is damaged or cut short",
         file=path,
         variable=variable,
-        found=f"{Path(path).stat().st_size} bytes; the HDF4 library says: {error}",
+        found=f"{Path(path).stat().st_size} bytes; {reason}",
         expected="a whole HDF4 file",
         fix=FETCH,
     )

@@ -6,6 +6,7 @@ from hdf4_writer import mcd43c4_name, write_hdf4, write_mcd43c4, write_mod09cmg
 
 from tamflux.errors import InputError
 from tamflux.grid import Grid
+from tamflux.sources.hdf4 import open_hdf4
 from tamflux.sources.modis import inspect_modis, read_composite, state_is_clear
 from tamflux.sources.modis_files import composite_date, near_year, select_composites
 
@@ -121,12 +122,14 @@ def test_empty_and_foreign_files(tmp_path):
     assert "does not exist" in refused(tmp_path / mcd43c4_name("2003-01-17"))
 
 
-@pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.6, 0.9, 0.999])
 def test_truncated_file(tmp_path, share):
     path = write_mcd43c4(tmp_path, "2003-01-01", np.full((60, 120), 500))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    assert "expected:" in refused(path)
+    assert "damaged or cut short" in refused(path)
+    with pytest.raises(InputError, match="cut short"), open_hdf4(path):
+        pass
 
 
 def test_missing_data_set_lists_what_is_there(tmp_path):
