@@ -1,0 +1,121 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamflux.model.tamrl import PATCH_DAYS, TamRL, close_balance
+
+BATCH, HISTORY, DAYS, FEATURES, STATIC = 3, 40, 25, 5, 4
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    model = TamRL(
+        FEATURES, STATIC, hidden_size=7, code_size=2, flux_scale=torch.tensor([4.0, 3, 2])
+    )
+    for film in (model.film_input, model.film_output):  # as after training, not the identity
+        torch.nn.init.normal_(film.weight, std=0.3)
+    return model.eval()
+
+
+@pytest.fixture
+def inputs():
+    torch.manual_seed(1)
+    return torch.randn(BATCH, HISTORY + DAYS, FEATURES), torch.randn(BATCH, STATIC)
+
+
+def test_shapes(network, inputs):
+    network.train()
+    flux, reconstruction, target = network(*inputs, HISTORY)
+    assert flux.shape == (BATCH, DAYS, 3)
+    assert reconstruction.shape == target.shape == (BATCH, HISTORY // PATCH_DAYS, FEATURES)
+
+
+def test_modulation_is_the_identity_before_training(inputs):
+    torch.manual_seed(0)
+    fresh = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3)).eval()
+    torch.testing.assert_close(
+        fresh(*inputs, HISTORY).flux, fresh(*inputs, HISTORY, modulated=False).flux
+    )
+
+
+def test_a_later_day_never_changes_an_earlier_flux(network, inputs):
+    x, static = inputs
+    changed = x.clone()
+    changed[:, HISTORY + 10 :] += 1
+    before, after = network(x, static, HISTORY).flux, network(changed, static, HISTORY).flux
+    torch.testing.assert_close(before[:, :10], after[:, :10])
+    assert (before[:, 10:] != after[:, 10:]).any()
+
+
+def test_the_task_code_reads_the_history_alone(network, inputs):
+    x, _ = inputs
+    changed = x.clone()
+    changed[:, HISTORY:] += 1
+    code = network.encoder(x[:, :HISTORY])
+    torch.testing.assert_close(code, network.encoder(changed[:, :HISTORY]))
+    changed[:, 0] += 1
+    assert (code != network.encoder(changed[:, :HISTORY])).any()
+
+
+def test_the_code_matters_to_the_fluxes(network, inputs):
+    """Two places with the same weather in the year but another history differ on the last day."""
+    x, static = inputs
+    network.recurrence.weight_hh_l0.data.zero_()  # no memory: only the code can carry it
+    network.recurrence.bias_hh_l0.data[7:14] = -50  # forget gate shut
+    changed = x.clone()
+    changed[:, : HISTORY - 1] += 2
+    a, b = network(x, static, HISTORY).flux, network(changed, static, HISTORY).flux
+    assert (a[:, -1] - b[:, -1]).abs().max() > 1e-3
+
+
+def test_a_place_does_not_depend_on_its_batch(network, inputs):
+    x, static = inputs
+    together = network(x, static, HISTORY).flux
+    alone = torch.cat(
+        [network(x[i : i + 1], static[i : i + 1], HISTORY).flux for i in range(BATCH)]
+    )
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=0)
+
+
+def test_the_site_blind_model_knows_no_place(inputs):
+    blind = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), site_blind=True).eval()
+    x, static = inputs
+    torch.testing.assert_close(
+        blind(x, static, HISTORY).flux, blind(x, static + 1, HISTORY).flux, rtol=0, atol=0
+    )
+    assert not any("encoder" in name or "film" in name for name in blind.state_dict())
+
+
+def test_gpp_and_reco_cannot_be_negative(network, inputs):
+    x, static = inputs
+    flux = network(50 * x, static, HISTORY).flux
+    assert (flux[..., :2] >= 0).all()
+
+
+fluxes = st.lists(
+    st.tuples(*[st.floats(-50, 50, width=32)] * 3), min_size=1, max_size=20
+).map(lambda rows: torch.tensor(rows, dtype=torch.float64))  # fmt: skip
+
+
+@given(fluxes)
+def test_closed_fluxes_balance_and_are_physical(flux):
+    gpp, reco, nee = close_balance(flux).unbind(-1)
+    torch.testing.assert_close(nee, reco - gpp, rtol=0, atol=1e-12)
+    assert (gpp >= 0).all() and (reco >= 0).all()
+
+
+@given(fluxes)
+def test_closing_moves_as_little_as_possible(flux):
+    """Against the orthogonal projection from linear algebra, where nothing is cut at zero."""
+    normal = torch.tensor([1.0, -1.0, 1.0], dtype=torch.float64)  # gpp - reco + nee = 0
+    projector = torch.eye(3, dtype=torch.float64) - torch.outer(normal, normal) / normal.dot(normal)
+    expected = flux @ projector
+    free = (expected[:, :2] > 0).all(dim=1)
+    torch.testing.assert_close(close_balance(flux)[free], expected[free])
+
+
+def test_balanced_fluxes_stay_as_they_are():
+    flux = torch.tensor([[10.0, 6.0, -4.0]])
+    torch.testing.assert_close(close_balance(flux), flux)

@@ -1,0 +1,164 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy_sites import toy_samples
+
+from tamflux.errors import TrainingError
+from tamflux.samples.samples import HISTORY_DAYS, make_windows
+from tamflux.training import train
+from tamflux.training.checkpoint import load_tensors
+from tamflux.training.ensemble import Ensemble
+from tamflux.training.train import fit_member, member_seed
+
+MODEL = {"hidden_size": 8, "code_size": 2, "balance_weight": 0.1}
+TRAINING = {
+    "pretrain_epochs": 1, "epochs": 2, "batch_size": 4, "learning_rate": 0.01, "device": "cpu",
+}  # fmt: skip
+
+
+def fit(folder, samples, sites=None, name="tamrl", seed=1, training=TRAINING):
+    sites = samples.sites["site_id"] if sites is None else sites
+    fit_member(
+        samples, list(sites), folder / "m.safetensors", folder / "m_curve.csv", name=name,
+        seed=seed, model=MODEL, training=training, provenance={"code": "x"},
+    )  # fmt: skip
+    return load_tensors(folder / "m.safetensors")
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
+
+
+def test_same_seed_same_weights_other_seed_other_weights(tmp_path):
+    samples = toy_samples(12)
+    first, second = fit(tmp_path, samples)[0], fit(tmp_path, samples)[0]
+    assert equal(first, second)
+    assert not equal(first, fit(tmp_path, samples, seed=2)[0])
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, epoch):
+    samples = toy_samples(12)
+    (tmp_path / "whole").mkdir()
+    whole = fit(tmp_path / "whole", samples)[0]
+    run_epoch, runs = train._Run.run_epoch, []
+
+    def killed_after(self, balance_weight):
+        if len(runs) == epoch:
+            raise Killed
+        runs.append(1)
+        return run_epoch(self, balance_weight)
+
+    monkeypatch.setattr(train._Run, "run_epoch", killed_after)
+    with pytest.raises(Killed):
+        fit(tmp_path, samples)
+    assert (tmp_path / ".m.resume.safetensors").exists()
+    assert not (tmp_path / "m.safetensors").exists()
+    monkeypatch.setattr(train._Run, "run_epoch", run_epoch)
+    assert equal(fit(tmp_path, samples)[0], whole)
+    assert not (tmp_path / ".m.resume.safetensors").exists()
+    curve = pd.read_csv(tmp_path / "m_curve.csv")
+    assert list(curve["epoch"]) == [1, 2, 3]
+    assert list(curve["stage"]) == ["pretrain", "joint", "joint"]
+
+
+def test_the_state_of_another_training_is_not_used(tmp_path, monkeypatch):
+    run_epoch = train._Run.run_epoch
+
+    def once(self, balance_weight):
+        if self.epoch == 1:
+            raise Killed
+        return run_epoch(self, balance_weight)
+
+    monkeypatch.setattr(train._Run, "run_epoch", once)
+    with pytest.raises(Killed):
+        fit(tmp_path, toy_samples(12, seed=5))
+    monkeypatch.undo()
+    (tmp_path / "whole").mkdir()
+    samples = toy_samples(12)
+    assert equal(fit(tmp_path, samples)[0], fit(tmp_path / "whole", samples)[0])
+
+
+def test_a_damaged_state_is_not_used(tmp_path):
+    (tmp_path / ".m.resume.safetensors").write_bytes(b"half")
+    (tmp_path / "whole").mkdir()
+    samples = toy_samples(12)
+    assert equal(fit(tmp_path, samples)[0], fit(tmp_path / "whole", samples)[0])
+
+
+def test_fluxes_of_held_out_sites_change_nothing(tmp_path):
+    samples = toy_samples(12)
+    training_sites = samples.sites["site_id"][:10]
+    first = fit(tmp_path, samples, training_sites)
+    spoiled = samples.y.copy()
+    spoiled[samples.site >= 10] = 40
+    second = fit(tmp_path, replace(samples, y=spoiled), training_sites)
+    assert equal(first[0], second[0])
+    assert first[1] == second[1]
+    assert first[1]["training_sites"] == list(training_sites)
+
+
+def test_scaling_is_that_of_the_training_days(tmp_path):
+    samples = toy_samples(12)
+    _, header = fit(tmp_path, samples)
+    np.testing.assert_allclose(header["mean"], samples.x.mean(axis=0), rtol=1e-5)
+    used = samples.y[samples.qc >= 0.5]
+    np.testing.assert_allclose(header["flux_scale"], used.std(axis=0), rtol=1e-5)
+
+
+def test_days_of_poor_quality_do_not_train():
+    samples = toy_samples(2)
+    samples.qc[:5] = [0, 0.4, 0.5, 0.8, 1]
+    samples.y[4, 0] = np.nan
+    weight = train.day_weights(samples, min_qc=0.5)
+    np.testing.assert_allclose(weight[:5, 1], [0, 0, 0.5, 0.8, 1])
+    assert weight[4, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.qc.fill(0), "too few sites with fluxes"),
+        (lambda s: s.y[:, 1].fill(2.0), "a flux does not vary.*\n.*reco"),
+        (lambda s: s.y[:, 0].fill(np.nan), "a flux does not vary.*\n.*gpp"),
+        (lambda s: s.x[:, 1].fill(7), "cannot train a model\n  variable: ssrd\n.*the same value"),
+        (lambda s: s.x[:, 0].fill(np.nan), "variable: t2m\n.*no value at any"),
+        (lambda s: s.x.__setitem__((3, 0), np.inf), "variable: t2m\n.*1 infinite values"),
+    ],
+)
+def test_unusable_data_stops_before_any_step(tmp_path, change, message):
+    samples = toy_samples(4)
+    change(samples)
+    with pytest.raises(TrainingError, match=message):
+        fit(tmp_path, samples)
+    assert not list(tmp_path.iterdir())
+
+
+def test_member_seeds_differ():
+    seeds = {member_seed(42, model, m) for model in ("tamrl", "lstm") for m in range(50)}
+    assert len(seeds) == 100
+    assert member_seed(42, "tamrl", 0) != member_seed(43, "tamrl", 0)
+
+
+@pytest.mark.slow
+def test_the_task_code_finds_a_trait_at_places_never_seen(tmp_path):
+    """Held-out sites: TAM-RL reads the trait off the history, a site-blind model cannot."""
+    samples = toy_samples(60)
+    training_sites = samples.sites["site_id"][:45]
+    windows = make_windows(samples)
+    windows = windows.select((windows.year == 2002) & (windows.site >= 45))
+    x = samples.x[windows.rows[:, : HISTORY_DAYS + 365]]
+    truth = samples.y[windows.rows[:, HISTORY_DAYS : HISTORY_DAYS + 365], 0]
+    error = {}
+    for name in ("tamrl", "lstm"):
+        training = TRAINING | {"epochs": 25, "batch_size": 8}
+        fit(tmp_path, samples, training_sites, name=name, training=training)
+        gpp = Ensemble.load([tmp_path / "m.safetensors"]).predict(x, samples.static[windows.site])
+        error[name] = np.sqrt(np.mean((gpp.mean[..., 0] - truth) ** 2))
+    assert error["tamrl"] < 0.5 * error["lstm"]
