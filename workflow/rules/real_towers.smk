@@ -63,11 +63,7 @@ rule train_real_member:
     params:
         seed=config["seed"],
         model=config["model"],
-        training={
-            key: value
-            for key, value in config["training"].items()
-            if key not in ("split", "members")
-        },
+        training=TRAINING,
         code=code_hash("tamflux.training.real_towers"),
     message:
         "training member {wildcards.member} without fold {wildcards.fold}"
@@ -77,13 +73,16 @@ rule train_real_member:
 
 rule predict_real_towers:
     input:
+        **{
+            f"fold_{fold}": expand(
+                "results/real_towers/models/{fold}_{member}.safetensors",
+                fold=fold,
+                member=range(config["training"]["members"]),
+            )
+            for fold in REAL_MODELS
+        },
         samples=expand("results/real_towers/{table}_samples.parquet", table=REAL_TABLES),
         sites=expand("results/real_towers/{table}_sites.csv", table=REAL_TABLES),
-        checkpoints=expand(
-            "results/real_towers/models/{fold}_{member}.safetensors",
-            fold=REAL_MODELS,
-            member=range(config["training"]["members"]),
-        ),
     output:
         predictions="results/real_towers/predictions.parquet",
     log:

@@ -6,7 +6,11 @@ with job_log(snakemake.log[0], "predict the towers of the site table"):
     predict_real_towers(
         snakemake.input.samples,
         snakemake.input.sites,
-        snakemake.input.checkpoints,
+        {
+            -1 if name == "fold_all" else int(name.removeprefix("fold_")): paths
+            for name, paths in snakemake.input.items()
+            if name.startswith("fold_")
+        },
         snakemake.output.predictions,
         threads=snakemake.threads,
     )

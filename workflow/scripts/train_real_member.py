@@ -14,5 +14,6 @@ with job_log(snakemake.log[0], f"train member {member} without fold {fold}"):
         seed=snakemake.params.seed,
         model=snakemake.params.model,
         training=snakemake.params.training,
+        code=snakemake.params.code,
         threads=snakemake.threads,
     )

@@ -52,6 +52,9 @@ SITE_PREDICTORS = (*DAY_COLUMNS.values(), "ssrd_pot", "day_length")
 ROUNDING = 1e-6
 """Tolerance at the ends of a range; values within it are clipped."""
 
+MAX_OUTSIDE = 0.01
+"""Share of a column's values that may lie out of range and be dropped; more is a wrong unit."""
+
 DAYS_PER_MONTH = 365.25 / 12
 MID_MONTH = np.array([15.5, 45, 74.5, 105, 135.5, 166, 196.5, 227.5, 258, 288.5, 319, 349.5])
 """Day of the year in the middle of each calendar month."""
@@ -275,20 +278,22 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
             "a column does not hold numbers", file=path, variable=column, found=days[name].dtype
         )
     values = days[name].astype(np.float64)
-    if name in PREDICTORS and values.isna().all():
+    if name in PREDICTORS and name != "tp" and values.isna().all():
         raise InputError("a predictor is missing on every day", file=path, variable=column)
     kind = (PREDICTORS | FLUXES).get(name)
     low, high, units = (kind.valid_min, kind.valid_max, kind.units) if kind else (0, 1, "1")
     if name == "tp_clim":
         high, units = high * DAYS_PER_MONTH, "mm month-1"
-    wrong = days[(values < low - ROUNDING) | (values > high + ROUNDING)]
-    if len(wrong):
-        first = wrong.iloc[0]
+    outside = (values < low - ROUNDING) | (values > high + ROUNDING)
+    if outside.mean() > MAX_OUTSIDE:
+        first = days[outside].iloc[0]
         raise InputError(
             "values out of their physical range: wrong unit, or missing values not marked?",
             file=path, variable=column,
             found=f"{first[name]:g} at {first['site_id']} {first['date']:%Y-%m-%d} and "
-            f"{len(wrong) - 1} more (the range is {values.min():g} to {values.max():g})",
+            f"{outside.sum() - 1} more (the range is {values.min():g} to {values.max():g})",
             expected=f"{low:g} to {high:g} {units}", fix="convert the column, or empty such values",
         )  # fmt: skip
-    return values.clip(low, high)
+    if outside.any():
+        log.warning("%s: %d values out of range are taken as missing", column, outside.sum())
+    return values.clip(low, high).mask(outside)

@@ -155,6 +155,15 @@ def test_wrong_units_and_marks_of_missing_values(tmp_path):
     refused(tmp_path, "missing on every day", days=days.assign(SW_IN=np.nan))
 
 
+def test_a_few_values_out_of_range_are_missing_values(tmp_path):
+    days = make_days()
+    days.loc[[3, 4], "NEE"] = -9999.0
+    days.loc[7, "SW_IN"] = -5.0
+    samples, _ = convert(tmp_path, days=days)
+    assert samples["nee"].isna().sum() == 2 and samples["nee"].min() == -1
+    assert samples["ssrd"].iloc[7] == 200 and samples["filled"].iloc[7]
+
+
 def test_folds_that_are_not_those_of_the_config(tmp_path):
     assert "0 to 2" in refused(tmp_path, "folds", n_folds=3)
 

@@ -26,7 +26,7 @@ def write_table(folder, site_ids, seed, scale=None, fluxes=True):
     for site in site_ids:
         date = pd.date_range("2003-01-01", periods=N_DAYS)
         season = np.sin(2 * np.pi * (date.day_of_year - 100) / 365)
-        light = 150 + 100 * season + random.normal(0, 20, N_DAYS)
+        light = 150 + 100 * season + random.uniform(0, 40, N_DAYS)
         gpp = light / 40 * (scale or {}).get(site, 1)
         day = {
             "site_id": site, "date": date, "TA": 10 + 10 * season, "TA_MIN": 5 + 10 * season,
@@ -107,7 +107,7 @@ def test_fluxes_of_a_site_do_not_reach_its_own_prediction(trained, tmp_path):
 
 
 def test_second_table_without_fluxes(trained, tmp_path):
-    folder, table, members = trained
+    _, table, members = trained
     second = prepare(tmp_path / "second", ["XX", "YY"], n_folds=None, seed=5, fluxes=False)
     result = predict([table, second], members, tmp_path / "predictions.parquet")
     assert result.groupby("fold")["site_id"].nunique().to_dict() == {-1: 2, 0: 3, 1: 3}

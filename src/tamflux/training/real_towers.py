@@ -1,0 +1,169 @@
+"""Train on the towers of a site table and predict those that the members have not seen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, load_samples, make_windows
+from tamflux.training.ensemble import Ensemble
+from tamflux.training.train import fit_member, member_seed
+from tamflux.variables import FLUXES
+
+log = logging.getLogger("tamflux")
+
+BATCH_WINDOWS = 64
+"""Site-years predicted at once."""
+
+
+def train_real_member(
+    samples_path: str | Path,
+    sites_path: str | Path,
+    checkpoint: str | Path,
+    curve: str | Path,
+    *,
+    fold: int | None,
+    member: int,
+    seed: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    code: str,
+    threads: int,
+) -> None:
+    """Train one member on all folds but one.
+
+    Parameters
+    ----------
+    samples_path, sites_path : path
+        Samples and sites of the first table, from `read_site_table`.
+    checkpoint, curve : path
+        Checkpoint (safetensors) and learning curve (CSV) to write.
+    fold : int or None
+        Fold whose sites the member must not see; None trains on all.
+    member, seed : int
+        Number of the member and seed of the run.
+    model, training : mapping
+        Sections of the configuration.
+    code : str
+        Identity of the training code.
+    threads : int
+        CPU threads.
+
+    Raises
+    ------
+    ContractError, TrainingError
+        If the samples are broken or cannot train a model.
+    """
+    samples = load_samples([samples_path], sites_path)
+    fit_member(
+        samples,
+        samples.sites["site_id"][samples.sites["fold"] != fold].to_list(),
+        checkpoint,
+        curve,
+        name="tamrl",
+        seed=member_seed(seed, f"tamrl-{fold}", member),
+        model=model,
+        training=training,
+        provenance={"code": code, "left_out_fold": fold, "member": member},
+        threads=threads,
+    )
+
+
+def predict_real_towers(
+    samples_paths: Sequence[str | Path],
+    sites_paths: Sequence[str | Path],
+    checkpoints: Mapping[int, Sequence[str | Path]],
+    predictions_path: str | Path,
+    *,
+    threads: int,
+) -> None:
+    """Predict every site-day of the site tables with members that have not seen the site.
+
+    Parameters
+    ----------
+    samples_paths, sites_paths : sequences of path
+        Samples and sites of each table, from `read_site_table`.
+    checkpoints : mapping of int to paths
+        Members by the fold they were trained without; -1: trained on all folds.
+    predictions_path : path
+        Parquet to write: `site_id, date, fold, gpp, reco, nee, gpp_spread, reco_spread,
+        nee_spread`, g m-2 d-1; the spread is the standard deviation over members.
+    threads : int
+        CPU threads.
+
+    Raises
+    ------
+    ContractError
+        If a member was trained on a site that it is to predict.
+    """
+    torch.set_num_threads(threads)
+    ensembles = {fold: Ensemble.load(paths) for fold, paths in checkpoints.items()}
+    predictors = next(iter(ensembles.values())).predictors
+    tables = []
+    for samples_path, sites_path in zip(samples_paths, sites_paths, strict=True):
+        samples = load_samples([samples_path], sites_path, predictors)
+        of_site = samples.sites["fold"].to_numpy()
+        for fold in np.unique(of_site):
+            chosen = np.flatnonzero(of_site == fold)
+            _refuse_seen(ensembles[fold], samples.sites["site_id"].iloc[chosen], fold)
+            tables.append(predict_sites(ensembles[fold], samples, chosen).assign(fold=fold))
+            log.info("fold %d: %d sites predicted", fold, len(chosen))
+    columns = ["site_id", "date", "fold", *FLUXES, *(f"{flux}_spread" for flux in FLUXES)]
+    table = pd.concat(tables)[columns].sort_values(["fold", "site_id", "date"])
+    with atomic_path(predictions_path) as path:
+        table.to_parquet(path, index=False)
+
+
+def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
+    """Fluxes of every day of some sites.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    samples : Samples
+        With the predictors of the ensemble.
+    chosen : numpy.ndarray
+        (n,) numbers of the sites in `samples`.
+
+    Returns
+    -------
+    DataFrame
+        `site_id, date`, the fluxes and their spread, g m-2 d-1.
+    """
+    windows = make_windows(samples)
+    windows = windows.select(np.isin(windows.site, chosen))
+    parts = []
+    for start in range(0, len(windows.rows), BATCH_WINDOWS):
+        rows = windows.rows[start : start + BATCH_WINDOWS]
+        x = np.where((rows != PAD)[..., None], samples.x[rows], np.nan)
+        static = samples.static[windows.site[start : start + BATCH_WINDOWS]]
+        prediction = ensemble.predict(x, static)
+        year = rows[:, HISTORY_DAYS:]
+        values = np.concatenate([prediction.mean, prediction.spread], axis=-1)[year != PAD]
+        row = year[year != PAD]
+        part = pd.DataFrame(values, columns=[*FLUXES, *(f"{flux}_spread" for flux in FLUXES)])
+        part.insert(0, "date", samples.date[row].astype("datetime64[ns]"))
+        part.insert(0, "site_id", samples.sites["site_id"].to_numpy()[samples.site[row]])
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _refuse_seen(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:
+    """Raise where a member was trained on a site of the fold that it is to predict."""
+    seen = {site for member in ensemble.descriptions for site in member.training_sites}
+    leaked = sorted(seen.intersection(site_ids))
+    if leaked:
+        raise ContractError(
+            "a member was trained on sites that it is to predict",
+            found=f"fold {fold}: {', '.join(leaked[:5])}",
+            expected="members trained without the fold; a second table without sites of the first",
+            fix="train them again, or drop the sites from the second table",
+        )
