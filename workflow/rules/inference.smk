@@ -14,7 +14,7 @@ rule predict_tiles:
         "results/logs/inference/predict_tiles_{model}_{year}.log",
     benchmark:
         "results/benchmarks/inference/predict_tiles_{model}_{year}.tsv"
-    threads: workflow.cores
+    threads: workflow.cores or 8
     resources:
         mem_mb=lambda wc, threads: 1000
         + threads * config["grid"]["tile_size"] ** 2 // 3,

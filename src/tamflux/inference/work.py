@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import socket
@@ -24,6 +25,8 @@ from tamflux.errors import TamfluxError
 from tamflux.files import atomic_path
 from tamflux.grid import Tile
 from tamflux.provenance import file_hash
+
+log = logging.getLogger("tamflux")
 
 
 class Work:
@@ -91,6 +94,8 @@ def open_work(output: Path, identity: str, create_store) -> Iterator[Work]:
         work = Work(folder)
         mark = folder / "identity"
         if not (mark.exists() and mark.read_text() == identity and work.store.is_dir()):
+            if mark.exists():
+                log.info("inputs or code have changed: unfinished tiles are dropped")
             mark.unlink(missing_ok=True)  # first: without it nothing below is believed
             for name in ("marks", "tiles.zarr"):
                 shutil.rmtree(folder / name, ignore_errors=True)
