@@ -27,7 +27,7 @@ def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> 
     ------
     TrainingError
         If there are too few sites, a flux is never observed or constant, a predictor is
-        infinite, constant or missing everywhere, or days are not in order.
+        infinite, constant or missing everywhere, or days are missing within a year or out of order.
     """
     rows = np.isin(samples.site, chosen)
     usable = np.isfinite(samples.y) & (rows & (samples.qc >= min_qc))[:, None]
@@ -49,10 +49,26 @@ def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> 
                 expected="observed days with different values",
                 fix=FIX,
             )
-    same_site = np.diff(samples.site) == 0
-    if (np.diff(samples.date)[same_site] <= np.timedelta64(0, "D")).any():
-        raise TrainingError("the days of a site are not in order", fix="make the samples again")
+    _check_days(samples)
     _check_predictors(samples, rows)
+
+
+def _check_days(samples: Samples) -> None:
+    """Refuse days out of order, and gaps within a calendar year (whole years may be absent)."""
+    step = np.diff(samples.date).astype(int)
+    same_site = np.diff(samples.site) == 0
+    same_year = np.diff(samples.date.astype("datetime64[Y]")).astype(int) == 0
+    broken = np.flatnonzero(same_site & ((step <= 0) | (same_year & (step != 1))))
+    if len(broken):
+        row = broken[0]
+        site = samples.sites["site_id"].iloc[samples.site[row]]
+        raise TrainingError(
+            "the days of a site are not in order, or days are missing within a year",
+            variable="date",
+            found=f"{site}: {samples.date[row + 1]} after {samples.date[row]}",
+            expected="every day from the first to the last of a year",
+            fix="make the samples again",
+        )
 
 
 def _check_predictors(samples: Samples, rows: np.ndarray) -> None:

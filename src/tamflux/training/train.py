@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from tamflux.errors import ContractError
+from tamflux.errors import ContractError, TrainingError
 from tamflux.files import atomic_path
 from tamflux.model.loss import flux_loss, training_loss
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, Windows, make_windows
@@ -183,12 +183,25 @@ class _Run:
             "learning_rate": rate,
             "seconds": time.monotonic() - start,
         }
+        self._check_finite(row)
         if modulated and row["validation_loss"] < self.best_loss:
             self.best_loss = row["validation_loss"]
             self.best = _clone(self.network.state_dict())
         self.curve.append(row)
         self.epoch += 1
         return row
+
+    def _check_finite(self, row: Mapping[str, Any]) -> None:
+        """Stop a diverged training: else its untrained first weights would be kept as the best."""
+        losses = {name: row[name] for name in ("train_loss", "validation_loss")}
+        if not np.isfinite(list(losses.values())).all():
+            raise TrainingError(
+                "the training diverged",
+                variable=", ".join(losses),
+                found=f"{', '.join(map(str, losses.values()))} in epoch {row['epoch']}",
+                expected="finite losses",
+                fix="lower training.learning_rate, and look for extreme fluxes or predictors",
+            )
 
     @torch.inference_mode()
     def _validate(self, modulated: bool) -> float:
