@@ -95,7 +95,7 @@ def open_work(output: Path, identity: str, create_store) -> Iterator[Work]:
         mark = folder / "identity"
         if not (mark.exists() and mark.read_text() == identity and work.store.is_dir()):
             if mark.exists():
-                log.info("inputs or code have changed: unfinished tiles are dropped")
+                log.info("inputs or code have changed: the tiles of the unfinished run are dropped")
             mark.unlink(missing_ok=True)  # first: without it nothing below is believed
             for name in ("marks", "tiles.zarr"):
                 shutil.rmtree(folder / name, ignore_errors=True)
