@@ -1,0 +1,100 @@
+"""Samples at the towers: the numbers of the cube, every day, and no tower lost in silence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from tamflux.errors import ContractError
+from tamflux.grid import Grid
+from tamflux.predictors.cube import Cube, create_store
+from tamflux.samples.extract import describe_sites, extract_samples
+from tamflux.samples.samples import load_samples
+from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED
+
+GRID = Grid(10.0, (-20.0, 30.0, 30.0, 70.0))  # 4 x 5 cells; row 0 is ocean
+VARIABLES = ("ssrd", "t2m", "ndvi")  # an order of its own
+TOWERS = {  # site: (lat, lon, row, col); the cell worked out by hand from the edges
+    "DD-Fou": (69.9, 29.9, 3, 4),
+    "AA-One": (45.0, -12.0, 1, 0),
+    "CC-Thr": (50.0, 10.0, 2, 3),  # on a corner: the cell north and east of it
+    "EE-Out": (10.0, 0.0, None, None),
+    "FF-Sea": (35.0, 5.0, 0, 2),
+}
+USED = ["AA-One", "CC-Thr", "DD-Fou"]
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """A cube of a leap year, static fields, towers and fluxes that do not cover the year."""
+    random = np.random.default_rng(0)
+    catalogue = [*(PREDICTORS[name] for name in VARIABLES), REFL_FILLED]
+    with create_store(tmp_path / "2004.zarr", GRID, 2004, 3, catalogue) as store:
+        for name in VARIABLES:
+            store[name][:] = random.uniform(0, 1, store[name].shape).astype(np.float32)
+        store["ndvi"][:, 1, 0] = np.nan
+        store["refl_filled"][:] = 0
+    water = np.zeros(GRID.shape, np.float32)
+    water[0], water[2, 3] = 1, 0.25
+    fractions = dict.fromkeys(IGBP_CLASSES, np.zeros(GRID.shape, np.float32))
+    fractions |= {"WAT": water, "GRA": 1 - water}
+    fields = {f"igbp_{name}": (("lat", "lon"), values) for name, values in fractions.items()}
+    fields["land_fraction"] = fields["vegetated_fraction"] = (("lat", "lon"), 1 - water)
+    fields["koppen"] = (("lat", "lon"), np.full(GRID.shape, 15, np.int8))  # Cfb
+    xr.Dataset(fields, {"lat": GRID.lat, "lon": GRID.lon}).to_netcdf(tmp_path / "static.nc")
+    write_towers(tmp_path, TOWERS)
+    days = pd.to_datetime(["2003-12-31", "2004-02-29", "2004-12-31"])
+    flux = pd.DataFrame({"date": days, "gpp": [1.0, 2, 3], "reco": 1.0, "nee": -1.0, "qc": 0.9})
+    fluxes = pd.concat([flux.assign(site_id=site) for site in ("CC-Thr", "AA-One", "EE-Out")])
+    fluxes.to_parquet(tmp_path / "fluxes.parquet")
+    return tmp_path
+
+
+def write_towers(folder, towers):
+    rows = [(site, lat, lon, "ENF", "Dfc") for site, (lat, lon, _, _) in towers.items()]
+    table = pd.DataFrame(rows, columns=["site_id", "lat", "lon", "igbp", "koppen"])
+    table.to_csv(folder / "towers.csv", index=False)
+
+
+def describe(paths):
+    target, dropped = paths / "sites.csv", paths / "dropped.csv"
+    describe_sites(paths / "towers.csv", paths / "static.nc", target, dropped, seed=1)
+    return pd.read_csv(target), pd.read_csv(dropped)
+
+
+def test_towers_find_their_pixel_and_the_others_are_listed(paths):
+    sites, dropped = describe(paths)
+    assert sites["site_id"].tolist() == USED
+    found = list(zip(sites["row"], sites["col"], strict=True))
+    assert found == [TOWERS[site][2:] for site in USED]
+    assert dict(dropped.to_numpy()) == {
+        "EE-Out": "outside the grid",
+        "FF-Sea": "its pixel is all water",
+    }
+    # the tower's own class, the pixel's fractions and climate
+    assert (sites["igbp"] == "ENF").all() and (sites["koppen"] == "Cfb").all()
+    assert sites["igbp_GRA"].tolist() == [1, 0.75, 1] and (sites["igbp_ENF"] == 0).all()
+    assert sites["land_fraction"].tolist() == [1, 0.75, 1]
+
+
+def test_samples_are_the_numbers_of_the_cube_on_every_day(paths):
+    describe(paths)
+    target = paths / "2004.parquet"
+    extract_samples(paths / "2004.zarr", paths / "sites.csv", paths / "fluxes.parquet", target)
+    samples = load_samples([target], paths / "sites.csv", VARIABLES)
+    assert len(samples.date) == 3 * 366 and samples.sites["site_id"].tolist() == USED
+    cube = Cube.open(paths / "2004.zarr").read(slice(None), slice(None), VARIABLES)
+    for number, site in enumerate(USED):
+        row, col = TOWERS[site][2:]
+        np.testing.assert_array_equal(samples.x[samples.site == number], cube[:, row, col])
+    observed = np.isfinite(samples.y[:, 0])
+    assert samples.date[observed].astype(str).tolist() == ["2004-02-29", "2004-12-31"] * 2
+    assert samples.y[observed, 0].tolist() == [2, 3, 2, 3]
+    assert set(samples.site[observed]) == {0, 1}  # DD-Fou has no flux, and all of its days
+
+
+def test_no_tower_on_land_is_an_error_and_leaves_nothing(paths):
+    write_towers(paths, {site: TOWERS[site] for site in ("EE-Out", "FF-Sea")})
+    with pytest.raises(ContractError, match=r"no tower stands on a land pixel(.|\n)*towers.csv"):
+        describe(paths)
+    assert not (paths / "sites.csv").exists() and not (paths / "dropped.csv").exists()
