@@ -16,12 +16,16 @@ import numpy as np
 import pandas as pd
 import rasterio
 import xarray as xr
-from matplotlib.image import imread
-
-from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
 
 HERE = Path(__file__).parent
 EUROPE = "AT BE CH CZ DE DK EE ES FI FR GL HU IE IT NL NO PL PT SE SK UK".split()
+IGBP_CLASSES = "WAT ENF EBF DNF DBF MF CSH OSH WSA SAV GRA WET CRO URB CVM SNO BSV".split()
+"""Codes 0-16 of MCD12C1."""
+KOPPEN_CLASSES = (
+    "Af Am Aw BWh BWk BSh BSk Csa Csb Csc Cwa Cwb Cwc Cfa Cfb Cfc Dsa Dsb Dsc Dsd Dwa Dwb Dwc Dwd"
+    " Dfa Dfb Dfc Dfd ET EF"
+).split()
+"""Codes 1-30 of Beck et al. (2018)."""
 LAT = -89.875 + 0.25 * np.arange(720)
 LON = -179.875 + 0.25 * np.arange(1440)
 
@@ -73,8 +77,8 @@ def _koppen(wheels: Path) -> np.ndarray:
     for number, zone in zip(table["zoneNum"], table["kg_zone"], strict=True):
         name = {"As": "Aw"}.get(zone, zone)
         codes[number] = KOPPEN_CLASSES.index(name) + 1 if name in KOPPEN_CLASSES else 0
-    image = np.round(imread(next(wheels.rglob("kmz_int_reshape.png"))) * 255).astype("u1")
-    fine = codes[image if image.ndim == 2 else image[..., 0]][::-1]
+    with rasterio.open(next(wheels.rglob("kmz_int_reshape.png"))) as file:
+        fine = codes[file.read(1)][::-1]
     rows = np.arange(fine.shape[0]) * 720 // fine.shape[0]
     cols = np.arange(fine.shape[1]) * 1440 // fine.shape[1]
     cell = rows[:, None] * 1440 + cols
@@ -144,7 +148,7 @@ def derive_towers(tables: Path) -> None:
     frame = frame[(surface["igbp_count"].to_numpy()[0, row, col] < 20) & (frame["koppen"] != "")]
     frame["elevation"] = drivers["elv"].reindex(frame["site_id"]).to_numpy()
     known = pd.to_numeric(offset.reindex(frame["site_id"])).to_numpy()
-    frame["utc_offset"] = np.where(np.isfinite(known), known, np.round(frame["lon"] / 15))
+    frame["utc_offset"] = np.where(np.isfinite(known), known, np.round(frame["lon"] / 15) + 0.0)
     # every third AmeriFlux site in the naming of 2026, some sites in two networks
     american = frame.index[frame["network"] == "AmeriFlux"]
     frame.loc[american[::3], "network"] = "FLUXNET2026"
