@@ -1,5 +1,7 @@
 SPLIT_AND_SIZE = ("split", "members")
-TRAINING = {key: value for key, value in config["training"].items() if key not in SPLIT_AND_SIZE}
+TRAINING = {
+    key: value for key, value in config["training"].items() if key not in SPLIT_AND_SIZE
+}
 
 
 rule describe_sites:
@@ -13,6 +15,8 @@ rule describe_sites:
         "results/logs/samples/describe_sites.log",
     benchmark:
         "results/benchmarks/samples/describe_sites.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=1000,
     params:
@@ -35,6 +39,8 @@ rule extract_samples:
         "results/logs/samples/extract_samples_{year}.log",
     benchmark:
         "results/benchmarks/samples/extract_samples_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -56,6 +62,8 @@ rule train_member:
         "results/logs/training/train_member_{model}_{member}.log",
     benchmark:
         "results/benchmarks/training/train_member_{model}_{member}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 1
     resources:
         mem_mb=2000,
