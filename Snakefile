@@ -33,15 +33,19 @@ localrules:
 rule all:
     default_target: True
     input:
-        expand("results/product/tamflux_{step}_{year}.nc", step=["daily", "monthly", "annual"], year=config["years"]["product"]),
+        expand(
+            "results/product/tamflux_{step}_{year}.nc",
+            step=["daily", "monthly", "annual"],
+            year=config["years"]["product"],
+        ),
         expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
         "results/report.html",
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/demo_earth.smk"
 include: "workflow/rules/predictors.smk"
-include: "workflow/rules/surface.smk"
 include: "workflow/rules/towers.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/inference.smk"

@@ -6,10 +6,13 @@ from tamflux.config import check_config
 from tamflux.errors import ConfigError
 from tamflux.provenance import code_hash
 from tamflux.sources.demo_earth.layout import demo_files
+from tamflux.sources.modis_files import near_year
 
 check_config(config)
 
-CUBE_YEARS = sorted({*config["years"]["train"], *config["years"]["product"], *config["years"]["spinup"]})
+CUBE_YEARS = sorted(
+    {*config["years"]["train"], *config["years"]["product"], *config["years"]["spinup"]}
+)
 DEMO_FILES = demo_files(config)
 
 
@@ -25,7 +28,9 @@ def raw_files(path, year=None):
     thus found before any work.
     """
     pattern = path.replace("{year}", str(year))
-    files = sorted({*glob(pattern), *(file for file in DEMO_FILES if fnmatch(file, pattern))})
+    files = sorted(
+        {*glob(pattern), *(file for file in DEMO_FILES if fnmatch(file, pattern))}
+    )
     if not files:
         raise ConfigError(
             "no file matches a path of `inputs`",
@@ -35,12 +40,36 @@ def raw_files(path, year=None):
     return files
 
 
-rule check:
-    message:
-        "checking the configuration and every input file"
-    params:
-        config=config,
-    log:
-        "results/logs/check.log",
-    script:
-        "../scripts/check_inputs.py"
+def era5_files(wc):
+    """Raw files of the year; hourly kinds end with 00 UTC of the next year, if that is there."""
+    era5, year = config["inputs"]["era5"], int(wc.year)
+    files = raw_files(era5["path"], year)
+    if era5["kind"] != "daily_statistics":
+        try:
+            files += raw_files(era5["path"], year + 1)
+        except ConfigError:
+            pass  # the last file of the year may hold that hour itself
+    return sorted({*files})
+
+
+def modis_files(wc):
+    """Files of the year, and of the last and first days of the years beside it."""
+    year = int(wc.year)
+    years = [y for y in (year - 1, year, year + 1) if y in CUBE_YEARS]
+    path = config["inputs"]["modis"]["path"]
+    return near_year({file for y in years for file in raw_files(path, y)}, year)
+
+
+def site_table(wildcards):
+    """Files of a site table: the one with folds, or the second, to predict."""
+    if config["real_towers"] is None:
+        raise ConfigError(
+            "the configuration names no site table",
+            expected="a section real_towers",
+            fix="add --configfile workflow/config/fluxnet2015.yaml",
+        )
+    prefix = "" if wildcards.table == "folds" else "predict_"
+    return [
+        config["real_towers"][f"{prefix}days"],
+        config["real_towers"][f"{prefix}sites"],
+    ]

@@ -14,6 +14,8 @@ rule predict_tiles:
         "results/logs/inference/predict_tiles_{model}_{year}.log",
     benchmark:
         "results/benchmarks/inference/predict_tiles_{model}_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: workflow.cores or 8
     resources:
         mem_mb=lambda wc, threads: 1000

@@ -1,16 +1,4 @@
-from tamflux.variables import ASTRONOMY, METEOROLOGY
-
-
-def era5_files(wc):
-    """Raw files of the year; hourly kinds end with 00 UTC of the next year, if that is there."""
-    era5, year = config["inputs"]["era5"], int(wc.year)
-    files = raw_files(era5["path"], year)
-    if era5["kind"] != "daily_statistics":
-        try:
-            files += raw_files(era5["path"], year + 1)
-        except ConfigError:
-            pass  # the last file of the year may hold that hour itself
-    return sorted({*files})
+from tamflux.variables import ASTRONOMY, METEOROLOGY, REFLECTANCE
 
 
 rule prepare_era5:
@@ -22,6 +10,8 @@ rule prepare_era5:
         "results/logs/predictors/prepare_era5_{year}.log",
     benchmark:
         "results/benchmarks/predictors/prepare_era5_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 1
     resources:
         mem_mb=2500 if config["inputs"]["era5"]["kind"] == "daily_statistics" else 4000,
@@ -40,16 +30,69 @@ rule prepare_era5:
         "../scripts/prepare_era5.py"
 
 
+rule prepare_modis:
+    input:
+        modis=modis_files,
+    output:
+        cube=directory("results/predictors/modis/{year}.zarr"),
+    log:
+        "results/logs/predictors/prepare_modis_{year}.log",
+    benchmark:
+        "results/benchmarks/predictors/prepare_modis_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+    params:
+        product=config["inputs"]["modis"]["product"],
+        grid=config["grid"],
+        variables=[v for v in config["predictors"]["variables"] if v in REFLECTANCE],
+        min_valid_fraction=config["predictors"]["min_valid_fraction"],
+        code=code_hash("tamflux.predictors.reflectance"),
+    message:
+        "averaging and gap-filling the MODIS reflectance of {wildcards.year}"
+    script:
+        "../scripts/prepare_modis.py"
+
+
+rule prepare_static:
+    input:
+        landcover=config["inputs"]["landcover"],
+        koppen=config["inputs"]["koppen"],
+        elevation=config["inputs"]["elevation"] or [],
+    output:
+        static="results/predictors/static.nc",
+    log:
+        "results/logs/predictors/prepare_static.log",
+    benchmark:
+        "results/benchmarks/predictors/prepare_static.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        grid={key: config["grid"][key] for key in ("resolution", "bbox")},
+        code=code_hash("tamflux.predictors.static"),
+    message:
+        "averaging land cover and climate classes to the grid"
+    script:
+        "../scripts/prepare_static.py"
+
+
 rule assemble_cube:
     input:
         era5=rules.prepare_era5.output.cube,
-        modis="results/predictors/modis/{year}.zarr",
+        modis=rules.prepare_modis.output.cube,
     output:
         cube=directory("results/predictors/{year}.zarr"),
     log:
         "results/logs/predictors/assemble_cube_{year}.log",
     benchmark:
         "results/benchmarks/predictors/assemble_cube_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 1
     resources:
         mem_mb=500,

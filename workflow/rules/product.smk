@@ -8,6 +8,8 @@ rule assemble_product:
         "results/logs/product/assemble_product_{year}.log",
     benchmark:
         "results/benchmarks/product/assemble_product_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -30,6 +32,8 @@ rule aggregate_product:
         "results/logs/product/aggregate_product_{year}.log",
     benchmark:
         "results/benchmarks/product/aggregate_product_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -51,6 +55,8 @@ rule tabulate_totals:
         "results/logs/product/tabulate_totals.log",
     benchmark:
         "results/benchmarks/product/tabulate_totals.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=1000,
     params:
@@ -77,6 +83,8 @@ rule test_product:
         "results/logs/product/test_product_{year}.log",
     benchmark:
         "results/benchmarks/product/test_product_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     message:

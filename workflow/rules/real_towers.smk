@@ -12,18 +12,6 @@ wildcard_constraints:
     fold=r"\d+|all",
 
 
-def site_table(wildcards):
-    """Files of a site table: the one with folds, or the second, to predict."""
-    if "days" not in REAL_TOWERS:
-        raise ConfigError(
-            "the configuration names no site table",
-            expected="a section real_towers",
-            fix="add --configfile workflow/config/fluxnet2015.yaml",
-        )
-    prefix = "" if wildcards.table == "folds" else "predict_"
-    return [REAL_TOWERS[f"{prefix}days"], REAL_TOWERS[f"{prefix}sites"]]
-
-
 rule read_site_table:
     input:
         site_table,
@@ -34,6 +22,8 @@ rule read_site_table:
         "results/logs/real_towers/read_site_table_{table}.log",
     benchmark:
         "results/benchmarks/real_towers/read_site_table_{table}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -57,6 +47,8 @@ rule train_real_member:
         "results/logs/real_towers/train_real_member_{fold}_{member}.log",
     benchmark:
         "results/benchmarks/real_towers/train_real_member_{fold}_{member}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -89,6 +81,8 @@ rule predict_real_towers:
         "results/logs/real_towers/predict_real_towers.log",
     benchmark:
         "results/benchmarks/real_towers/predict_real_towers.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 2
     resources:
         mem_mb=3000,
@@ -115,6 +109,8 @@ rule score_real_towers:
         "results/logs/real_towers/score_real_towers.log",
     benchmark:
         "results/benchmarks/real_towers/score_real_towers.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -48,6 +48,8 @@ rule evaluate_sites:
         "results/logs/validation/evaluate_sites.log",
     benchmark:
         "results/benchmarks/validation/evaluate_sites.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     threads: 2
     resources:
         mem_mb=2500,
@@ -78,6 +80,8 @@ rule score_models:
         "results/logs/validation/score_models.log",
     benchmark:
         "results/benchmarks/validation/score_models.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=1500,
     params:
@@ -108,6 +112,8 @@ rule evaluate_truth:
         "results/logs/validation/evaluate_truth.log",
     benchmark:
         "results/benchmarks/validation/evaluate_truth.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2500,
     params:
@@ -141,6 +147,8 @@ rule plot_product:
         "results/logs/validation/plot_product.log",
     benchmark:
         "results/benchmarks/validation/plot_product.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -172,6 +180,8 @@ rule plot_sites:
         "results/logs/validation/plot_sites.log",
     benchmark:
         "results/benchmarks/validation/plot_sites.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -197,6 +207,8 @@ rule plot_truth:
         "results/logs/validation/plot_truth.log",
     benchmark:
         "results/benchmarks/validation/plot_truth.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -242,6 +254,8 @@ rule write_report:
         "results/logs/validation/write_report.log",
     benchmark:
         "results/benchmarks/validation/write_report.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         mem_mb=1000,
     params:
