@@ -96,6 +96,7 @@ def _define(file: netCDF4.Dataset, role: str, year: int, lat, lon, band_rows: in
         name, "f4", tuple(axes), zlib=True, complevel=1, fill_value=np.float32(np.nan),
         chunksizes=(min(TIME_CHUNK, days), band_rows, len(lon)),
         significant_digits=13, quantize_mode="BitRound",
+        chunk_cache=2**20,  # chunks are written whole, once: eleven files need no large caches
     )  # fmt: skip
     variable.setncatts({
         "units": units, "long_name": long_name, "standard_name": "unknown",
