@@ -33,7 +33,7 @@ RESPIRED = dict(
 Aust. J. Bot. 56; Luyssaert et al. 2007, Glob. Change Biol. 13)."""
 
 EFFICIENCY_SCALE = 1.12
-"""Factor on the efficiencies: a year's global GPP is then near 117 Pg C (peers: 110-140)."""
+"""Factor on the efficiencies: a year's global GPP is then near 130 Pg C (peers: 110-140)."""
 E0, T0, T_REFERENCE = 308.56, 227.13, 283.15
 """Lloyd and Taylor (1994): activation, base and reference temperature, K."""
 
