@@ -91,7 +91,9 @@ class RobinsonMap:
         frame = PathPatch(Outline(self.ring), facecolor=OCEAN, edgecolor="none", zorder=0)
         ax.add_patch(frame)
         image = None
-        layers = [] if self.land is None else [(np.where(self.land > 0, 1, np.nan), _GROUND, None)]
+        layers = (
+            [] if self.land is None else [(np.where(self.land >= 0.5, 1, np.nan), _GROUND, None)]
+        )
         for values, colours, scale in [*layers, *([] if field is None else [(field, cmap, norm)])]:
             image = ax.imshow(
                 self._pictured(values),

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.ticker import MaxNLocator
 
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
@@ -120,7 +121,7 @@ def colour_bar(figure, image, axes, label: str, **options):
     low, high = np.nanmin(image.get_array()), np.nanmax(image.get_array())
     below, above = low < image.norm.vmin - 1e-9, high > image.norm.vmax + 1e-9
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
-    options = {"shrink": 0.6, "aspect": 38, "pad": 0.02, **options}
+    options = {"shrink": 0.6, "aspect": 38, "pad": 0.02, "ticks": MaxNLocator(6), **options}
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", extend=extend, **options)
     bar.set_label(label)
     bar.outline.set_visible(False)

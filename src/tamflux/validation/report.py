@@ -202,7 +202,7 @@ def _sections(data: Mapping[str, Any], role: pd.Series, config, annual) -> list[
             ],
         ),
         Section("training", "Training"),
-        Section("making", "How this was made", listings=_provenance(config, annual)),
+        Section("making", "Provenance", listings=_provenance(config, annual)),
         _citation(config, data["truth"] is not None),
     ]
     return sections

@@ -261,6 +261,7 @@ def _plot_curves(curves: Sequence[str | Path], path) -> None:
                 else None,
             )
     ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=8)
     save(figure, path)

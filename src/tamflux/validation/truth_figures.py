@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.ticker import MaxNLocator
 
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
@@ -78,7 +79,9 @@ def _plot_maps(frame: RobinsonMap, fields: xr.Dataset, path) -> None:
         colour_bar(figure, image, axes[row, :2], f"{FLUX_LABELS[flux]}, {PER_YEAR}", shrink=0.5)
         image = frame.draw(axes[row, 2], product - true, "PuOr_r", error)
         map_title(axes[row, 2], f"{FLUX_LABELS[flux]}, product − truth")
-        colour_bar(figure, image, axes[row, 2], PER_YEAR, shrink=0.9, aspect=28)
+        colour_bar(
+            figure, image, axes[row, 2], PER_YEAR, shrink=0.9, aspect=28, ticks=MaxNLocator(4)
+        )
     save(figure, path, dpi=115)
 
 
