@@ -78,7 +78,8 @@ REFLECTANCE = _index(
 """Daily surface reflectance and indices, from MODIS, gap-filled."""
 
 REFL_FILLED = Variable("refl_filled", "1", "origin of the day's reflectance", 0, 2)
-"""Flag: 0 observed that day, 1 filled in time, 2 no data at all (reflectances are missing)."""
+"""Flag: 0 the satellite composites around the day are valid, 1 filled in time over a missing one,
+2 no data at all (reflectances are missing)."""
 
 CLIMATOLOGY = _index(
     Variable("lai_clim", "1", "leaf area index, mean annual cycle", 0, 12, "leaf_area_index"),

@@ -74,7 +74,7 @@ rule prepare_static:
         mem_mb=4000,
     params:
         grid={key: config["grid"][key] for key in ("resolution", "bbox")},
-        code=code_hash("tamflux.predictors.static"),
+        code=code_hash("tamflux.predictors.land_surface"),
     message:
         "averaging land cover and climate classes to the grid"
     script:

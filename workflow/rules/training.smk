@@ -53,7 +53,12 @@ rule extract_samples:
 
 rule train_member:
     input:
-        samples=expand("results/samples/{year}.parquet", year=config["years"]["train"]),
+        samples=expand(
+            "results/samples/{year}.parquet",
+            year=sorted(
+                {*config["years"]["train"], *map(history_year, config["years"]["train"])}
+            ),
+        ),
         sites="results/samples/sites.csv",
     output:
         checkpoint="results/models/{model}_{member}.safetensors",
@@ -69,6 +74,7 @@ rule train_member:
         mem_mb=2000,
     params:
         seed=config["seed"],
+        years=config["years"]["train"],
         split=config["training"]["split"],
         predictors=config["predictors"]["variables"],
         model=config["model"],

@@ -2,7 +2,7 @@ from tamflux.logs import job_log
 
 with job_log(snakemake.log[0], "prepare the land surface"):
     from tamflux.grid import Grid
-    from tamflux.predictors.static import prepare_static
+    from tamflux.predictors.land_surface import prepare_static
 
     grid = snakemake.params.grid
     prepare_static(

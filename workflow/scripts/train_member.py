@@ -12,6 +12,7 @@ with job_log(snakemake.log[0], f"train {model}, member {member}"):
         name=model,
         member=member,
         seed=snakemake.params.seed,
+        train_years=snakemake.params.years,
         split=snakemake.params.split,
         predictors=snakemake.params.predictors,
         model=snakemake.params.model,

@@ -151,7 +151,8 @@ def fill_in_time(
     daily : numpy.ndarray
         (band, day, cell) float32.
     flag : numpy.ndarray
-        (day, cell) int8: 0 the cell has a valid composite of that day, 1 filled, 2 no data.
+        (day, cell) int8: 0 the composites of that day, or the two around it, are valid; 1 filled
+        over a missing composite; 2 no data.
     """
     valid = np.isfinite(values[0])
     position = dates.astype(float)
@@ -162,9 +163,10 @@ def fill_in_time(
     share = np.clip((days.astype(float) - position[before]) / span, 0, 1).astype(np.float32)
     share = share[:, None]
     daily = at_composites[:, before] * (1 - share) + at_composites[:, after] * share
-    flag = np.full(daily.shape[1:], FILLED, np.int8)
-    _, of_day, of_date = np.intersect1d(days, dates, return_indices=True)
-    flag[of_day] = np.where(valid[of_date], OBSERVED, FILLED)
+    needs_before, needs_after = share < 1, share > 0  # a composite's own day needs it alone
+    observed = (valid[before] | ~needs_before) & (valid[after] | ~needs_after)
+    outside = (days < dates[0]) | (days > dates[-1])
+    flag = np.where(observed & ~outside[:, None], OBSERVED, FILLED).astype(np.int8)
     flag[:, ~valid.any(axis=0)] = FLAG_NO_DATA
     return daily, flag
 

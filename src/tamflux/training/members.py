@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tamflux.samples.samples import load_samples
 from tamflux.training.train import fit_member, member_seed
 
@@ -19,6 +21,7 @@ def train_member(
     name: str,
     member: int,
     seed: int,
+    train_years: Sequence[int],
     split: str,
     predictors: Sequence[str],
     model: Mapping[str, Any],
@@ -31,7 +34,7 @@ def train_member(
     Parameters
     ----------
     year_paths : sequence of path
-        Samples of the training years.
+        Samples of the training years and of those that are their history.
     sites_path : path
         Sites with the columns ``split_{split}``.
     checkpoint, curve : path
@@ -40,6 +43,8 @@ def train_member(
         ``tamrl`` or ``lstm``, the site-blind baseline.
     member, seed : int
         Number of the member and seed of the run.
+    train_years : sequence of int
+        Years whose fluxes are used.
     split : str
         igbp, koppen or block.
     predictors : sequence of str
@@ -57,6 +62,8 @@ def train_member(
         If the samples are broken or cannot train a model.
     """
     samples = load_samples(year_paths, sites_path, predictors)
+    year = samples.date.astype("datetime64[Y]").astype(int) + 1970
+    samples.qc[~np.isin(year, train_years)] = 0  # only history
     held_out = samples.sites[f"split_{split}"] == "test"
     fit_member(
         samples,

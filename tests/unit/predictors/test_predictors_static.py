@@ -10,11 +10,11 @@ from hdf4_writer import write_hdf4
 from tamflux.errors import ContractError, InputError
 from tamflux.grid import Grid
 from tamflux.predictors.cell_means import cell_class, cell_mean
+from tamflux.predictors.land_surface import prepare_static
 from tamflux.predictors.static import (
     IGBP_FRACTIONS,
     STATIC_FEATURES,
     open_static,
-    prepare_static,
     static_features,
 )
 from tamflux.sources.landcover import Raster
