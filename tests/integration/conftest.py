@@ -20,7 +20,8 @@ class Run:
 
     def snakemake(self, *args: str) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *args]
-        command += ["--configfile", "workflow/config/smoke.yaml"]
+        if "--configfile" not in args:
+            command += ["--configfile", "workflow/config/smoke.yaml"]
         return subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )

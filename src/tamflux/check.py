@@ -1,0 +1,129 @@
+"""A look at every input file before any work: what is there, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tamflux.errors import InputError
+from tamflux.grid import Grid
+from tamflux.sources.demo_earth.layout import demo_files
+from tamflux.sources.era5 import inspect_era5
+from tamflux.sources.landcover import inspect_landcover
+from tamflux.sources.modis import inspect_modis
+from tamflux.sources.modis_files import near_year
+from tamflux.towers.inspection import inspect_towers
+from tamflux.variables import METEOROLOGY
+
+COLUMNS = ("input", "part", "files", "verdict", "problem")
+OK, WRONG, REJECTED, LATER = "ok", "WRONG", "rejected", "demo"
+
+
+def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Check all raw files of a configuration, from names, headers and coordinates.
+
+    Parameters
+    ----------
+    config : mapping
+        The validated configuration.
+
+    Returns
+    -------
+    list of dict
+        Rows with `input, part, files, verdict, problem`. The verdict is ``ok``, ``WRONG`` (the
+        run would stop), ``rejected`` (a tower that will be left out) or ``demo`` (a file that
+        the demo Earth writes when the run starts).
+    """
+    inputs, years = config["inputs"], config["years"]
+    era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
+    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    wanted = [name for name in config["predictors"]["variables"] if name in METEOROLOGY]
+    cube_years = sorted({*years["train"], *years["product"], *years["spinup"]})
+    later = demo_files(config)
+    rows = []
+    for year in tqdm(cube_years, desc="checking", unit="year"):
+        # the last day of hourly accumulations ends with the first hour of the next year
+        spare = [] if era5["kind"] == "daily_statistics" else _files(era5["path"], year + 1)
+        files = _files(era5["path"], year)
+        problems = inspect_era5([*files, *spare], era5["kind"], year, grid, wanted) if files else []
+        rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later)
+
+        files = _files(modis["path"], year)
+        near = [
+            f for y in (year - 1, year + 1) if y in cube_years for f in _files(modis["path"], y)
+        ]
+        near = near_year({*files, *near}, year)
+        problems = inspect_modis(near, modis["product"], year, grid) if files else []
+        rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later)
+    surface = [inputs[name] for name in ("landcover", "koppen", "elevation")]
+    absent = [path for path in surface if path and not Path(path).exists()]
+    for path in absent:
+        rows += _rows("land surface", Path(path).name, path, [], [], later)
+    if not absent:
+        files = [path for path in surface if path]
+        rows += _rows("land surface", "", "", files, inspect_landcover(*surface), later)
+    return rows + _tower_rows(towers, later)
+
+
+def _tower_rows(towers: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:
+    """One row for all towers, and one for each that will be left out."""
+    files = _files(towers["path"])
+    try:
+        found = inspect_towers(files, towers["sites"]) if files else []
+    except InputError as error:
+        return [_row("towers", "", len(files), WRONG, _sentence(error))]
+    if not files:
+        return _rows("towers", "", towers["path"], files, [], later)
+    usable = {row["site_id"] for row in found if not row["problems"]}
+    verdict = OK if usable else WRONG
+    return [
+        _row(
+            "towers", f"{len(usable)} sites", len(files), verdict, "" if usable else "none usable"
+        ),
+        *(
+            _row("towers", row["site_id"] or Path(row["file"]).name, 1, REJECTED, row["problems"])
+            for row in found
+            if row["problems"]
+        ),
+    ]
+
+
+def _rows(
+    name: str,
+    part: str | int,
+    pattern: str,
+    files: Sequence[str],
+    problems: Sequence[InputError],
+    later: Sequence[str],
+) -> list[dict[str, Any]]:
+    """One row of an input that is right or still to come, else a row for each problem."""
+    if not files and any(fnmatch(file, pattern) for file in later):
+        return [_row(name, part, 0, LATER, "the demo Earth writes it when the run starts")]
+    if not files:
+        fix = "correct the path in the configuration, or put the files there"
+        return [_row(name, part, 0, WRONG, f"no file matches {pattern}; fix: {fix}")]
+    if not problems:
+        return [_row(name, part, len(files), OK, "")]
+    return [_row(name, part, len(files), WRONG, _sentence(problem)) for problem in problems]
+
+
+def _row(name: str, part: Any, files: int, verdict: str, problem: str) -> dict[str, Any]:
+    return dict(zip(COLUMNS, (name, part, files, verdict, problem), strict=True))
+
+
+def _sentence(error: InputError) -> str:
+    details = [f"{key}: {value}" for key, value in error.details.items() if value is not None]
+    return "; ".join([error.what, *details])
+
+
+def _fill(path: str, year: int | None) -> str:
+    return path.replace("{year}", str(year))
+
+
+def _files(path: str, year: int | None = None) -> list[str]:
+    return sorted(glob(_fill(path, year)))
