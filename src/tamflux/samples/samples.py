@@ -19,6 +19,9 @@ HISTORY_DAYS = 365
 YEAR_DAYS = 366
 """Longest target of a window; shorter years are padded."""
 
+CLIMATE_PREFIX = "climate_"
+"""Columns of a table of sites that are static features beside the classes (site tables only)."""
+
 PAD = -1
 """Row number of a padded day; row -1 of `Samples.x` is never used as data."""
 
@@ -134,6 +137,7 @@ def load_samples(
             found=sorted(table["site_id"][number.isna()].unique())[:5],
             fix="make the table of sites again",
         )
+    climate = [name for name in sites if name.startswith(CLIMATE_PREFIX)]
     return Samples(
         sites=sites,
         site=number.to_numpy(np.int64),
@@ -141,9 +145,11 @@ def load_samples(
         x=table[list(names)].to_numpy(np.float32),
         y=table[list(FLUXES)].to_numpy(np.float32),
         qc=table["qc"].fillna(0).to_numpy(np.float32),
-        static=static_features(sites),
+        static=np.concatenate(
+            [static_features(sites), sites[climate].to_numpy(np.float32)], axis=1
+        ),
         predictors=names,
-        static_features=STATIC_FEATURES,
+        static_features=(*STATIC_FEATURES, *climate),
     )
 
 

@@ -15,7 +15,12 @@ import pandas as pd
 
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
-from tamflux.predictors.derived import day_length, potential_radiation
+from tamflux.samples.site_climate import (
+    SITE_PREDICTORS,
+    annual_cycles,
+    complete_days,
+    describe_climate,
+)
 from tamflux.variables import (
     FLUXES,
     IGBP_CLASSES,
@@ -46,9 +51,6 @@ FLUX_COLUMNS = {"GPP_NT": "gpp", "RECO_NT": "reco", "NEE": "nee", "NEE_QC": "qc"
 SITE_COLUMNS = ("site_id", "lat", "lon", "IGBP", "koppen")
 """Columns of the table of sites; `fold` is needed too where folds are used."""
 
-SITE_PREDICTORS = (*DAY_COLUMNS.values(), "ssrd_pot", "day_length")
-"""Predictors of the samples that `read_site_table` writes, in their order."""
-
 ROUNDING = 1e-6
 """Tolerance at the ends of a range; values within it are clipped."""
 
@@ -56,8 +58,6 @@ MAX_OUTSIDE = 0.01
 """Share of a column's values that may lie out of range and be dropped; more is a wrong unit."""
 
 DAYS_PER_MONTH = 365.25 / 12
-MID_MONTH = np.array([15.5, 45, 74.5, 105, 135.5, 166, 196.5, 227.5, 258, 288.5, 319, 349.5])
-"""Day of the year in the middle of each calendar month."""
 
 
 def read_site_table(
@@ -79,7 +79,7 @@ def read_site_table(
         Site-days (Parquet) and sites (CSV).
     samples_path, samples_sites_path : path
         Samples to write: Parquet with `site_id, date`, the `SITE_PREDICTORS`, `gpp, reco, nee, qc,
-        filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold`.
+        filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold, climate_*`.
     n_folds : int or None
         Folds that column `fold` must hold (0 .. n_folds - 1), with fluxes needed; None for
         sites that are only predicted: `fold` becomes -1 and fluxes may be absent.
@@ -92,7 +92,11 @@ def read_site_table(
     """
     sites = read_sites(Path(sites_path), n_folds)
     days = read_days(Path(days_path), sites, need_fluxes=n_folds is not None)
-    samples = complete_days(days, sites)
+    cycles = annual_cycles(days, sites)
+    samples = complete_days(days, sites, cycles)[
+        ["site_id", "date", *SITE_PREDICTORS, *FLUX_COLUMNS.values(), "filled"]
+    ]
+    sites = sites.merge(describe_climate(cycles), "left", "site_id")
     with atomic_path(samples_path) as path:
         samples.to_parquet(path, index=False)
     with atomic_path(samples_sites_path) as path:
@@ -188,65 +192,6 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         days[name] = _numbers(days, column, name, path)
     days["tp_clim"] /= DAYS_PER_MONTH
     return days.sort_values(["site_id", "date"], ignore_index=True)
-
-
-def complete_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Every day from each site's first to its last, meteorology complete, sun geometry added.
-
-    Missing weather is interpolated over up to five days, else it is the site's mean for the
-    calendar month (precipitation: its mean annual cycle), else that of all sites.
-    """
-    span = days.groupby("site_id")["date"].agg(["min", "max"])
-    every_day = [
-        pd.DataFrame({"site_id": site, "date": pd.date_range(first, last)})
-        for site, first, last in span.itertuples()
-    ]
-    table = pd.concat(every_day, ignore_index=True).merge(days, "left", ["site_id", "date"])
-    site, month = table["site_id"], table["date"].dt.month
-    weather = [name for name in DAY_COLUMNS.values() if not name.endswith("_clim")]
-    table["filled"] = table[weather].isna().any(axis=1)
-    for name in ("lai_clim", "t2m_clim", "tp_clim"):
-        table[name] = _annual_cycle(table, name, sites)
-    table["tp"] = table["tp"].fillna(table["tp_clim"])
-    for name in weather:
-        short = table.groupby(site)[name].transform(lambda v: v.interpolate(limit=5))
-        monthly = table.groupby([site, month])[name].transform("mean")
-        table[name] = short.fillna(monthly).fillna(table.groupby(month)[name].transform("mean"))
-    latitude = sites.set_index("site_id")["lat"]
-    for name, sun in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
-        table[name] = np.concatenate(
-            [
-                sun(latitude[[key]].to_numpy(), part.to_numpy("datetime64[D]"))[:, 0]
-                for key, part in table.groupby("site_id")["date"]
-            ]
-        )
-    numbers = [*SITE_PREDICTORS, *FLUX_COLUMNS.values()]
-    return table[["site_id", "date", *numbers, "filled"]].astype(dict.fromkeys(numbers, np.float32))
-
-
-def _annual_cycle(table: pd.DataFrame, name: str, sites: pd.DataFrame) -> np.ndarray:
-    """(row,) daily values of a mean annual cycle given by month, linear between mid-months.
-
-    Months that a site misses are interpolated around the year; a site without any takes the mean
-    cycle of the sites of its IGBP class, else of all sites.
-    """
-    by_month = table.groupby(["site_id", table["date"].dt.month])[name].mean()
-    cycles = by_month.unstack().reindex(columns=range(1, 13))  # noqa: PD010
-    months = np.arange(12)
-    around = np.concatenate([MID_MONTH[-1:] - 365.25, MID_MONTH, MID_MONTH[:1] + 365.25])
-    for key, row in zip(cycles.index, cycles.to_numpy(copy=True), strict=True):
-        known = np.flatnonzero(np.isfinite(row))
-        if len(known):
-            cycles.loc[key] = np.interp(months, known, row[known], period=12)
-    igbp = sites.set_index("site_id")["igbp"].reindex(cycles.index).fillna("unknown")
-    cycles = cycles.fillna(cycles.groupby(igbp).transform("mean")).fillna(cycles.mean())
-    day_of_year = table["date"].dt.day_of_year.to_numpy()
-    daily = np.empty(len(table))
-    for key, rows in table.groupby("site_id").indices.items():
-        cycle = cycles.loc[key].to_numpy()
-        closed = np.concatenate([cycle[-1:], cycle, cycle[:1]])
-        daily[rows] = np.interp(day_of_year[rows], around, closed)
-    return daily
 
 
 def _need_columns(table: pd.DataFrame, columns: list[str], path: Path) -> None:

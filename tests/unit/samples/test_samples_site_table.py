@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from tamflux.errors import InputError
-from tamflux.samples.site_table import SITE_PREDICTORS, read_site_table
+from tamflux.samples.site_climate import SITE_PREDICTORS
+from tamflux.samples.site_table import read_site_table
 
 
 def make_sites(**columns):

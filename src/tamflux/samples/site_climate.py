@@ -1,0 +1,110 @@
+"""Whole days and the climate of the sites of a site table: gaps, annual cycles, sun geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from tamflux.predictors.derived import day_length, potential_radiation
+
+WEATHER = ("t2m", "t2m_min", "t2m_max", "ssrd", "vpd", "tp")
+CYCLES = ("lai_clim", "t2m_clim", "tp_clim")
+SITE_PREDICTORS = (*WEATHER, *CYCLES, "ssrd_pot", "day_length")
+"""Predictors of the samples of a site table, in their order."""
+
+MID_MONTH = np.array([15.5, 45, 74.5, 105, 135.5, 166, 196.5, 227.5, 258, 288.5, 319, 349.5])
+"""Day of the year in the middle of each calendar month."""
+
+MAX_INTERPOLATED_DAYS = 5
+
+
+def annual_cycles(days: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Mean annual cycle of each of `CYCLES`: site x calendar month 1-12.
+
+    Months that a site misses are interpolated around the year; a site without any takes the mean
+    cycle of the sites of its IGBP class, else of all sites.
+    """
+    igbp = sites.set_index("site_id")["igbp"].fillna("unknown")
+    months = np.arange(12)
+    cycles = {}
+    for name in CYCLES:
+        by_month = days.groupby(["site_id", days["date"].dt.month])[name].mean()
+        cycle = by_month.unstack().reindex(columns=range(1, 13))  # noqa: PD010
+        for site, row in zip(cycle.index, cycle.to_numpy(copy=True), strict=True):
+            known = np.flatnonzero(np.isfinite(row))
+            if len(known):
+                cycle.loc[site] = np.interp(months, known, row[known], period=12)
+        of_class = cycle.groupby(igbp.reindex(cycle.index)).transform("mean")
+        cycles[name] = cycle.fillna(of_class).fillna(cycle.mean())
+    return cycles
+
+
+def describe_climate(cycles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`site_id` and `climate_*`: what a place's climate and leaf area are in the mean.
+
+    The features are static inputs of a network; fixed numbers bring them to order one.
+    """
+    lai, t2m, tp = (cycles[name] for name in CYCLES)
+    climate = {
+        "lai_mean": (lai.mean(axis=1) - 1.6) / 1.2,
+        "lai_max": (lai.max(axis=1) - 2.9) / 1.8,
+        "lai_min": (lai.min(axis=1) - 0.7) / 0.8,
+        "t2m_mean": (t2m.mean(axis=1) - 10) / 9,
+        "t2m_max": (t2m.max(axis=1) - 20) / 6,
+        "t2m_min": (t2m.min(axis=1) + 2) / 13,
+        "tp_mean": (np.log(tp.mean(axis=1) + 0.05) - 0.6) / 0.6,
+        "tp_max": (tp.max(axis=1) - 4) / 3,
+        "tp_min": (tp.min(axis=1) - 1.2) / 0.9,
+    }
+    table = pd.DataFrame({f"climate_{name}": values for name, values in climate.items()})
+    return table.rename_axis("site_id").reset_index()
+
+
+def complete_days(
+    days: pd.DataFrame, sites: pd.DataFrame, cycles: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Every day from each site's first to its last, meteorology complete, sun geometry added.
+
+    Missing weather is interpolated over a few days, else it is the site's mean for the calendar
+    month (precipitation: its mean annual cycle), else that of all sites; `filled` marks the day.
+    """
+    span = days.groupby("site_id")["date"].agg(["min", "max"])
+    every_day = [
+        pd.DataFrame({"site_id": site, "date": pd.date_range(first, last)})
+        for site, first, last in span.itertuples()
+    ]
+    table = pd.concat(every_day, ignore_index=True).merge(days, "left", ["site_id", "date"])
+    rows = table.groupby("site_id").indices
+    month = table["date"].dt.month
+    table["filled"] = table[list(WEATHER)].isna().any(axis=1)
+    for name in CYCLES:
+        table[name] = _daily(cycles[name], table["date"], rows)
+    table["tp"] = table["tp"].fillna(table["tp_clim"])
+    for name in WEATHER:
+        by_site = table.groupby("site_id")[name]
+        short = by_site.transform(lambda v: v.interpolate(limit=MAX_INTERPOLATED_DAYS))
+        monthly = table.groupby(["site_id", month])[name].transform("mean")
+        table[name] = short.fillna(monthly).fillna(table.groupby(month)[name].transform("mean"))
+    latitude = sites.set_index("site_id")["lat"]
+    dates = table["date"].to_numpy("datetime64[D]")
+    for name, sun in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
+        values = np.empty(len(table))
+        for site, of_site in rows.items():
+            values[of_site] = sun(latitude[[site]].to_numpy(), dates[of_site])[:, 0]
+        table[name] = values
+    numbers = table.columns.drop(["site_id", "date", "filled"])
+    return table.astype(dict.fromkeys(numbers, np.float32))
+
+
+def _daily(cycles: pd.DataFrame, date: pd.Series, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(row,) annual cycles by day, linear between the middles of the months."""
+    around = np.concatenate([MID_MONTH[-1:] - 365.25, MID_MONTH, MID_MONTH[:1] + 365.25])
+    day_of_year = date.dt.day_of_year.to_numpy()
+    daily = np.empty(len(date))
+    for site, of_site in rows.items():
+        cycle = cycles.loc[site].to_numpy()
+        closed = np.concatenate([cycle[-1:], cycle, cycle[:1]])
+        daily[of_site] = np.interp(day_of_year[of_site], around, closed)
+    return daily
