@@ -8,7 +8,7 @@ import yaml
 
 from tamflux.config import check_config
 from tamflux.errors import ConfigError
-from tamflux.variables import PREDICTORS
+from tamflux.variables import ASTRONOMY, METEOROLOGY, REFLECTANCE
 
 REPO = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((REPO / "workflow/schemas/config.schema.yaml").read_text())
@@ -44,9 +44,9 @@ def test_every_key_of_the_schema_is_described():
     walk(SCHEMA, "")
 
 
-def test_the_predictors_of_the_schema_are_the_catalogue():
+def test_the_predictors_of_the_schema_are_those_a_cube_may_hold():
     enum = SCHEMA["properties"]["predictors"]["properties"]["variables"]["items"]["enum"]
-    assert enum == list(PREDICTORS)
+    assert enum == list(METEOROLOGY | ASTRONOMY | REFLECTANCE)
 
 
 def test_every_key_is_read_somewhere():
