@@ -1,10 +1,10 @@
 """What a change makes run again: that, what follows from it, and nothing else."""
 
 import shutil
-from contextlib import contextmanager
 
 import netCDF4
 import pytest
+from restoring import changed
 
 pytestmark = pytest.mark.slow
 
@@ -16,18 +16,6 @@ BEHIND_INFERENCE = {
     "evaluate_truth",
     "write_report",
 }
-
-
-@contextmanager
-def changed(path):
-    """Give a file back as it was, times included."""
-    backup = path.with_name(path.name + ".backup")
-    shutil.copy2(path, backup)
-    try:
-        yield path
-    finally:
-        shutil.copy2(backup, path)
-        backup.unlink()
 
 
 def test_a_second_run_has_nothing_to_do(finished_run):
