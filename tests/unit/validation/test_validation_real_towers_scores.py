@@ -71,3 +71,28 @@ def test_a_day_without_prediction_is_an_error():
     with pytest.raises(ContractError, match="no prediction") as caught:
         scored_days(PREDICTIONS.iloc[2:], SAMPLES, 0.8, "2000-02-24")
     assert "A 2000-02-24" in str(caught.value)
+
+
+def test_a_second_table_without_fluxes_has_no_scores(tmp_path):
+    no_flux = SAMPLES.assign(qc=NAN, gpp=NAN, reco=NAN, nee=NAN, site_id="Z")
+    no_flux = no_flux.drop_duplicates(["site_id", "date"])
+    zero_shot = PREDICTIONS.assign(site_id="Z", fold=-1)
+    pd.concat([PREDICTIONS, zero_shot]).to_parquet(tmp_path / "predictions.parquet")
+    for name, table in {"first": SAMPLES, "second": no_flux}.items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        sites = pd.DataFrame(
+            {"site_id": table["site_id"].unique(), "fold": 0, "igbp": "", "koppen": ""}
+        )
+        sites.to_csv(tmp_path / f"{name}.csv", index=False)
+    score_real_towers(
+        tmp_path / "predictions.parquet",
+        [tmp_path / "first.parquet", tmp_path / "second.parquet"],
+        [tmp_path / "first.csv", tmp_path / "second.csv"],
+        [tmp_path / "scores.csv", tmp_path / "zero_shot_scores.csv"],
+        tmp_path / "summary.csv",
+        min_qc=0.8,
+        first_day="2000-02-24",
+        min_days=2,
+    )
+    assert pd.read_csv(tmp_path / "zero_shot_scores.csv").empty
+    assert pd.read_csv(tmp_path / "summary.csv")["table"].unique().tolist() == ["folds"]
