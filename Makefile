@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: run test test-all dry check lint format dag report bench clean
+.PHONY: run test dry check lint format dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
