@@ -22,8 +22,9 @@ BIOMES = dict(
     CVM=(1.044, -8, 12.02, 6.5, 43), URB=(0.43, -8, 12.02, 6.5, 53), BSV=(0.42, -8, 8.8, 6.5, 48),
 )  # fmt: skip
 """Greatest efficiency (g MJ-1 PAR), Tmin of none and of full activity (degC), VPD of full and of
-no activity (hPa): MOD17 table 2.1. Wetland as grassland, CVM as cropland, half of grassland and of
-open shrubland for urban and barren land (none in MOD17); snow and ice have no fluxes."""
+no activity (hPa): MOD17 table 2.1, as published, with no factor on it; global GPP is then 110 to 125
+Pg C a year (peers: 110 to 140). Wetland as grassland, CVM as cropland, half of grassland and of open
+shrubland for urban and barren land (none in MOD17); snow and ice have no fluxes."""
 
 RESPIRED = dict(
     ENF=0.88, EBF=0.96, DNF=0.9, DBF=0.86, MF=0.88, CSH=0.95, OSH=0.97, WSA=0.95, SAV=0.96,
@@ -32,8 +33,6 @@ RESPIRED = dict(
 """Respiration over GPP in balance, per class, of the order of the ratios at towers (Baldocchi 2008,
 Aust. J. Bot. 56; Luyssaert et al. 2007, Glob. Change Biol. 13)."""
 
-EFFICIENCY_SCALE = 1.12
-"""Factor on the efficiencies: a year's global GPP is then near 130 Pg C (peers: 110-140)."""
 E0, T0, T_REFERENCE = 308.56, 227.13, 283.15
 """Lloyd and Taylor (1994): activation, base and reference temperature, K."""
 
@@ -56,7 +55,7 @@ def fluxes(
     igbp : numpy.ndarray
         (patch,) IGBP codes.
     traits : numpy.ndarray
-        (trait, patch) in the order of `planet.TRAITS`.
+        (trait, patch) in the order of `random_fields.TRAITS`.
 
     Returns
     -------
@@ -71,7 +70,7 @@ def production(weather: Weather, absorbed, igbp, traits) -> np.ndarray:
     """(time, patch) GPP."""
     table = [class_vector({k: v[i] for k, v in BIOMES.items()})[igbp] for i in range(5)]
     efficiency, t_none, t_full, vpd_full, vpd_none = table
-    efficiency = EFFICIENCY_SCALE * efficiency * np.exp(SPREADS["efficiency"] * traits[0])
+    efficiency = efficiency * np.exp(SPREADS["efficiency"] * traits[0])
     cold = np.clip((weather.t2m_min - t_none) / np.maximum(t_full - t_none, 1), 0, 1)
     dry_air = np.clip((vpd_none - weather.vpd) / np.maximum(vpd_none - vpd_full, 1), 0.1, 1)
     day_t = weather.t2m + (weather.t2m_max - weather.t2m_min) / 4

@@ -24,6 +24,7 @@ from tamflux.sources.demo_earth.planet import (
     koppen_map,
     ndvi_range,
 )
+from tamflux.sources.demo_earth.sun import declination
 from tamflux.sources.demo_earth.vegetation import (
     EVERGREEN,
     TALL,
@@ -163,7 +164,7 @@ def _metadata(date) -> str:
 def _solar_noon(date, shape: tuple[int, int]) -> np.ndarray:
     """(row, col) solar zenith angle at local noon, degrees (FAO-56, eq. 24)."""
     doy = date.timetuple().tm_yday
-    tilt = np.degrees(0.409 * np.sin(2 * np.pi * doy / 365 - 1.39))
+    tilt = np.degrees(declination(doy))
     lat = 90 - 180 / shape[0] * (np.arange(shape[0]) + 0.5)
     return np.broadcast_to(np.minimum(np.round(np.abs(lat - tilt)), 90)[:, None], shape)
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from tamflux.files import atomic_path
 from tamflux.sources.demo_earth.layout import ROOT, archive_name, product_of, read_towers
-from tamflux.sources.demo_earth.planet import TRAITS
+from tamflux.sources.demo_earth.random_fields import TRAITS
 from tamflux.sources.demo_earth.truth import patch_fluxes
 from tamflux.sources.demo_earth.weather import HISTORY_DAYS, simulate_weather
 from tamflux.variables import IGBP_CLASSES

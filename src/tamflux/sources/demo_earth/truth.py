@@ -9,7 +9,8 @@ from tqdm import tqdm
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.sources.demo_earth.carbon import fluxes
-from tamflux.sources.demo_earth.planet import hidden_traits, igbp_fractions, ndvi_range
+from tamflux.sources.demo_earth.planet import igbp_fractions, ndvi_range
+from tamflux.sources.demo_earth.random_fields import hidden_traits
 from tamflux.sources.demo_earth.vegetation import EVERGREEN, class_vector, fapar, ndvi, season
 from tamflux.sources.demo_earth.weather import (
     HISTORY_DAYS,

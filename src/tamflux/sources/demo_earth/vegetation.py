@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamflux.sources.demo_earth.sun import day_length
 from tamflux.sources.demo_earth.weather import Weather
 from tamflux.variables import IGBP_CLASSES
 
@@ -37,14 +38,6 @@ def season(weather: Weather, lat: np.ndarray) -> np.ndarray:
     light = np.clip(day_length(lat, weather.date) - 10, 0, 1)
     moist = np.clip((weather.soil - 0.03) / 0.3, 0, 1)
     return running_mean(warm * light * moist, 10)
-
-
-def day_length(lat: np.ndarray, date: np.ndarray) -> np.ndarray:
-    """(time, point) hours of sun (FAO-56, eqs. 24, 25, 34)."""
-    doy = (date - date.astype("datetime64[Y]")).astype(int) + 1
-    tilt = 0.409 * np.sin(2 * np.pi * doy[:, None] / 365 - 1.39)
-    phi = np.clip(np.radians(lat), -1.57, 1.57)[None]
-    return (24 / np.pi * np.arccos(np.clip(-np.tan(phi) * np.tan(tilt), -1, 1))).astype(np.float32)
 
 
 def running_mean(values: np.ndarray, days: float, start: np.ndarray | None = None) -> np.ndarray:

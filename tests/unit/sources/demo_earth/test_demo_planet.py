@@ -3,24 +3,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamflux.errors import ConfigError
 from tamflux.sources.demo_earth.carbon import E0, T0, T_REFERENCE
-from tamflux.sources.demo_earth.planet import (
-    hidden_traits,
-    igbp_fractions,
-    igbp_percent,
+from tamflux.sources.demo_earth.climate import (
+    _broken_line,
+    daily_climate,
     monthly_climate,
 )
+from tamflux.sources.demo_earth.planet import igbp_fractions, igbp_percent
+from tamflux.sources.demo_earth.random_fields import hidden_traits
+from tamflux.sources.demo_earth.sun import potential_radiation
 from tamflux.sources.demo_earth.truth import patch_fluxes, true_fluxes
 from tamflux.sources.demo_earth.vegetation import ndvi, reflectance, running_mean
-from tamflux.sources.demo_earth.weather import (
-    HISTORY_DAYS,
-    _broken_line,
-    _daily,
-    potential_radiation,
-    simulate_weather,
-    year_dates,
-)
+from tamflux.sources.demo_earth.weather import HISTORY_DAYS, simulate_weather, year_dates
 from tamflux.variables import IGBP_CLASSES, METEOROLOGY
 
 PLACES = np.array([(52.5, 13.4), (-3.0, -60.0), (62.0, 130.0), (28.6, 77.2), (-33.9, 151.0)])
@@ -61,7 +55,7 @@ def test_monthly_means_follow_the_climatology(many_years):
 @given(st.lists(st.floats(-40, 40), min_size=12, max_size=12), st.integers(1990, 2030))
 def test_daily_values_keep_monthly_means(monthly, year):
     date = year_dates(year)
-    daily = _daily(np.array(monthly, np.float32)[:, None], date)[HISTORY_DAYS:, 0]
+    daily = daily_climate(np.array(monthly, np.float32)[:, None], date)[HISTORY_DAYS:, 0]
     month = date[HISTORY_DAYS:].astype("datetime64[M]").astype(int) % 12
     means = [daily[month == m].mean() for m in range(12)]
     np.testing.assert_allclose(means, monthly, atol=2e-3)
@@ -127,11 +121,6 @@ def test_potential_radiation_against_fao_56():
     date = np.array(["2003-09-03"], "datetime64[D]")
     found = potential_radiation(np.array([-20.0]), date)[0, 0] * 0.0864
     assert found == pytest.approx(32.2 * 1361 / 1367, rel=0.005)
-
-
-def test_years_before_the_epoch_are_refused():
-    with pytest.raises(ConfigError, match="no weather for this year"):
-        simulate_weather(42, 1980, LAT, LON)
 
 
 def test_land_classes_are_real():
