@@ -117,7 +117,9 @@ def derive_towers(tables: Path) -> None:
     release = pd.read_csv(tables / "sites" / "fluxnet_shuttle_2026_snapshot.csv")
     drivers = pd.read_csv(tables / "sites" / "fdk_site_info.csv").set_index("sitename")
     badm = pd.read_csv(tables / "formats" / "FLX_AA-Flx_BIF_LATEST.csv", sep=";", dtype=str)
-    offset = badm[badm["VARIABLE"] == "UTC_OFFSET"].groupby("SITE_ID")["DATAVALUE"].last()
+    badm = badm.pivot_table("DATAVALUE", "SITE_ID", "VARIABLE", aggfunc="last")
+    published = badm[["LOCATION_LAT", "LOCATION_LONG", "UTC_OFFSET"]]
+    published = published.apply(pd.to_numeric, errors="coerce").dropna()
     sites: dict[str, dict] = {}
     for row in release.itertuples():
         hub = row.fluxnet_product_name.split("_")[0]
@@ -147,8 +149,9 @@ def derive_towers(tables: Path) -> None:
     ]
     frame = frame[(surface["igbp_count"].to_numpy()[0, row, col] < 20) & (frame["koppen"] != "")]
     frame["elevation"] = drivers["elv"].reindex(frame["site_id"]).to_numpy()
-    known = pd.to_numeric(offset.reindex(frame["site_id"])).to_numpy()
-    frame["utc_offset"] = np.where(np.isfinite(known), known, np.round(frame["lon"] / 15) + 0.0)
+    frame["utc_offset"] = [
+        _utc_offset(published, row.site_id, row.lat, row.lon) for row in frame.itertuples()
+    ]
     # every third AmeriFlux site in the naming of 2026, some sites in two networks
     american = frame.index[frame["network"] == "AmeriFlux"]
     frame.loc[american[::3], "network"] = "FLUXNET2026"
@@ -167,6 +170,22 @@ def derive_towers(tables: Path) -> None:
     columns = ["site_id", "name", "lat", "lon", "igbp", "koppen", "elevation", "utc_offset",
                "network", "hub"]  # fmt: skip
     frame[columns].to_csv(HERE / "towers.csv", index=False, quoting=csv.QUOTE_MINIMAL)
+
+
+def _utc_offset(published: pd.DataFrame, site_id: str, lat: float, lon: float) -> float:
+    """Hours ahead of UTC: the tower's own, else its country's nearest, else the sun's whole hour.
+
+    The nearest tower is within 10 degrees of longitude. Only offsets within three hours of
+    the sun's count (one tower gives +8 for California).
+    """
+    sun = published["LOCATION_LONG"] / 15
+    sound = published[(published["UTC_OFFSET"] - sun).abs() < 3]
+    if site_id in sound.index:
+        return sound["UTC_OFFSET"][site_id]
+    east, north = sound["LOCATION_LONG"] - lon, sound["LOCATION_LAT"] - lat
+    distance = np.hypot(east * np.cos(np.radians(lat)), north)
+    distance = distance[(sound.index.str[:2] == site_id[:2]) & (east.abs() < 10)]
+    return np.round(lon / 15) + 0.0 if distance.empty else sound["UTC_OFFSET"][distance.idxmin()]
 
 
 def _axes(out: netCDF4.Dataset, lat: np.ndarray, lon: np.ndarray) -> None:

@@ -22,9 +22,9 @@ BIOMES = dict(
     CVM=(1.044, -8, 12.02, 6.5, 43), URB=(0.43, -8, 12.02, 6.5, 53), BSV=(0.42, -8, 8.8, 6.5, 48),
 )  # fmt: skip
 """Greatest efficiency (g MJ-1 PAR), Tmin of none and of full activity (degC), VPD of full and of
-no activity (hPa): MOD17 table 2.1, as published, with no factor on it; global GPP is then 110 to 125
-Pg C a year (peers: 110 to 140). Wetland as grassland, CVM as cropland, half of grassland and of open
-shrubland for urban and barren land (none in MOD17); snow and ice have no fluxes."""
+no activity (hPa): MOD17 table 2.1 as published, with no factor on it (global GPP of a year is then
+110 to 125 Pg C; peers: 110 to 140). Wetland as grassland, CVM as cropland, half of grassland and
+of open shrubland for urban and barren land (none in MOD17); snow and ice have no fluxes."""
 
 RESPIRED = dict(
     ENF=0.88, EBF=0.96, DNF=0.9, DBF=0.86, MF=0.88, CSH=0.95, OSH=0.97, WSA=0.95, SAV=0.96,

@@ -116,7 +116,8 @@ def _quality(weather: Weather, row: np.ndarray) -> np.ndarray:
     """(day, pixel) MCD43C4 quality 0 to 4, or fill."""
     clear = np.concatenate([np.zeros_like(weather.cloud[:1]), np.cumsum(1 - weather.cloud, axis=0)])
     last = np.minimum(row + WINDOW[1], len(weather.cloud))
-    number = clear[last] - clear[row - WINDOW[0]]
+    first = row - WINDOW[0]
+    number = (clear[last] - clear[first]) * (sum(WINDOW) / (last - first))[:, None]  # at year ends
     quality = (number[None] < np.array(CLEAR_DAYS)[:, None, None]).sum(0)
     dark = weather.ssrd_pot[row] < DARK
     return np.where((quality == len(CLEAR_DAYS)) | dark, QUALITY_FILL, quality)

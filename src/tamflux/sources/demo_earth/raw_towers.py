@@ -12,6 +12,7 @@ import csv
 import io
 import zipfile
 import zlib
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from tamflux.files import atomic_path
 from tamflux.sources.demo_earth.layout import ROOT, archive_name, product_of, read_towers
 from tamflux.sources.demo_earth.random_fields import TRAITS
 from tamflux.sources.demo_earth.truth import patch_fluxes
-from tamflux.sources.demo_earth.weather import HISTORY_DAYS, simulate_weather
+from tamflux.sources.demo_earth.weather import HISTORY_DAYS, simulate_weather, year_dates
 from tamflux.variables import IGBP_CLASSES
 
 SITE_TRAIT = 0.35
@@ -59,28 +60,32 @@ def _observe_planet(seed: int, towers: list[dict], years: list[int]):
         np.random.default_rng([seed, 5, zlib.crc32(t["site_id"].encode())])
         .standard_normal(len(TRAITS)) for t in towers
     ], axis=1) * SITE_TRAIT  # fmt: skip
-    parts: dict[str, list] = {}
-    days = []
-    for year in years:
+
+    @cache
+    def of_utc_days(year: int) -> dict[str, np.ndarray]:
         weather = simulate_weather(seed, year, lat, lon)
         gpp, reco = patch_fluxes(seed, year, lat, lon, igbp, 0.0, np.arange(len(lat)), own)
         fields = {name: getattr(weather, name)[HISTORY_DAYS:] for name in WEATHER}
-        for name, field in (fields | {"gpp": gpp, "reco": reco}).items():
-            parts.setdefault(name, []).append(local_days(field, offset))
-        days.append(weather.date[HISTORY_DAYS:])
-    return np.concatenate(days), {name: np.concatenate(p) for name, p in parts.items()}
+        return fields | {"gpp": gpp, "reco": reco}
+
+    parts: dict[str, list] = {}
+    for year in years:
+        before, after = of_utc_days(year - 1), of_utc_days(year + 1)
+        for name, field in of_utc_days(year).items():
+            utc = np.concatenate([before[name][-1:], field, after[name][:1]])
+            parts.setdefault(name, []).append(local_days(utc, offset))
+    days = np.concatenate([year_dates(year)[HISTORY_DAYS:] for year in years])
+    return days, {name: np.concatenate(p) for name, p in parts.items()}
 
 
 def local_days(field: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """(day, tower) means over local days of fields of UTC days; `offset` in hours.
+    """(day, tower) means over local standard days; `offset` in hours ahead of UTC.
 
-    A local day `offset` hours ahead takes that share of its hours from the UTC day before it.
-    Years are shifted one by one; a year's first or last day stands in for its missing neighbour.
+    `field` has the UTC days and one more at either end. A local day that begins `offset` hours
+    early takes that share of its hours from the UTC day before it.
     """
     share = np.abs(offset) / 24
-    before = np.concatenate([field[:1], field[:-1]])
-    after = np.concatenate([field[1:], field[-1:]])
-    return (1 - share) * field + share * np.where(offset > 0, before, after)
+    return (1 - share) * field[1:-1] + share * np.where(offset > 0, field[:-2], field[2:])
 
 
 def measure(record: dict[str, np.ndarray], days: np.ndarray, rng) -> pd.DataFrame:

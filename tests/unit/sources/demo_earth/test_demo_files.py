@@ -207,7 +207,7 @@ def test_local_days_take_their_share_of_the_neighbours():
     """Six hours ahead: a quarter of the local day is of the UTC day before."""
     field = np.array([[0.0, 0.0], [4.0, 4.0], [8.0, 8.0], [8.0, 8.0]])
     shifted = local_days(field, np.array([6.0, -12.0]))
-    np.testing.assert_allclose(shifted[1], [3.0, 6.0])
+    np.testing.assert_allclose(shifted, [[3.0, 6.0], [7.0, 8.0]])
 
 
 def test_random_error_grows_with_the_flux():

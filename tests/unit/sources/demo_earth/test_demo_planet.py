@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from tamflux.sources.demo_earth.carbon import E0, T0, T_REFERENCE
 from tamflux.sources.demo_earth.climate import (
+    DAYS_OF_MONTH,
     _broken_line,
     daily_climate,
     monthly_climate,
 )
 from tamflux.sources.demo_earth.planet import igbp_fractions, igbp_percent
 from tamflux.sources.demo_earth.random_fields import hidden_traits
-from tamflux.sources.demo_earth.sun import potential_radiation
+from tamflux.sources.demo_earth.sun import day_length, potential_radiation
 from tamflux.sources.demo_earth.truth import patch_fluxes, true_fluxes
 from tamflux.sources.demo_earth.vegetation import ndvi, reflectance, running_mean
 from tamflux.sources.demo_earth.weather import HISTORY_DAYS, simulate_weather, year_dates
@@ -114,6 +115,77 @@ def test_years_fit_together():
     for name in ("t2m", "ssrd", "tp", "vpd"):
         a, b = getattr(before, name)[HISTORY_DAYS:], getattr(after, name)[:HISTORY_DAYS]
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("year", [1950, 2100])
+def test_any_year_has_weather(year):
+    weather = simulate_weather(42, year, LAT, LON)
+    assert str(weather.date[-1]) == f"{year}-12-31"
+    assert np.isfinite(weather.t2m).all() and np.abs(weather.t2m - weather.t2m[:1]).max() > 1
+
+
+def test_a_finer_grid_shows_the_same_planet():
+    """Weather and true flux of one class at the nodes that 1 and 0.5 degree grids share."""
+    fine_lat, fine_lon = (a.ravel() for a in np.mgrid[44:46.5:0.5, 4:7.5:0.5])
+    shared = (fine_lat % 1 == 0) & (fine_lon % 1 == 0)
+    fine = simulate_weather(42, 2003, fine_lat, fine_lon).columns(np.flatnonzero(shared))
+    coarse = simulate_weather(42, 2003, fine_lat[shared], fine_lon[shared])
+    for name in ("t2m", "d2m", "ssrd", "strd", "tp", "soil", "snow", "u10"):
+        np.testing.assert_allclose(
+            getattr(fine, name), getattr(coarse, name), rtol=1e-3, atol=2e-3, err_msg=name
+        )
+    gpp, coarse_gpp = (
+        patch_fluxes(42, 2003, lat, lon, np.full(len(lat), 4), 0.0, np.arange(len(lat)))[0]
+        for lat, lon in ((fine_lat, fine_lon), (fine_lat[shared], fine_lon[shared]))
+    )
+    np.testing.assert_allclose(gpp[:, shared], coarse_gpp, rtol=1e-3, atol=2e-3)
+
+
+def test_rain_follows_the_climatology_month_by_month():
+    """Over 60 years and 5 places: the ratio to the climatology is 1 within the sampling error."""
+    found = []
+    for year in range(1960, 2020):
+        weather = simulate_weather(42, year, LAT, LON).tail(365)
+        month = weather.date.astype("datetime64[M]").astype(int) % 12
+        found.append([weather.tp[month == m].mean(0) for m in range(12)])
+    usual = monthly_climate("tp", LAT, LON) / DAYS_OF_MONTH[:, None]
+    ratio = np.mean(found, 0) / usual
+    assert np.abs(ratio - 1).max() < 0.5 and np.abs(ratio.mean(0) - 1).max() < 0.1
+
+
+def test_weather_persists_like_the_weather():
+    """Temperature anomalies: lag-1 autocorrelation 0.6 to 0.9; wet days (1 mm) fewer than dry ones
+    in Berlin, more in Manaus, none in the Sahara; no sun in the polar night."""
+    lat, lon = np.append(LAT, [23.0, 80.0]), np.append(LON, [12.0, 20.0])
+    weather = simulate_weather(42, 2003, lat, lon)
+    departure = weather.t2m - np.stack([
+        np.convolve(column, np.ones(91) / 91, "same") for column in weather.t2m.T
+    ], axis=1)  # fmt: skip
+    inner = departure[60:-60]
+    lag = [np.corrcoef(inner[1:, k], inner[:-1, k])[0, 1] for k in range(len(lat))]
+    assert 0.6 < min(lag) and max(lag) < 0.9
+    wet = (weather.tp > 1).mean(0)
+    assert 0.15 < wet[0] < 0.45 and 0.4 < wet[1] < 0.75 and wet[5] < 0.02
+    assert (weather.tp >= 0).all() and (weather.ssrd <= 0.75 * weather.ssrd_pot + 1e-3).all()
+    january = weather.date.astype("datetime64[M]").astype(int) % 12 == 0
+    assert (weather.ssrd[january, 6] == 0).all()
+    assert (day_length(lat, weather.date)[january, 6] == 0).all()
+    gpp, reco = patch_fluxes(42, 2003, lat[6:], lon[6:], np.array([9]), 0.0, np.array([0]))
+    assert (gpp[:31] == 0).all() and (reco >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("igbp", "lat", "lon", "low", "high"),
+    [("EBF", -3, -60, 2000, 3500), ("ENF", 62, 25, 600, 1200), ("DBF", 38.7, -92.2, 1000, 1800),
+     ("CRO", 51, 11, 600, 1500), ("GRA", 43.5, 116.7, 100, 1000), ("BSV", 23, 12, 0, 100),
+     ("OSH", 70, -150, 50, 500)],
+)  # fmt: skip
+def test_yearly_gpp_of_a_class_is_as_published(igbp, lat, lon, low, high):
+    """Ranges of towers and of MOD17 by class (Luyssaert et al. 2007; Zhao and Running 2010)."""
+    code = np.array([IGBP_CLASSES.index(igbp)])
+    place = np.array([float(lat)]), np.array([float(lon)])
+    gpp, _ = patch_fluxes(42, 2003, *place, code, 1.0, np.array([0]))
+    assert low <= gpp.sum() <= high
 
 
 def test_potential_radiation_against_fao_56():
