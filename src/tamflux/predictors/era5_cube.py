@@ -29,6 +29,7 @@ from tamflux.predictors.derived import (
 )
 from tamflux.predictors.regrid import Weights, regrid, regrid_weights
 from tamflux.sources.era5 import Era5Year
+from tamflux.sources.era5_sample import check_sample
 from tamflux.sources.era5_variables import ACCUMULATED, raw_variables
 from tamflux.variables import ASTRONOMY, METEOROLOGY
 
@@ -80,6 +81,7 @@ def prepare_era5(
         closing(Era5Year(paths, kind, year, grid, weather, scratch)) as source,
     ):
         _raise_first(source.problems)
+        check_sample(source)
         _log_grids(source, grid)
         groups = _groups(weather)
         with (
@@ -108,10 +110,11 @@ def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
                 "the daily minimum of a temperature is above its maximum",
                 file="inputs.era5.path",
                 variable="t2m_min, t2m_max",
+                found=f"up to {(raw['t2m_min'] - raw['t2m_max']).max():.3g} K above",
                 expected="t2m_min <= t2m_max",
                 fix="look whether the files of minimum and maximum were exchanged",
             )
-        return vpd_daily(raw["t2m_min"][:, 0], raw["t2m_max"][:, 0], raw["d2m"][:, 0])
+        return vpd_daily(*(raw[role][:, 0] for role in raw_variables(kind, "vpd")))
     if predictor == "vpd":
         return _mean_over_samples(vpd_instant, raw["t2m"], raw["d2m"])
     if predictor == "wind":

@@ -19,6 +19,7 @@ from tamflux.grid import Grid
 
 _MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CDF\x05": "netcdf"}
 _REDO = "download the file again"
+_MAX_MEMBERS = 1000
 _MAX_RATIO = 500
 """A member that unpacks to more than this multiple of its size is not a weather field."""
 _SENTINELS = np.array([-999, -9999, -32767, -32768, -99999, 1e20, 9.969209968386869e36], "f8")
@@ -74,7 +75,15 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
                 "zip has an entry that escapes its folder", file=path, found=info.filename,
                 expected="plain file names", fix="do not use this file; download it anew",
             )  # fmt: skip
-    members = [info for info in members if info.filename.endswith(".nc")]
+    members = [
+        info for info in members
+        if info.filename.endswith(".nc") and not Path(info.filename).name.startswith("._")
+    ]  # fmt: skip
+    if len(members) > _MAX_MEMBERS:
+        raise InputError(
+            "zip holds more files than the store delivers", file=path, found=len(members),
+            expected=f"at most {_MAX_MEMBERS} NetCDF files", fix=_REDO,
+        )  # fmt: skip
     if not members:
         raise InputError(
             "zip holds no NetCDF file", file=path, found=archive.namelist()[:5], expected="*.nc",
@@ -162,11 +171,12 @@ def read_axis(file: netCDF4.Dataset, name: str, label: str) -> np.ndarray:
     steps = np.diff(values)
     regular = np.allclose(steps, steps.mean(), rtol=0, atol=2e-3 * abs(steps.mean()) + 1e-9)
     westward = name == "longitude" and steps.mean() < 0
-    if not np.isfinite(values).all() or not regular or westward or steps.mean() == 0:
+    beyond = name == "latitude" and abs(values).max() > 90 + 1e-3
+    if not np.isfinite(values).all() or not regular or westward or beyond or steps.mean() == 0:
         raise InputError(
             f"{name} is not a regular axis", file=label, variable=found,
-            found=f"steps {steps.min():g} to {steps.max():g}", expected="equal steps"
-            + (", eastward" if name == "longitude" else ""),
+            found=f"{values[0]:g} to {values[-1]:g}, steps {steps.min():g} to {steps.max():g}",
+            expected="equal steps" + (", eastward" if name == "longitude" else ", -90 to 90"),
             fix="use data on the regular latitude-longitude grid",
         )  # fmt: skip
     return np.linspace(values[0], values[-1], len(values))
@@ -226,9 +236,15 @@ def read_fields(
     except (OSError, RuntimeError, IndexError) as error:
         raise InputError(
             "values cannot be read: the file is truncated or damaged", file=label, variable=name,
-            found=str(error), fix=_REDO,
+            found=str(error), expected="values of every stamp", fix=_REDO,
         ) from error  # fmt: skip
-    values = _unpack_values(variable, raw, label)
+    try:
+        values = _unpack_values(variable, raw, label)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            "packing attributes are not numbers", file=label, variable=name, found=str(error),
+            expected="numbers as _FillValue, missing_value, scale_factor, add_offset", fix=_REDO,
+        ) from error  # fmt: skip
     for axis, dim in reversed(list(enumerate(variable.dimensions))):
         if dim == "expver":
             layers = np.moveaxis(values, axis, 0)

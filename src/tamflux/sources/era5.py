@@ -170,6 +170,28 @@ class Era5Year:
             values = values.mean(axis=1, keepdims=True)
         return self._check_range(values, role, [self._layers[role][s] for s in source[::n]])
 
+    def layer(self, role: str) -> Layer:
+        """First of the layers of a raw variable."""
+        return self._layers[role][0]
+
+    def thinned_day(self, role: str, day: int, nodes: int = 60) -> np.ndarray | None:
+        """(23, lat, lon) raw values at the stamps 01 to 23 UTC of a day, about `nodes` an axis.
+
+        None where no file holds them all.
+        """
+        wanted = np.datetime64(f"{self.year}-01-01T01") + 24 * day + np.arange(23)
+        every = tuple(slice(None, None, max(1, axis.size // nodes)) for axis in self.nodes(role))
+        for layer in self._layers[role]:
+            steps = np.flatnonzero(np.isin(layer.stamps, wanted))
+            if np.array_equal(layer.stamps[steps], wanted):
+                file, place = self._file(layer), (layer.name, layer.time)
+                fields = [
+                    read_fields(file, *place, slice(i, i + 1), layer.label)[:, *every]
+                    for i in map(int, steps)
+                ]
+                return np.concatenate(fields)
+        return None
+
     def close(self) -> None:
         """Close all files."""
         for _, file in self._files.values():

@@ -48,7 +48,7 @@ def raw_variables(kind: str, predictor: str) -> tuple[str, ...]:
     return {
         "t2m_min": ("t2m_min",) if daily else ("t2m",),
         "t2m_max": ("t2m_max",) if daily else ("t2m",),
-        "vpd": ("t2m_min", "t2m_max", "d2m") if daily else ("t2m", "d2m"),
+        "vpd": ("t2m_min", "t2m", "t2m_max", "d2m") if daily else ("t2m", "d2m"),
         "wind": ("u10", "v10"),
     }.get(predictor, (predictor,))
 

@@ -44,8 +44,9 @@ def test_a_year_of_daily_statistics(tmp_path):
     t2m = raw["2m_temperature_daily_mean"].t2m.values - 273.15
     np.testing.assert_allclose(found["t2m"], corners(t2m), atol=1e-3)
     np.testing.assert_allclose(found["t2m_max"] - found["t2m_min"], 10, atol=1e-3)
-    low, high, dew = (saturation_vapour_pressure(t2m + d) for d in (-5, 5, -8))
-    np.testing.assert_allclose(found["vpd"], corners((low + high) / 2 - dew), rtol=1e-4)
+    low, mean, high, dew = (saturation_vapour_pressure(t2m + d) for d in (-5, 0, 5, -8))
+    vpd = (low + 2 * mean + high) / 4 - dew
+    np.testing.assert_allclose(found["vpd"], corners(vpd), rtol=1e-4)
     np.testing.assert_allclose(found["sp"].mean(), 1000, rtol=1e-2)
     np.testing.assert_allclose(found["wind"][0], 32**0.5, rtol=1e-5)
     np.testing.assert_allclose(found["ssrd"][0], 290, rtol=1e-5)
@@ -113,7 +114,7 @@ def test_a_region_of_a_land_only_source(tmp_path):
 
 
 def test_exchanged_minimum_and_maximum_are_found(tmp_path):
-    files = {"minimum": 290.0, "maximum": 280.0}
+    files = {"minimum": 290.0, "mean": 285.0, "maximum": 280.0}
     paths = [
         write_era5(tmp_path / f"2m_temperature_daily_{s}.nc", {"t2m": v}, days_of(2003))
         for s, v in files.items()
