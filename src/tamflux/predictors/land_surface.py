@@ -49,18 +49,30 @@ def prepare_static(
             fix="correct grid.bbox, or check the land-cover file",
         )
     codes = cell_class(read_koppen(koppen), grid, len(KOPPEN_CLASSES))
-    _warn_without_climate(codes, shares)
+    land = shares[..., 0] < 0.5
+    _check_land(codes == 0, land, koppen, "a Köppen class")
     height = cell_mean(read_elevation(elevation), grid)[..., 0] if elevation else None
+    if height is not None:
+        _check_land(np.isnan(height), land, elevation, "an elevation")
     data = _dataset(grid, shares, codes, height)
     data.attrs |= {"landcover": str(landcover), "koppen": str(koppen)}
     with atomic_path(target) as partial:
         data.to_netcdf(partial, engine="netcdf4")
 
 
-def _warn_without_climate(codes: np.ndarray, shares: np.ndarray) -> None:
-    land = shares[..., 0] < 0.5
-    if n := int((land & (codes == 0)).sum()):
-        log.warning("%d of %d land cells have no Köppen class", n, int(land.sum()))
+def _check_land(missing: np.ndarray, land: np.ndarray, path: str | Path, what: str) -> None:
+    """Islands may lie outside a raster; if most land does, it is another region's."""
+    n, n_land = int((land & missing).sum()), int(land.sum())
+    if 2 * n > n_land:
+        raise InputError(
+            f"most land cells have not {what}",
+            file=path,
+            found=f"{n} of {n_land} land cells without",
+            expected="a raster that covers grid.bbox, in degrees",
+            fix="give the raster of the whole region, or make grid.bbox smaller",
+        )
+    if n:
+        log.warning("%d of %d land cells have not %s", n, n_land, what)
 
 
 def _dataset(

@@ -97,13 +97,19 @@ def read_koppen(path: str | Path) -> Raster:
         If the file is damaged, not in degrees, or holds other codes.
     """
     raster = _read_geotiff(path)
-    codes = np.nan_to_num(raster.data, nan=0).astype(np.int16)
-    if codes.min() < 0 or codes.max() > len(KOPPEN_CLASSES) or codes.max() == 0:
+    values = np.nan_to_num(raster.data, nan=0)
+    codes = np.clip(values, -1, 32767).astype(np.int16)
+    if (
+        (codes != values).any()
+        or codes.min() < 0
+        or codes.max() > len(KOPPEN_CLASSES)
+        or codes.max() == 0
+    ):
         raise InputError(
             "the Köppen file holds other codes" if codes.any() else "the Köppen file is empty",
             file=path,
-            found=f"codes {codes.min()} to {codes.max()}",
-            expected="1 (Af) to 30 (EF), 0 for ocean",
+            found=f"codes {values.min():g} to {values.max():g}",
+            expected="whole numbers, 1 (Af) to 30 (EF), 0 for ocean",
             fix="use the present-day map of Beck et al. (2018), doi 10.1038/sdata.2018.214",
         )
     return Raster(codes, raster.lat_edges, raster.lon_edges)
@@ -114,6 +120,14 @@ def read_elevation(path: str | Path) -> Raster:
     path = Path(path)
     raster = _read_geotiff(path) if path.suffix.lower() in (".tif", ".tiff") else _read_netcdf(path)
     finite = raster.data[np.isfinite(raster.data)]
+    if (finite == -9999).any():
+        raise InputError(
+            "a fill value is not masked",
+            file=path,
+            found=f"-9999 in {(finite == -9999).sum()} pixels",
+            expected="m above sea level, missing ones marked",
+            fix="declare -9999 as nodata (GeoTIFF) or _FillValue (NetCDF)",
+        )
     if not finite.size or finite.min() < -12000 or finite.max() > 9000:
         raise InputError(
             "elevation is missing everywhere" if not finite.size else "elevation is out of range",
@@ -153,7 +167,11 @@ def _check_land_cover(file: SD, path: str | Path) -> tuple[str, tuple[int, ...]]
     name = PERCENT if PERCENT in names else MAJORITY
     shape = field_shape(file, path, name)
     classes = shape[2:] or (len(IGBP_CLASSES),)
-    if len(shape) not in (2, 3) or shape[1] != 2 * shape[0] or classes != (len(IGBP_CLASSES),):
+    if (
+        len(shape) != (3 if name == PERCENT else 2)
+        or shape[1] != 2 * shape[0]
+        or classes != (len(IGBP_CLASSES),)
+    ):
         raise InputError(
             "the land cover is not on a global grid",
             file=path,
@@ -258,11 +276,36 @@ def _read_netcdf(path: Path) -> Raster:
             fix="write elevation alone to a file: ncks -v",
         )
     field = fields[0].transpose(lat, lon)
+    if (units := field.attrs.get("units")) not in ("m", "meter", "meters", "metre", "metres"):
+        raise InputError(
+            "elevation has another unit" if units else "elevation has no units",
+            file=path,
+            variable=field.name,
+            found=units or "no units",
+            expected="m",
+            fix="convert it to m and set the attribute: ncatted -a units",
+        )
+    for name, limit in {lat: 90, lon: 360}.items():
+        _check_axis(data[name].to_numpy(), limit, path, name)
     return _ascending(
         field.to_numpy().astype(np.float32),
         _edges(data[lat].to_numpy()),
         _edges(data[lon].to_numpy()),
     )
+
+
+def _check_axis(centres: np.ndarray, limit: float, path: Path, name: str) -> None:
+    steps = np.diff(centres)
+    regular = len(steps) > 0 and np.allclose(steps, steps[0], rtol=1e-2, atol=0) and steps[0] != 0
+    if not regular or abs(centres).max() > limit or (name in _LON_NAMES and steps[0] < 0):
+        raise InputError(
+            "the raster is not on a latitude-longitude grid",
+            file=path,
+            variable=name,
+            found=f"{centres[0]:g} to {centres[-1]:g}, {len(centres)} values",
+            expected=f"equal steps within -{limit} to {limit} degrees, longitude eastward",
+            fix="regrid it: cdo remapbil, or give a GeoTIFF",
+        )
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:

@@ -254,6 +254,16 @@ def _check_range(
     raw: np.ndarray, bad: np.ndarray, present: np.ndarray, path: str | Path, name: str
 ) -> None:
     n_bad, n_present = int(bad.sum()), int(present.sum())
+    n_zero = int((raw == 0).sum())
+    if n_present > 100 and n_zero > n_present / 2:
+        raise InputError(
+            "most reflectances are exactly zero: a fill value that was not masked",
+            file=path,
+            variable=name,
+            found=f"{n_zero} zeros among {n_present} values",
+            expected="reflectances, and the fill value where there is none",
+            fix="download the file again",
+        )
     if n_bad > MAX_OUT_OF_RANGE * n_present:
         values, times = np.unique(raw[bad], return_counts=True)
         raise InputError(

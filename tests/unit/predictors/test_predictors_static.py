@@ -132,7 +132,8 @@ def test_elevation_of_both_formats(tmp_path, raw):
     lat, lon = np.arange(87.5, -90, -5), np.arange(2.5, 360, 5)
     height = 1000 + 10 * lat[:, None] + 0 * lon
     xr.Dataset(
-        {"z": (("latitude", "longitude"), height)}, {"latitude": lat, "longitude": lon}
+        {"z": (("latitude", "longitude"), height, {"units": "m"})},
+        {"latitude": lat, "longitude": lon},
     ).to_netcdf(tmp_path / "z.nc")
     prepare_static(land_cover, koppen, tmp_path / "z.nc", GRID, tmp_path / "a.nc")
     found = open_static(tmp_path / "a.nc")["elevation"]
@@ -142,6 +143,16 @@ def test_elevation_of_both_formats(tmp_path, raw):
     write_koppen(tmp_path / "z.tif", np.full((18, 36), 200))
     prepare_static(land_cover, koppen, tmp_path / "z.tif", GRID, tmp_path / "b.nc")
     np.testing.assert_allclose(open_static(tmp_path / "b.nc")["elevation"], 200)
+
+
+def test_an_elevation_of_another_region_is_refused(tmp_path, raw):
+    land_cover, koppen, *_ = raw
+    place = {"lat": np.arange(50.5, 54), "lon": np.arange(5.5, 9)}
+    field = (("lat", "lon"), np.full((4, 4), 10.0), {"units": "m"})
+    xr.Dataset({"z": field}, place).to_netcdf(tmp_path / "z.nc")
+    with pytest.raises(InputError, match="most land cells have not an elevation"):
+        prepare_static(land_cover, koppen, tmp_path / "z.nc", GRID, tmp_path / "a.nc")
+    assert not (tmp_path / "a.nc").exists()
 
 
 def test_features_leave_water_out():

@@ -139,12 +139,39 @@ def test_bad_elevation(tmp_path):
     path.write_bytes(b"CDF")
     assert "cannot be read" in refused(read_elevation, path)
     lat, lon = np.arange(-75, 90, 30.0), np.arange(-165, 180, 30.0)
-    field = (("lat", "lon"), np.full((6, 12), -32768.0))
+    field = (("lat", "lon"), np.full((6, 12), -32768.0), {"units": "m"})
     coords = {"lat": lat, "lon": lon}
     xr.Dataset({"z": field}, coords).to_netcdf(tmp_path / "fill.nc")
     assert "out of range" in refused(read_elevation, tmp_path / "fill.nc")
     xr.Dataset({"a": field, "b": field}, coords).to_netcdf(tmp_path / "two.nc")
     assert "not one field" in refused(read_elevation, tmp_path / "two.nc")
+
+
+@pytest.mark.parametrize(
+    "units, value, lat, message",
+    [
+        ("ft", 500.0, (-75, 75), "elevation has another unit"),
+        (None, 500.0, (-75, 75), "elevation has no units"),
+        ("m", -9999.0, (-75, 75), "a fill value is not masked"),
+        ("m", 500.0, (-150, 150), "not on a latitude-longitude grid"),
+        ("m", 500.0, (np.nan, 75), "not on a latitude-longitude grid"),
+    ],
+)
+def test_elevation_of_another_unit_fill_or_grid(tmp_path, units, value, lat, message):
+    field = (("lat", "lon"), np.full((6, 12), value), {"units": units} if units else {})
+    coords = {"lat": np.linspace(*lat, 6), "lon": np.arange(-165, 180, 30.0)}
+    xr.Dataset({"z": field}, coords).to_netcdf(tmp_path / "z.nc")
+    assert message in refused(read_elevation, tmp_path / "z.nc")
+
+
+def test_koppen_codes_are_whole_numbers(tmp_path):
+    path = write_geotiff(tmp_path / "k.tif", np.full((4, 8), 2.5, np.float32))
+    assert "other codes" in refused(read_koppen, path)
+
+
+def test_percentages_without_classes_are_refused(tmp_path):
+    path = write_percent(tmp_path / "lc.hdf", np.full((4, 8), 100))
+    assert "not on a global grid" in refused(read_land_cover, path)
 
 
 def test_inspection_lists_every_problem(tmp_path):
