@@ -21,10 +21,11 @@ FLUX_NAMES = ("gpp", "reco", "nee")
 def daily_quality(flag: pd.Series, network: str) -> pd.Series:
     """Share 0-1 of a day that is measured or well filled, from the flag of a daily table.
 
-    ONEFlux gives just that. JapanFlux gives the mean of the half-hourly flags instead, 0 (all
-    measured) to 3 (all poorly filled): the share is taken as 1 - flag / 3.
+    ONEFlux gives just that. JapanFlux gives the mean of the half-hourly flags, 0 (all measured)
+    to 3 (all poorly filled), or the share, depending on the processing. The range tells: a share
+    never exceeds 1, mean flags of a table do on its worst day; they become 1 - flag / 3.
     """
-    return 1 - flag / 3 if network == "JapanFlux" else flag
+    return 1 - flag / 3 if network == "JapanFlux" and (flag > 1).any() else flag
 
 
 def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tamflux.towers.merging import MAX_DISTANCE_KM, distance_km, source_rank
 from tamflux.towers.quality import Rejections
 
 NO_TABLE = "no daily, half-hourly or hourly flux table of a known network in it"
+_COARSE = re.compile(r"_(WW|MM|YY)_")
 
 
 @dataclass
@@ -49,7 +51,9 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
         metadata = _read_metadata(members, rejected)
         if not tables and not any(parse_name(m.name).kind == "metadata" for m in members):
             site_id = parse_name(path.name).site_id or ""
-            rejected.add(site_id, path.name, "file", NO_TABLE)
+            coarse = [m.name for m in members if _COARSE.search(m.name)]
+            reason = f"{NO_TABLE}; {coarse[0]} is weekly, monthly or yearly" if coarse else NO_TABLE
+            rejected.add(site_id, path.name, "file", reason)
         if not tables:
             shared |= metadata
         for member, name in tables:

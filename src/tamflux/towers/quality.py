@@ -18,6 +18,10 @@ MIN_CLOSURE = 0.5
 """Smallest correlation of NEE with RECO - GPP. Real files have 0.95 to 1.00; a sign turned around
 or fluxes of two units give a negative or a low one."""
 
+MIN_DEVIATION = 0.01
+"""Smallest standard deviation of daily NEE in g m-2 d-1; a year of polar desert has several times
+that, and fluxes in kg m-2 d-1 less."""
+
 
 class Rejections:
     """The list of what was rejected: site, file, day or value, with reason and count."""
@@ -99,6 +103,11 @@ def closure_problem(days: pd.DataFrame) -> str:
     balance = triple["reco"] - triple["gpp"]
     if balance.std() == 0 or triple["nee"].std() == 0:
         return "a flux has the same value on every day"
+    if triple["nee"].std() < MIN_DEVIATION:
+        return (
+            f"NEE hardly varies (standard deviation {triple['nee'].std():.2g}, expected at least "
+            f"{MIN_DEVIATION} g m-2 d-1): check the unit, it may be kg m-2 d-1"
+        )
     correlation = float(np.corrcoef(triple["nee"], balance)[0, 1])
     if correlation >= MIN_CLOSURE:
         return ""

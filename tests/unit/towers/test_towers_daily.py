@@ -86,6 +86,7 @@ def test_midnight_belongs_to_the_day_that_begins():
 def test_quality_of_japanflux_runs_the_other_way():
     flag = pd.Series([0.0, 1.5, 3.0])
     assert daily_quality(flag, "JapanFlux").tolist() == [1.0, 0.5, 0.0]
+    assert daily_quality(flag / 3, "JapanFlux").tolist() == [0.0, 0.5, 1.0]  # a share already
     assert daily_quality(flag / 3, "FLUXNET2015").tolist() == [0.0, 0.5, 1.0]
 
 

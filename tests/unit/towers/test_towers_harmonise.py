@@ -31,12 +31,13 @@ def reasons(rejected, what, site_id=None):
     "network", ["FLUXNET2026", "ICOS", "AmeriFlux", "JapanFlux", "FLUXNET2015"]
 )
 def test_each_network_is_read_from_its_zip(tmp_path, network):
-    frame = daily_frame(qc=0.3)
+    japan = network == "JapanFlux"  # mean flags 0 to 3 in place of a share
+    frame = daily_frame(qc=np.linspace(2.1, 0, 90) if japan else 0.3)
     write_zip(tmp_path, network, "US-Ha1", {"DD": frame, "MM": "TIMESTAMP\n200101\n"})
     fluxes, sites, rejected = harmonise(tmp_path)
     for name, column in {"nee": "NEE_", "gpp": "GPP_NT_", "reco": "RECO_NT_"}.items():
         np.testing.assert_allclose(fluxes[name], frame[f"{column}VUT_REF"])
-    assert fluxes["qc"].iloc[0] == pytest.approx(0.9 if network == "JapanFlux" else 0.3)
+    assert fluxes["qc"].iloc[0] == pytest.approx(0.3)
     assert fluxes["date"].dtype == "datetime64[ns]"
     row = sites.loc["US-Ha1"]
     assert (row.network, row.igbp, row.lat, row.lon) == (network, "DBF", 42.5, -72.2)
@@ -348,3 +349,54 @@ def test_real_half_hourly_files_of_two_networks(tmp_path, shared_data):
     assert base["gpp"].isna().all()
     assert fluxes["site_id"].value_counts()["CH-Cha"] == 2
     assert "_MM_" in "".join(rejected["file"]), "monthly values are no days"
+
+
+def set_times(start, **step):
+    def change(frame):
+        times = pd.date_range(start, periods=len(frame), **step)
+        return frame.assign(TIMESTAMP=times.strftime("%Y%m%d"))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "resolution, frame, reason",
+    [
+        ("DD", set_times("2150-01-01")(daily_frame()), "outside the years of flux measurements"),
+        ("DD", set_times("2001-01-01", freq="7D")(daily_frame()), "the time step is not the one"),
+        ("HR", half_hourly_frame(70), "the time step is not the one"),
+        ("HH", half_hourly_frame(70, steps=24), "the time step is not the one"),
+        ("DD", daily_frame().set_index(["TIMESTAMP", "TA_F"]).div(1000).reset_index()
+         .assign(NEE_VUT_REF_QC=1), "NEE hardly varies"),
+    ],
+)  # fmt: skip
+def test_other_time_steps_and_units_are_listed(tmp_path, resolution, frame, reason):
+    write_zip(tmp_path, "ICOS", "US-Ok1", {"DD": daily_frame()})
+    write_zip(tmp_path, "FLUXNET2015", "US-Bad", {resolution: frame})
+    _, sites, rejected = harmonise(tmp_path)
+    assert list(sites.index) == ["US-Ok1"]
+    assert any(reason in found for found in reasons(rejected, "file", "US-Bad"))
+
+
+def test_a_place_at_zero_zero_is_unset(tmp_path):
+    write_zip(tmp_path, "ICOS", "US-Ok1", {"DD": daily_frame()})
+    badm = badm_text("US-Bad", lat=0, lon=0)
+    write_zip(tmp_path, "FLUXNET2015", "US-Bad", {"DD": daily_frame()}, badm)
+    _, _, rejected = harmonise(tmp_path)
+    assert any("no usable coordinates" in found for found in reasons(rejected, "site", "US-Bad"))
+
+
+def test_a_site_table_with_a_column_twice_is_refused(tmp_path):
+    write_zip(tmp_path, "ICOS", "US-Ok1", {"DD": daily_frame()})
+    table = tmp_path / "table.txt"
+    table.write_text("site_id,lat,Lat,lon,igbp\nUS-Ok1,1,2,3,DBF\n")
+    with pytest.raises(InputError, match="has a column twice"):
+        harmonise(tmp_path, site_table=table)
+
+
+@pytest.mark.realdata
+def test_a_real_monthly_file_is_listed_as_monthly(tmp_path, shared_data):
+    write_zip(tmp_path, "ICOS", "US-Ok1", {"DD": daily_frame()})
+    paths = [*tmp_path.glob("*.zip"), *(shared_data / "formats").glob("FLX_FR-Pue_*_MM_*.csv")]
+    _, _, rejected = harmonise(tmp_path, paths)
+    assert any("weekly, monthly or yearly" in r for r in reasons(rejected, "file", "FR-Pue"))

@@ -116,9 +116,15 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise InputError(
-            "the site table cannot be read", file=path, found=str(error), fix=fix
-        ) from error
+            "the site table cannot be read", file=path, found=str(error),
+            expected="a CSV file in UTF-8: site_id, lat, lon, igbp", fix=fix,
+        ) from error  # fmt: skip
     table.columns = table.columns.str.strip().str.lower()
+    if table.columns.duplicated().any():
+        raise InputError(
+            "the site table has a column twice", file=path, found=", ".join(table.columns)[:200],
+            expected="each column once", fix=fix,
+        )  # fmt: skip
     needed = ["site_id", "lat", "lon", "igbp"]
     if missing := [column for column in needed if column not in table]:
         raise InputError(
@@ -145,6 +151,7 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
             file=path,
             variable="site_id",
             found=table["site_id"][twice].iloc[0],
+            expected="one row a site",
             fix=fix,
         )
     rows = table.set_index("site_id")[[f for f in FIELDS if f in table]].to_dict("index")
@@ -165,7 +172,8 @@ def clean_fields(fields: dict[str, str]) -> tuple[dict[str, object], str]:
     site["koppen"] = koppen.get(str(site["koppen"]).upper(), "")
     igbp = str(site["igbp"]).upper()
     site["igbp"] = IGBP_SYNONYMS.get(igbp, igbp)
-    if not (abs(site["lat"]) <= 90 and -180 <= site["lon"] <= 360):
+    nowhere = site["lat"] == 0 and site["lon"] == 0  # an unset value, in the ocean
+    if nowhere or not (abs(site["lat"]) <= 90 and -180 <= site["lon"] <= 360):
         found = f"lat {fields.get('lat', 'missing')}, lon {fields.get('lon', 'missing')}"
         return site, (
             f"no usable coordinates ({found}): no BIF or SITEINFO file in its zip gives them; "

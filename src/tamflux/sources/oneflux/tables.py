@@ -40,6 +40,9 @@ METEOROLOGY = {
 
 MISSING = -9999.0
 
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""Years a time stamp may lie in: eddy covariance is not older."""
+
 MAX_LINE = 1024**2
 """Longest header line, in bytes; FULLSET has about 5 kB."""
 
@@ -197,7 +200,27 @@ def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
             expected="YYYYMMDD" if daily else "YYYYMMDDHHMM",
             fix="get the file again from its provider",
         )
+    outside = (time.dt.year < FIRST_YEAR) | (time.dt.year > LAST_YEAR)
+    if outside.any():
+        raise InputError(
+            "a time stamp is outside the years of flux measurements",
+            file=member.label,
+            variable=column,
+            found=text[outside].iloc[0],
+            expected=f"{FIRST_YEAR} to {LAST_YEAR}",
+            fix="correct the file or get it again from its provider",
+        )
     steps = {"DD": 1, "HH": 48, "HR": 24}[name.resolution]
+    apart = np.diff(np.sort(time.unique()))
+    if len(apart) and np.median(apart) != (step := np.timedelta64(1440 // steps, "m")):
+        raise InputError(
+            "the time step is not the one in the file name",
+            file=member.label,
+            variable=column,
+            found=f"most stamps {np.median(apart).astype('timedelta64[m]')} apart",
+            expected=f"{step} ({name.resolution})",
+            fix="give the file the name it was delivered under",
+        )
     return time.to_numpy(), steps
 
 
