@@ -43,6 +43,7 @@ def predict_tiles(
     *,
     workers: int,
     batch_cells: int,
+    device: str = "cpu",
     scheduler_address: str | None = None,
 ) -> None:
     """Predict the daily fluxes of one year, tile by tile (contract 4).
@@ -65,6 +66,8 @@ def predict_tiles(
         Threads of the local cluster.
     batch_cells : int
         Cells that a worker computes at once.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
     scheduler_address : str, optional
         A running Dask cluster to use instead; its workers must see the same files.
 
@@ -76,7 +79,7 @@ def predict_tiles(
         If a tile fails (it is named; finished tiles are kept) or another run has the lock.
     """
     output = Path(output).absolute()
-    inputs = _identify(cube, history, static, checkpoints)
+    inputs = _identify(cube, history, static, checkpoints, device)
     sources = open_sources(inputs)
     tiles = sources.cube.grid.tiles(sources.cube.tile_size)
     land = [tile for tile in tiles if has_land(sources.static, tile)]
@@ -136,14 +139,14 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
         array[:] = values
 
 
-def _identify(cube, history, static, checkpoints) -> Inputs:
+def _identify(cube, history, static, checkpoints, device) -> Inputs:
     """Inputs with absolute paths and the identity of all that the tiles depend on."""
     cube, history, static = (Path(path).absolute() for path in (cube, history, static))
     checkpoints = tuple(Path(path).absolute() for path in checkpoints)
     digest = hashlib.sha256(code_hash("tamflux.inference.predict").encode())
     for path in (cube, history, static, *checkpoints):
         digest.update(content_hash(path).encode())
-    return Inputs(cube, history, static, checkpoints, digest.hexdigest())
+    return Inputs(cube, history, static, checkpoints, digest.hexdigest(), device)
 
 
 def _provenance(inputs: Inputs, sources: Sources) -> dict:

@@ -29,7 +29,7 @@ COAST_BELOW = 0.5
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files that a prediction is made from.
+    """Files that a prediction is made from, and the device it runs on.
 
     `history` equals `cube` where there is no year before. `identity` names the content of the
     files, so that a worker that outlives a run does not use what it opened for another.
@@ -40,6 +40,7 @@ class Inputs:
     static: Path
     checkpoints: tuple[Path, ...]
     identity: str
+    device: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def open_sources(inputs: Inputs) -> Sources:
 @lru_cache(maxsize=1)
 def _open_sources(inputs: Inputs) -> Sources:
     torch.set_num_threads(1)  # parallel over tiles: a tile is the work of one thread
-    ensemble = Ensemble.load(inputs.checkpoints)
+    ensemble = Ensemble.load(inputs.checkpoints, inputs.device)
     cube = Cube.open(inputs.cube)
     history = None if inputs.history == inputs.cube else Cube.open(inputs.history)
     if history is not None and (history.grid, history.year) != (cube.grid, cube.year - 1):
