@@ -50,7 +50,7 @@ rule evaluate_sites:
         "results/benchmarks/validation/evaluate_sites.tsv"
     conda:
         "../../envs/tamflux.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=2500,
     params:

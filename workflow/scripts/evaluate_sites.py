@@ -12,4 +12,5 @@ with job_log(snakemake.log[0], "predict at the towers"):
         train_years=snakemake.params.train_years,
         product_years=snakemake.params.product_years,
         split=snakemake.params.split,
+        threads=snakemake.threads,
     )

@@ -117,7 +117,7 @@ def file_attributes(
             "exchange (nee = reco - gpp, positive upward) of the land surface, upscaled from eddy-"
             "covariance towers with task-aware modulated recurrent networks from ERA5 weather, "
             "MODIS reflectance and land cover. Fluxes are masses of carbon per area of land: a "
-            "regional total is the sum of flux x cell_area x land_fraction."
+            "regional total is the sum of flux x cell_area x land_fraction x days of the time step."
         ),
         "keywords": "carbon flux, gross primary production, ecosystem respiration, net ecosystem "
         "exchange, eddy covariance, upscaling",

@@ -147,7 +147,15 @@ def _sections(data: Mapping[str, Any], role: pd.Series, config, annual) -> list[
             [
                 "Flux times land area, summed over all land cells, beside published global "
                 "values. NEE is RECO − GPP, positive to the atmosphere; fire, harvest and rivers "
-                "are not in it."
+                "are not in it.",
+                *(
+                    []
+                    if data["truth"] is None
+                    else [
+                        "This Earth is synthetic: the published values show the scale, and nothing "
+                        "can be learnt from the difference."
+                    ]
+                ),
             ],
             [totals_table(data["totals"]), zonal_table(data["totals"])],
         ),

@@ -12,7 +12,7 @@ from tamflux.validation.metrics import FLUX_NAMES
 MODELS = {"tamrl": "TAM-RL", "lstm": "site-blind LSTM", "msc": "mean seasonal cycle"}
 
 PUBLISHED = (
-    ("published range of GPP", "106 to 140", "", ""),
+    ("range over published GPP products", "106 to 140", "", ""),
     ("FLUXCOM RS, 2008–2010 (Jung et al. 2020)", "106 to 130", "", ""),
     ("FLUXCOM-X-BASE, 2001–2020 (Nelson et al. 2024)", "124.7 ± 2.1", "", "−5.75 ± 0.33"),
     ("ERF, ensemble of GPP products, 2001–2022 (Chen et al. 2024)", "132.7", "", ""),

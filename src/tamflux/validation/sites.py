@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
@@ -38,6 +39,7 @@ def evaluate_sites(
     train_years: Sequence[int],
     product_years: Sequence[int],
     split: str,
+    threads: int,
 ) -> None:
     """Predict every site and every day of the training and product years.
 
@@ -56,12 +58,15 @@ def evaluate_sites(
         nee`, their `_spread` (NaN where a model has one member) and `_obs`, all g m-2 d-1, `qc`.
     split : str
         Name of the hold-out split that the checkpoints were trained with.
+    threads : int
+        CPU threads; more than there are idle processors wait for each other.
 
     Raises
     ------
     ContractError
         If samples and sites do not fit each other.
     """
+    torch.set_num_threads(threads)
     table = pd.read_csv(sites, keep_default_na=False, na_values=[""]).sort_values("site_id")
     surface = open_static(static)
     role = table[f"split_{split}"].to_numpy()

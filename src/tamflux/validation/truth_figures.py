@@ -126,8 +126,10 @@ def _plot_scatter(fields: xr.Dataset, table: pd.DataFrame, area: np.ndarray, pat
             ax.text(
                 0.04,
                 0.96,
-                f"R² {table.loc[(model, flux), 'r2_between']:.2f}\n"
-                f"bias {table.loc[(model, flux), 'bias'] * DAYS_PER_YEAR:+.0f}",
+                (
+                    f"R² {table.loc[(model, flux), 'r2_between']:.2f}\n"
+                    f"bias {table.loc[(model, flux), 'bias'] * DAYS_PER_YEAR:+.0f}"
+                ).replace("-", "−"),
                 transform=ax.transAxes,
                 va="top",
                 fontsize=8,

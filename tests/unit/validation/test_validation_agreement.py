@@ -106,6 +106,7 @@ def test_site_predictions_equal_the_tiles_at_the_towers_cells(tmp_path):
         train_years=[2003],
         product_years=[2004],
         split="igbp",
+        threads=1,
     )
     daily = tmp_path / "daily.nc"
     xr.open_zarr(tiles)[["gpp", "reco", "nee"]].drop_attrs().to_netcdf(daily)

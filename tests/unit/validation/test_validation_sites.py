@@ -110,6 +110,7 @@ def evaluate(tmp_path, monkeypatch):
             train_years=train,
             product_years=product,
             split="igbp",
+            threads=1,
         )
         return pd.read_parquet(target)
 
