@@ -56,7 +56,10 @@ rule train_member:
         samples=expand(
             "results/samples/{year}.parquet",
             year=sorted(
-                {*config["years"]["train"], *map(history_year, config["years"]["train"])}
+                {
+                    *config["years"]["train"],
+                    *map(history_year, config["years"]["train"]),
+                }
             ),
         ),
         sites="results/samples/sites.csv",
