@@ -67,7 +67,8 @@ def save(figure: Figure, path: str | Path, dpi: int = 130) -> None:
     figure.savefig(rendered, dpi=dpi, format="png")
     plt.close(figure)
     picture = Image.open(rendered).convert("RGB")
-    palette = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # the coverage of rare colours keeps the ends of a colour bar, which a median cut merges
+    palette = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     with atomic_path(path) as partial:
         palette.save(partial, format="PNG", optimize=True, dpi=(dpi, dpi))
 
