@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
 import matplotlib
@@ -13,7 +12,6 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from PIL import Image  # comes with matplotlib
 
 from tamflux.files import atomic_path
 
@@ -59,18 +57,10 @@ plt.rcParams.update(
 
 
 def save(figure: Figure, path: str | Path, dpi: int = 130) -> None:
-    """Write a figure as PNG of 256 colours, whole or not at all, and free it.
-
-    A palette takes a third of the bytes of true colour: the report holds every figure.
-    """
-    rendered = BytesIO()
-    figure.savefig(rendered, dpi=dpi, format="png")
-    plt.close(figure)
-    picture = Image.open(rendered).convert("RGB")
-    # the coverage of rare colours keeps the ends of a colour bar, which a median cut merges
-    palette = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    """Write a figure as PNG, whole or not at all, and free it."""
     with atomic_path(path) as partial:
-        palette.save(partial, format="PNG", optimize=True, dpi=(dpi, dpi))
+        figure.savefig(partial, dpi=dpi, format="png", metadata={"Software": None})
+    plt.close(figure)
 
 
 def field_norm(fields, diverging: bool = False, percentile: float = 99.0) -> Normalize:
