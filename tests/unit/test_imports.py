@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "tamflux"
 FOUNDATIONS = {"errors", "files", "logs", "grid", "variables", "config", "provenance"}
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),
-    "data": set(),
+    "data": {"variables"},
     "model": {"errors"},
     "sources": FOUNDATIONS,
     "predictors": FOUNDATIONS | {"sources"},

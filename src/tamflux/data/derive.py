@@ -17,15 +17,10 @@ import pandas as pd
 import rasterio
 import xarray as xr
 
+from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
+
 HERE = Path(__file__).parent
 EUROPE = "AT BE CH CZ DE DK EE ES FI FR GL HU IE IT NL NO PL PT SE SK UK".split()
-IGBP_CLASSES = "WAT ENF EBF DNF DBF MF CSH OSH WSA SAV GRA WET CRO URB CVM SNO BSV".split()
-"""Codes 0-16 of MCD12C1."""
-KOPPEN_CLASSES = (
-    "Af Am Aw BWh BWk BSh BSk Csa Csb Csc Cwa Cwb Cwc Cfa Cfb Cfc Dsa Dsb Dsc Dsd Dwa Dwb Dwc Dwd"
-    " Dfa Dfb Dfc Dfd ET EF"
-).split()
-"""Codes 1-30 of Beck et al. (2018)."""
 LAT = -89.875 + 0.25 * np.arange(720)
 LON = -179.875 + 0.25 * np.arange(1440)
 

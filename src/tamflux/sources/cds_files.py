@@ -6,6 +6,7 @@ Knows nothing of variables or units: unpacks, opens, decodes axes, reads slices.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import zipfile
 import zlib
@@ -16,6 +17,8 @@ import numpy as np
 
 from tamflux.errors import InputError
 from tamflux.grid import Grid
+
+log = logging.getLogger("tamflux")
 
 _MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CDF\x05": "netcdf"}
 _REDO = "download the file again"
@@ -285,3 +288,10 @@ def _unpack_values(variable: netCDF4.Variable, raw: np.ndarray, label: str) -> n
                 fix=f"add a _FillValue attribute to {variable.name}, or download the file again",
             )  # fmt: skip
     return values
+
+
+def warn_if_preliminary(file: netCDF4.Dataset, label: str) -> None:
+    """Say that ERA5T (expver 5) holds the place of the final ERA5 (expver 1)."""
+    versions = np.unique(file["expver"][:]).astype(str) if "expver" in file.variables else ()
+    if any(version.lstrip("0") == "5" for version in versions):
+        log.warning("%s holds preliminary ERA5T: download it again when it is final", label)

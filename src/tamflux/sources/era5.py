@@ -13,7 +13,6 @@ Three kinds of delivery, with different meanings of a stamp (ECMWF, "ERA5: data 
 
 from __future__ import annotations
 
-import logging
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -33,6 +32,7 @@ from tamflux.sources.cds_files import (
     read_fields,
     read_times,
     unpack,
+    warn_if_preliminary,
 )
 from tamflux.sources.era5_variables import (
     ACCUMULATED,
@@ -48,8 +48,6 @@ from tamflux.sources.era5_variables import (
     role_of,
 )
 from tamflux.variables import METEOROLOGY
-
-log = logging.getLogger("tamflux")
 
 KINDS = ("daily_statistics", "hourly", "land_hourly")
 _CHUNK_CACHE = 400_000_000
@@ -214,7 +212,7 @@ class Era5Year:
             lat, lon = (read_axis(file, name, label) for name in ("latitude", "longitude"))
             lat = np.sort(lat)
             check_cover(lat, lon, grid, label)
-            _warn_if_preliminary(file, label)
+            warn_if_preliminary(file, label)
             layers = []
             for name in known:
                 statistic = self._statistic(file[name], label)
@@ -369,13 +367,6 @@ def inspect_era5(
     """
     with tempfile.TemporaryDirectory() as scratch:
         return Era5Year(paths, kind, year, grid, predictors, scratch).problems
-
-
-def _warn_if_preliminary(file: netCDF4.Dataset, label: str) -> None:
-    """ERA5T (expver 5) covers the last months until the final ERA5 (expver 1) replaces it."""
-    versions = np.unique(file["expver"][:]).astype(str) if "expver" in file.variables else ()
-    if any(version.lstrip("0") == "5" for version in versions):
-        log.warning("%s holds preliminary ERA5T: download it again when it is final", label)
 
 
 def _check_present(fields: np.ndarray, layer: Layer, steps: slice) -> None:

@@ -14,6 +14,9 @@ import pandas as pd
 FLUX_NAMES = ("gpp", "reco", "nee")
 METRICS = ("r2", "rmse", "nmae", "rae", "bias")
 
+MODELS = {"tamrl": "TAM-RL", "lstm": "site-blind LSTM", "msc": "mean seasonal cycle"}
+"""The compared models in the order of tables and figures, and what readers call them."""
+
 
 def score_sites(
     frame: pd.DataFrame, fluxes: Sequence[str] = FLUX_NAMES, min_days: int = 2

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tamflux.validation.metrics import FLUX_NAMES
-
-MODELS = {"tamrl": "TAM-RL", "lstm": "site-blind LSTM", "msc": "mean seasonal cycle"}
+from tamflux.validation.metrics import FLUX_NAMES, MODELS
 
 PUBLISHED = (
     ("range over published GPP products", "106 to 140", "", ""),

@@ -13,17 +13,15 @@ from matplotlib.lines import Line2D
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
 from tamflux.validation.maps import RobinsonMap
-from tamflux.validation.metrics import FLUX_NAMES
+from tamflux.validation.metrics import FLUX_NAMES, MODELS
 from tamflux.validation.scores import MIN_QC
 from tamflux.validation.style import (
     FLUX_LABELS,
     MODEL_COLOURS,
-    MODEL_LABELS,
     PER_DAY,
     save,
 )
 
-MODELS = ("tamrl", "lstm", "msc")
 SERIES_SITES = 8
 ROLE_COLOURS = {"train": "#56B4E9", "test": "#D55E00"}
 ROLE_LABELS = {"train": "training tower", "test": "held-out tower"}
@@ -178,7 +176,7 @@ def _plot_means(frame: pd.DataFrame, path) -> None:
                     alpha=0.85 if model == "tamrl" else 0.55,
                     edgecolors="white",
                     linewidths=0.4,
-                    label=MODEL_LABELS[model],
+                    label=MODELS[model],
                 )
         ends = np.array([*ax.get_xlim(), *ax.get_ylim()])
         low, high = ends.min(), ends.max()
@@ -204,9 +202,7 @@ def _plot_scores(scores: pd.DataFrame, path) -> None:
                 _box(ax, x, values, MODEL_COLOURS[model], floor=-1.0 if metric == "r2" else None)
             if metric != "rmse":
                 ax.axhline(0, color="#8a919b", lw=0.8)
-            ax.set_xticks(
-                range(len(models)), [MODEL_LABELS[m].replace(" ", "\n", 1) for m in models]
-            )
+            ax.set_xticks(range(len(models)), [MODELS[m].replace(" ", "\n", 1) for m in models])
             ax.tick_params(axis="x", labelsize=8)
             ax.grid(axis="x", visible=False)
             if row == 0:
@@ -256,7 +252,7 @@ def _plot_curves(curves: Sequence[str | Path], path) -> None:
                 style,
                 color=MODEL_COLOURS.get(model, "#666666"),
                 lw=1.2,
-                label=f"{MODEL_LABELS.get(model, model)}, {name.replace('_', ' ')}"
+                label=f"{MODELS.get(model, model)}, {name.replace('_', ' ')}"
                 if member == "0"
                 else None,
             )

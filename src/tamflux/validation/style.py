@@ -16,12 +16,6 @@ from matplotlib.ticker import MaxNLocator
 from tamflux.files import atomic_path
 
 FLUX_LABELS = {"gpp": "GPP", "reco": "RECO", "nee": "NEE"}
-MODEL_LABELS = {
-    "tamrl": "TAM-RL",
-    "lstm": "site-blind LSTM",
-    "msc": "mean seasonal cycle",
-    "truth": "truth",
-}
 MODEL_COLOURS = {"tamrl": "#0072B2", "lstm": "#E69F00", "msc": "#009E73", "truth": "#222222"}
 """Okabe-Ito colours, distinct for colour-blind readers."""
 

@@ -15,19 +15,16 @@ from matplotlib.ticker import MaxNLocator
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
 from tamflux.validation.maps import RobinsonMap
-from tamflux.validation.metrics import FLUX_NAMES
+from tamflux.validation.metrics import FLUX_NAMES, MODELS
 from tamflux.validation.product_figures import DAYS_PER_YEAR, colour_bar, map_title
 from tamflux.validation.style import (
     CMAPS,
     FLUX_LABELS,
     MODEL_COLOURS,
-    MODEL_LABELS,
     PER_YEAR,
     field_norm,
     save,
 )
-
-MODELS = ("tamrl", "lstm", "msc")
 
 
 def plot_truth(
@@ -139,7 +136,7 @@ def _plot_scatter(fields: xr.Dataset, table: pd.DataFrame, area: np.ndarray, pat
             if row == 2:
                 ax.set_xlabel(f"true annual mean, {PER_YEAR}")
             if column == 0:
-                ax.set_ylabel(f"{MODEL_LABELS[model]}, {PER_YEAR}")
+                ax.set_ylabel(f"{MODELS[model]}, {PER_YEAR}")
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.6, aspect=40, pad=0.01)
     bar.set_label("land area, million km²")
     save(figure, path)
@@ -163,7 +160,7 @@ def _plot_distance(table: pd.DataFrame, path) -> None:
                     marker="o",
                     ms=4,
                     color=MODEL_COLOURS[model],
-                    label=MODEL_LABELS[model],
+                    label=MODELS[model],
                 )
             ax.axhline(0, color="#8a919b", lw=0.8)
             ax.set_ylim(-1.05, 1.05)

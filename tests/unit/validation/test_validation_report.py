@@ -167,7 +167,7 @@ def test_without_truth_the_page_speaks_of_no_demo(write):
 
 
 def test_every_figure_of_the_rules_has_a_caption():
-    rules = (REPO / "workflow/rules/validation.smk").read_text()
+    rules = (REPO / "workflow/rules/report.smk").read_text()
     names = {path.stem for path in CAPTIONS} - {"workflow"}
     assert names and all(f'"{name}"' in rules for name in names)
 
