@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "towers": FOUNDATIONS | {"sources"},
     "samples": FOUNDATIONS | {"predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
+    "peers": FOUNDATIONS | {"samples", "training", "model"},
     "inference": FOUNDATIONS | {"training", "predictors"},
     "product": FOUNDATIONS | {"inference", "predictors", "training"},
     "validation": FOUNDATIONS | {"product", "inference", "training", "samples", "predictors"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
-    "torch": set(MAY_IMPORT) - {"model", "training", "inference", "validation"},
+    "torch": set(MAY_IMPORT) - {"model", "training", "peers", "inference", "validation"},
     "matplotlib": set(MAY_IMPORT) - {"validation"},
 }
 

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from tamflux.errors import ContractError
 from tamflux.model.tamrl import TamRL, close_balance
+from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, make_windows
 from tamflux.training.checkpoint import Description, load_checkpoint
 from tamflux.training.device import choose_device
+from tamflux.variables import FLUXES
+
+BATCH_WINDOWS = 64
+"""Site-years predicted at once."""
 
 
 class Prediction(NamedTuple):
@@ -112,3 +118,37 @@ class Ensemble:
         # nee = reco - gpp is linear: the mean of balanced members is balanced
         spread = stack.std(dim=0, correction=0)
         return stack.mean(dim=0).cpu().numpy(), spread.cpu().numpy()
+
+
+def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
+    """Fluxes of every day of some sites.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    samples : Samples
+        With the predictors of the ensemble.
+    chosen : numpy.ndarray
+        (n,) numbers of the sites in `samples`.
+
+    Returns
+    -------
+    DataFrame
+        `site_id, date`, the fluxes and their spread, g m-2 d-1.
+    """
+    windows = make_windows(samples)
+    windows = windows.select(np.isin(windows.site, chosen))
+    parts = []
+    for start in range(0, len(windows.rows), BATCH_WINDOWS):
+        rows = windows.rows[start : start + BATCH_WINDOWS]
+        x = np.where((rows != PAD)[..., None], samples.x[rows], np.nan)
+        static = samples.static[windows.site[start : start + BATCH_WINDOWS]]
+        prediction = ensemble.predict(x, static)
+        year = rows[:, HISTORY_DAYS:]
+        values = np.concatenate([prediction.mean, prediction.spread], axis=-1)[year != PAD]
+        row = year[year != PAD]
+        part = pd.DataFrame(values, columns=[*FLUXES, *(f"{flux}_spread" for flux in FLUXES)])
+        part.insert(0, "date", samples.date[row].astype("datetime64[ns]"))
+        part.insert(0, "site_id", samples.sites["site_id"].to_numpy()[samples.site[row]])
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)

@@ -13,15 +13,12 @@ import torch
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
-from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, load_samples, make_windows
-from tamflux.training.ensemble import Ensemble
+from tamflux.samples.samples import load_samples
+from tamflux.training.ensemble import Ensemble, predict_sites
 from tamflux.training.train import fit_member, member_seed
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
-
-BATCH_WINDOWS = 64
-"""Site-years predicted at once."""
 
 
 def train_real_member(
@@ -120,40 +117,6 @@ def predict_real_towers(
     table = pd.concat(tables)[columns].sort_values(["fold", "site_id", "date"])
     with atomic_path(predictions_path) as path:
         table.to_parquet(path, index=False)
-
-
-def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
-    """Fluxes of every day of some sites.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    samples : Samples
-        With the predictors of the ensemble.
-    chosen : numpy.ndarray
-        (n,) numbers of the sites in `samples`.
-
-    Returns
-    -------
-    DataFrame
-        `site_id, date`, the fluxes and their spread, g m-2 d-1.
-    """
-    windows = make_windows(samples)
-    windows = windows.select(np.isin(windows.site, chosen))
-    parts = []
-    for start in range(0, len(windows.rows), BATCH_WINDOWS):
-        rows = windows.rows[start : start + BATCH_WINDOWS]
-        x = np.where((rows != PAD)[..., None], samples.x[rows], np.nan)
-        static = samples.static[windows.site[start : start + BATCH_WINDOWS]]
-        prediction = ensemble.predict(x, static)
-        year = rows[:, HISTORY_DAYS:]
-        values = np.concatenate([prediction.mean, prediction.spread], axis=-1)[year != PAD]
-        row = year[year != PAD]
-        part = pd.DataFrame(values, columns=[*FLUXES, *(f"{flux}_spread" for flux in FLUXES)])
-        part.insert(0, "date", samples.date[row].astype("datetime64[ns]"))
-        part.insert(0, "site_id", samples.sites["site_id"].to_numpy()[samples.site[row]])
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
 
 
 def _refuse_seen(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:

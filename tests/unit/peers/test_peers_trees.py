@@ -1,0 +1,96 @@
+"""Trees: features against plain loops, and what a tree can learn."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tamflux.peers.trees import fit_trees, tree_features
+from tamflux.samples.samples import Samples
+
+SETTINGS = {
+    "lightgbm": {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20},
+    "xgboost": {"rounds": 60, "learning_rate": 0.1, "max_leaves": 15, "min_child_weight": 20,
+                "max_bin": 64},
+}  # fmt: skip
+
+
+def samples_of(sites=6, days=200, seed=0):
+    """Reco follows the mean light of the last 30 days, gpp the light of the day, by class."""
+    random = np.random.default_rng(seed)
+    light = random.gamma(4, 50, (sites, days)).astype(np.float32)
+    memory = pd.DataFrame(light.T).rolling(30, min_periods=1).mean().to_numpy().T
+    static = (np.arange(sites) % 2)[:, None].astype(np.float32)
+    gpp, reco = light / 40 * (1 + static), (memory - 200) / 10
+    return Samples(
+        sites=pd.DataFrame({"site_id": [f"S{i}" for i in range(sites)]}),
+        site=np.repeat(np.arange(sites), days),
+        date=np.tile(np.datetime64("2001-01-01") + np.arange(days), sites),
+        x=light.reshape(-1, 1),
+        y=np.stack([gpp, reco, reco - gpp], -1).reshape(-1, 3).astype(np.float32),
+        qc=np.ones(sites * days, np.float32),
+        static=static,
+        predictors=("ssrd",),
+        static_features=("class",),
+    )
+
+
+def test_features_are_those_of_plain_loops():
+    samples = samples_of(sites=3, days=120)
+    keep = np.ones(360, bool)
+    keep[50:60] = False  # ten days absent: the days after them start again
+    samples = dataclasses.replace(
+        samples, site=samples.site[keep], date=samples.date[keep], x=samples.x[keep].copy()
+    )
+    samples.x[[3, 4, 200]] = np.nan
+    rows = np.zeros(350, bool)
+    rows[[0, 5, 49, 50, 51, 130, 200, 349]] = True
+    found = tree_features(samples, rows)
+    for feature, row in zip(found, np.flatnonzero(rows), strict=True):
+        expected = [samples.x[row, 0]]
+        for days in (7, 30, 90):
+            values = []
+            for back in range(days):
+                other = row - back
+                gone = samples.date[row] - np.timedelta64(back, "D")
+                if other < 0 or samples.site[other] != samples.site[row]:
+                    break
+                if samples.date[other] != gone:
+                    break
+                values.append(samples.x[other, 0])
+            expected.append(np.nanmean(values))
+        expected.append(samples.static[samples.site[row], 0])
+        np.testing.assert_allclose(feature, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_memory_and_class_are_learnt_at_unseen_sites(name):
+    samples = samples_of()
+    fitted = fit_trees(name, samples, np.arange(4), settings=SETTINGS[name], seed=1, threads=1)
+    predicted = fitted.predict(samples, np.array([5, 4]))
+    observed = samples.y[samples.site >= 4]
+    assert predicted.shape == observed.shape and predicted.dtype == np.float32
+    r2 = 1 - ((predicted - observed) ** 2).sum(0) / ((observed - observed.mean(0)) ** 2).sum(0)
+    assert (r2 > 0.8).all(), r2
+    again = fit_trees(name, samples, np.arange(4), settings=SETTINGS[name], seed=1, threads=1)
+    np.testing.assert_array_equal(again.predict(samples, np.array([4, 5])), predicted)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_fluxes_without_weight_are_not_learnt_from(name):
+    samples = samples_of()
+    spoilt = dataclasses.replace(samples, y=samples.y.copy(), qc=samples.qc.copy())
+    bad = np.arange(len(samples.y)) % 5 == 0
+    spoilt.qc[bad] = 0.4
+    clean = dataclasses.replace(spoilt, y=spoilt.y.copy())
+    spoilt.y[bad] = 1000
+    spoilt.y[samples.site >= 4] = -1000  # of sites that are not chosen
+    clean.y[7::50, 1] = np.nan
+    spoilt.y[7::50, 1] = np.nan
+    fits = [
+        fit_trees(name, s, np.arange(4), settings=SETTINGS[name], seed=1, threads=1)
+        for s in (clean, spoilt)
+    ]
+    first, second = (fit.predict(samples, np.arange(6)) for fit in fits)
+    np.testing.assert_array_equal(first, second)
