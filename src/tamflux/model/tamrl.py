@@ -6,6 +6,7 @@ g C m-2 d-1 (gpp, reco, nee).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,26 @@ CONDITION_SIZE = 64
 """Width of the network between task code and modulation."""
 
 DROPOUT = 0.1
+
+MEMORY_DAYS = (5, 20, 60, 180)
+"""Time constants of the leaky means of the predictors: from days of weather to soil water."""
+
+CHUNK_DAYS = 48
+"""Days that `leaky_means` computes at once."""
+
+INGREDIENTS = (
+    "code", "static", "film_input", "film_output", "memory", "spinup", "year_code",
+    "nee_head", "reconstruction", "pretraining", "balance", "site_effects",
+)  # fmt: skip
+"""What can be left out of the model or of its training, to see what it is worth."""
+
+SITE_BLIND = frozenset(
+    {"code", "static", "film_input", "film_output", "memory", "pretraining", "site_effects"}
+)
+"""Left out of the plain LSTM, which knows no place."""
+
+WEATHER_DAYS = 30
+"""Days that the task encoder sees without "year_code"."""
 
 
 class Fluxes(NamedTuple):
@@ -78,8 +99,8 @@ class TamRL(nn.Module):
         Width of the recurrence and length of the task code.
     flux_scale : Tensor
         (3,) standard deviations of gpp, reco, nee over the training days, g C m-2 d-1.
-    site_blind : bool
-        No task code, no static features, no modulation: the plain LSTM baseline.
+    without : collection of str
+        Those of `INGREDIENTS` that are left out.
     """
 
     def __init__(
@@ -89,24 +110,24 @@ class TamRL(nn.Module):
         hidden_size: int,
         code_size: int,
         flux_scale: Tensor,
-        site_blind: bool = False,
+        without: Collection[str] = (),
     ):
         super().__init__()
-        self.site_blind = site_blind
+        self.without = frozenset(without)
         self.register_buffer("flux_scale", flux_scale.clone())
-        self.embed = nn.Linear(features, hidden_size)
+        memories = 0 if "memory" in self.without else len(MEMORY_DAYS)
+        self.embed = nn.Linear(features * (1 + memories), hidden_size)
         self.recurrence = nn.LSTM(hidden_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(DROPOUT)
-        self.head = nn.Linear(hidden_size, 3)
-        if not site_blind:
-            self.encoder = TaskEncoder(features, code_size)
-            self.condition = nn.Sequential(
-                nn.Linear(static_features + code_size, CONDITION_SIZE),
-                nn.SiLU(),
-                nn.Dropout(DROPOUT),
-            )
-            self.film_input = _identity_film(hidden_size)
-            self.film_output = _identity_film(hidden_size)
+        self.head = nn.Linear(hidden_size, 2 if "nee_head" in self.without else 3)
+        self.encoder = None if "code" in self.without else TaskEncoder(features, code_size)
+        known = 0 if "static" in self.without else static_features
+        known += 0 if self.encoder is None else code_size
+        self.condition = nn.Sequential(
+            nn.Linear(known, CONDITION_SIZE), nn.SiLU(), nn.Dropout(DROPOUT)
+        ) if known else None  # fmt: skip
+        self.film_input = self._film("film_input", hidden_size)
+        self.film_output = self._film("film_output", hidden_size)
 
     def forward(
         self, x: Tensor, static: Tensor, history_days: int, *, modulated: bool = True
@@ -124,23 +145,98 @@ class TamRL(nn.Module):
         modulated : bool
             False runs the forward model alone, as in pre-training.
         """
-        embedded = self.embed(x)
+        history = x[:, :history_days]
+        inputs = x
+        if "memory" not in self.without:
+            inputs = torch.cat([x, leaky_means(x, history.mean(dim=1))], dim=-1)
+        embedded = self.embed(inputs)
         reconstruction = target = film_output = None
-        if modulated and not self.site_blind:
-            history = x[:, :history_days]
-            code = self.encoder(history)
-            if self.training:
-                reconstruction, target = self.encoder.reconstruct(code, history)
-            condition = self.condition(torch.cat([static, code], dim=-1))
-            embedded = _modulate(embedded, self.film_input(condition))
-            film_output = self.film_output(condition)
-        states = self.recurrence(functional.silu(embedded))[0][:, history_days:]
+        if modulated and self.condition is not None:
+            place = [] if "static" in self.without else [static]
+            if self.encoder is not None:
+                read = self._what_the_encoder_reads(history)
+                code = self.encoder(read)
+                place.append(code)
+                if self.training and "reconstruction" not in self.without:
+                    reconstruction, target = self.encoder.reconstruct(code, read)
+            condition = self.condition(torch.cat(place, dim=-1))
+            if self.film_input is not None:
+                embedded = _modulate(embedded, self.film_input(condition))
+            if self.film_output is not None:
+                film_output = self.film_output(condition)
+        states = self._run_along_time(functional.silu(embedded), history_days)
         if film_output is not None:
             states = _modulate(states, film_output)
         raw = self.head(self.dropout(states)).float()
         # productivity and respiration cannot be negative; their difference can
-        raw = torch.cat([functional.softplus(raw[..., :2]), raw[..., 2:]], dim=-1)
-        return Fluxes(raw * self.flux_scale, reconstruction, target)
+        flux = functional.softplus(raw[..., :2]) * self.flux_scale[:2]
+        nee = (
+            flux[..., 1:] - flux[..., :1]
+            if "nee_head" in self.without
+            else raw[..., 2:] * self.flux_scale[2]
+        )
+        return Fluxes(torch.cat([flux, nee], dim=-1), reconstruction, target)
+
+    def _film(self, name: str, hidden_size: int) -> nn.Linear | None:
+        """Layer that gives scale and shift, at first 1 and 0 for every place."""
+        if self.condition is None or name in self.without:
+            return None
+        layer = nn.Linear(CONDITION_SIZE, 2 * hidden_size)
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        return layer
+
+    def _what_the_encoder_reads(self, history: Tensor) -> Tensor:
+        """The history, or without "year_code" a month of it: any in training, else the last."""
+        if "year_code" not in self.without:
+            return history
+        last = history.shape[1] - WEATHER_DAYS
+        start = int(torch.randint(last + 1, ())) if self.training else last
+        return history[:, start : start + WEATHER_DAYS]
+
+    def _run_along_time(self, embedded: Tensor, history_days: int) -> Tensor:
+        """States (batch, time, hidden) of the days after the history."""
+        if "spinup" in self.without:
+            return self.recurrence(embedded[:, history_days:])[0]
+        return self.recurrence(embedded)[0][:, history_days:]
+
+
+def leaky_means(x: Tensor, start: Tensor) -> Tensor:
+    """Fading means of the past of the predictors, one per time constant of `MEMORY_DAYS`.
+
+    m[t] = a m[t - 1] + (1 - a) x[t] with a = exp(-1 / days) and m[-1] = `start`, in float32;
+    computed chunk by chunk of time, as products with a triangular matrix.
+
+    Parameters
+    ----------
+    x : Tensor
+        (batch, time, feature).
+    start : Tensor
+        (batch, feature).
+
+    Returns
+    -------
+    Tensor
+        (batch, time, feature * len(MEMORY_DAYS)).
+    """
+    batch, time, features = x.shape
+    chunks = -(-time // CHUNK_DAYS)
+    days = torch.tensor(MEMORY_DAYS, dtype=torch.float32, device=x.device)[:, None]
+    day = torch.arange(CHUNK_DAYS, dtype=torch.float32, device=x.device)
+    lag = day[:, None] - day
+    fade = (1 - torch.exp(-1 / days))[..., None] * torch.exp(-lag / days[..., None]) * (lag >= 0)
+    left = torch.exp(-(day + 1) / days)[None, :, :, None]  # of the mean before the chunk
+    with torch.autocast(x.device.type, enabled=False):
+        padded = functional.pad(x.float(), (0, 0, 0, chunks * CHUNK_DAYS - time))
+        parts = padded.reshape(batch, chunks, CHUNK_DAYS, features)
+        means = torch.einsum("mts,bcsf->cbmtf", fade, parts)
+        before = start.float()[:, None, None].expand(-1, len(MEMORY_DAYS), -1, -1)
+        along = []
+        for own in means:
+            along.append(own + left * before)
+            before = along[-1][:, :, -1:]
+    fading = torch.cat(along, dim=2)[:, :, :time]  # (batch, memory, time, feature)
+    return fading.transpose(1, 2).flatten(2)
 
 
 def close_balance(flux: Tensor) -> Tensor:
@@ -154,14 +250,6 @@ def close_balance(flux: Tensor) -> Tensor:
     third = (nee - (reco - gpp)) / 3
     gpp, reco = (gpp - third).clamp(min=0), (reco + third).clamp(min=0)
     return torch.stack([gpp, reco, reco - gpp], dim=-1)
-
-
-def _identity_film(hidden_size: int) -> nn.Linear:
-    """Layer that gives scale and shift, at first 1 and 0 for every place."""
-    layer = nn.Linear(CONDITION_SIZE, 2 * hidden_size)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 def _modulate(states: Tensor, film: Tensor) -> Tensor:

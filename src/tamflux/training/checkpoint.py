@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
-from tamflux.model.tamrl import TamRL
+from tamflux.model.tamrl import INGREDIENTS, SITE_BLIND, TamRL
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Description:
     Attributes
     ----------
     model : str
-        ``tamrl`` or ``lstm`` (site-blind).
+        ``tamrl``, ``lstm`` (site-blind) or ``tamrl_without_...``.
     hidden_size, code_size, history_days : int
         Shape of the network.
     predictors, units, static_features : tuple of str
@@ -61,13 +61,28 @@ class Description:
             hidden_size=self.hidden_size,
             code_size=self.code_size,
             flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
-            site_blind=self.model == "lstm",
+            without=left_out(self.model),
         )
 
     def scale(self, x: np.ndarray) -> np.ndarray:
         """(..., feature) predictors in catalogue units -> scaled float32, missing ones 0 (mean)."""
         scaled = (x - np.float32(self.mean)) / np.float32(self.sd)
         return np.nan_to_num(scaled, copy=False, nan=0.0)
+
+
+def left_out(model: str) -> frozenset[str]:
+    """Ingredients that a model of this name goes without.
+
+    Raises
+    ------
+    ContractError
+        If there is no such model.
+    """
+    named = {"tamrl": frozenset(), "lstm": SITE_BLIND}
+    named |= {f"tamrl_without_{name}": frozenset({name}) for name in INGREDIENTS}
+    if model not in named:
+        raise ContractError("there is no such model", found=model, expected=", ".join(named))
+    return named[model]
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:

@@ -17,9 +17,15 @@ from tqdm import tqdm
 
 from tamflux.errors import ContractError, TrainingError
 from tamflux.files import atomic_path
-from tamflux.model.loss import flux_loss, training_loss
+from tamflux.model.loss import SiteEffects, flux_loss, training_loss
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, Windows, make_windows
-from tamflux.training.checkpoint import Description, load_tensors, save_checkpoint, save_tensors
+from tamflux.training.checkpoint import (
+    Description,
+    left_out,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
 from tamflux.training.data_checks import check_training_data
 from tamflux.training.device import choose_device
 from tamflux.variables import PREDICTORS
@@ -37,6 +43,9 @@ WARM_UP = 0.1
 
 WEIGHT_DECAY = 1e-3
 GRADIENT_NORM = 1.0
+
+SITE_EFFECT_RATE = 3.0
+"""Learning rate of the site effects, in that of the network: each is seen a few times an epoch."""
 
 
 def fit_member(
@@ -66,7 +75,7 @@ def fit_member(
         Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, train_loss,
         validation_loss, learning_rate, seconds`) to write.
     name : str
-        ``tamrl``, or ``lstm`` for the site-blind baseline.
+        ``tamrl``, ``lstm`` for the site-blind baseline, or ``tamrl_without_...`` (`left_out`).
     seed : int
         Of this member.
     model, training : mapping
@@ -85,14 +94,14 @@ def fit_member(
     chosen = np.flatnonzero(samples.sites["site_id"].isin(training_sites))
     check_training_data(samples, chosen, MIN_QC)
     description = _describe(samples, chosen, name, seed, model, training, provenance)
-    run = _Run(samples, chosen, description, training, seed)
+    run = _Run(samples, chosen, description, model["balance_weight"], training, seed)
     state = Path(checkpoint).with_name(f".{Path(checkpoint).stem}.resume.safetensors")
     run.restore(state)
     epochs = tqdm(
         range(run.epoch, run.epochs), initial=run.epoch, total=run.epochs, unit="epoch", desc=name
     )
     for _ in epochs:
-        row = run.run_epoch(model["balance_weight"])
+        row = run.run_epoch()
         run.save(state)
         epochs.set_postfix(train=row["train_loss"], validation=row["validation_loss"])
         log.info(
@@ -115,11 +124,14 @@ class _Run:
         samples: Samples,
         chosen: np.ndarray,
         description: Description,
+        balance_weight: float,
         training: Mapping[str, Any],
         seed: int,
     ):
         self.device = choose_device(training["device"])
-        self.pretrain_epochs = training["pretrain_epochs"] if description.model == "tamrl" else 0
+        without = left_out(description.model)
+        self.balance_weight = 0.0 if "balance" in without else balance_weight
+        self.pretrain_epochs = 0 if "pretraining" in without else training["pretrain_epochs"]
         self.epochs = self.pretrain_epochs + training["epochs"]
         self.batch_size = training["batch_size"]
         self.peak_rate = training["learning_rate"]
@@ -127,14 +139,18 @@ class _Run:
         self.random = np.random.default_rng(seed)
         torch.manual_seed(seed)
         self.network = description.network().to(self.device)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=self.peak_rate, weight_decay=WEIGHT_DECAY
-        )
+        self.effects = SiteEffects(len(samples.sites)).to(self.device)
+        self.effects.requires_grad_("site_effects" not in without)
+        groups = [{"params": self.network.parameters(), "weight_decay": WEIGHT_DECAY}]
+        groups += [{"params": self.effects.parameters(), "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=self.peak_rate)
         self.x = torch.from_numpy(description.scale(samples.x)).to(self.device)
         self.y = torch.tensor(samples.y).to(self.device)
         self.weight = torch.from_numpy(day_weights(samples, MIN_QC)).to(self.device)
         self.static = torch.tensor(samples.static).to(self.device)
         self.train, self.validation = self._divide(samples, chosen)
+        site_years = np.bincount(self.train.site, minlength=len(samples.sites))
+        self.site_years = torch.from_numpy(site_years.astype(np.float32)).to(self.device)
         self.epoch = 0
         self.curve: list[dict[str, Any]] = []
         self.best_loss = float("inf")
@@ -154,7 +170,7 @@ class _Run:
         # so few sites that none can be spared: all learn, and the last epoch is as good as any
         return windows.select(~is_held), windows.select(is_held if len(held) else ~is_held)
 
-    def run_epoch(self, balance_weight: float) -> dict[str, Any]:
+    def run_epoch(self) -> dict[str, Any]:
         """One pass over the training site-years; returns the row of the learning curve."""
         start = time.monotonic()
         modulated = self.epoch >= self.pretrain_epochs
@@ -165,11 +181,16 @@ class _Run:
         for number, batch in enumerate(batches):
             progress = (self.epoch + number / len(batches)) / self.epochs
             rate = self.peak_rate * _schedule(progress)
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate
+            for group, share in zip(
+                self.optimiser.param_groups, (1.0, SITE_EFFECT_RATE), strict=True
+            ):
+                group["lr"] = rate * share
             x, static, y, weight = self._gather(self.train, batch)
             output = self.network(x, static, self.history_days, modulated=modulated)
-            loss = training_loss(output, y, weight, self.network.flux_scale, balance_weight)
+            site = torch.from_numpy(self.train.site[batch]).to(self.device)
+            output = output._replace(flux=self.effects(output.flux, site))
+            loss = training_loss(output, y, weight, self.network.flux_scale, self.balance_weight)
+            loss = loss + self.effects.penalty(site, self.site_years)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -230,6 +251,7 @@ class _Run:
     def save(self, path: Path) -> None:
         """Keep everything that the next epoch depends on."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"effects.{k}": v for k, v in self.effects.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         for number, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{k}": v for k, v in moments.items()}
@@ -261,6 +283,7 @@ class _Run:
         self.best_loss = header["best_loss"]
         self.random.bit_generator.state = header["random"]
         self.network.load_state_dict(_under(tensors, "network."))
+        self.effects.load_state_dict(_under(tensors, "effects."))
         self.best = _under(tensors, "best.")
         self._restore_optimiser(_under(tensors, "optimiser."))
         torch.set_rng_state(tensors["random.torch"])

@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from tamflux.model.loss import RECONSTRUCTION_WEIGHT, balance_loss, flux_loss, training_loss
+from tamflux.model.loss import (
+    RECONSTRUCTION_WEIGHT,
+    SITE_EFFECT_SD,
+    SITE_EFFECT_WEIGHT,
+    SiteEffects,
+    balance_loss,
+    flux_loss,
+    training_loss,
+)
 from tamflux.model.tamrl import Fluxes
 
 SCALE = torch.tensor([4.0, 2.0, 1.0])
@@ -45,3 +53,22 @@ def test_a_missing_day_gives_no_gradient():
     flux_loss(predicted, observed, weight, SCALE).backward()
     assert torch.isfinite(predicted.grad).all()
     assert (predicted.grad[0, 0] != 0).all() and (predicted.grad[0, 1] == 0).all()
+
+
+def test_site_effects_are_factors_that_keep_the_imbalance():
+    effects = SiteEffects(3)
+    effects.log_factor.weight.data = torch.tensor([[0.0, 0.0], [0.7, -0.2], [0.1, 0.3]])
+    flux = torch.tensor([[[4.0, 3.0, -0.5]], [[4.0, 3.0, -0.5]]])
+    at_sites = effects(flux, torch.tensor([0, 1]))
+    torch.testing.assert_close(at_sites[0], flux[0])
+    gpp, reco = 4 * torch.e**0.7, 3 * torch.e**-0.2
+    expected = torch.tensor([[gpp, reco, reco - gpp + 0.5]])  # nee - (reco - gpp) was 0.5
+    torch.testing.assert_close(at_sites[1], expected)
+
+
+def test_a_site_pays_once_an_epoch_however_many_years_it_has():
+    effects = SiteEffects(2)
+    effects.log_factor.weight.data = torch.tensor([[SITE_EFFECT_SD] * 2, [0.0, 0.0]])
+    site_years = torch.tensor([4.0, 1.0])
+    site = torch.tensor([0, 0, 0, 0, 1])
+    assert effects.penalty(site, site_years).item() == pytest.approx(SITE_EFFECT_WEIGHT / 5)

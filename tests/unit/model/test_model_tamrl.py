@@ -1,9 +1,19 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamflux.model.tamrl import PATCH_DAYS, TamRL, close_balance
+from tamflux.model.tamrl import (
+    INGREDIENTS,
+    MEMORY_DAYS,
+    PATCH_DAYS,
+    SITE_BLIND,
+    TamRL,
+    close_balance,
+    leaky_means,
+)
 
 BATCH, HISTORY, DAYS, FEATURES, STATIC = 3, 40, 25, 5, 4
 
@@ -62,6 +72,7 @@ def test_the_task_code_reads_the_history_alone(network, inputs):
 def test_the_code_matters_to_the_fluxes(network, inputs):
     """Two places with the same weather in the year but another history differ on the last day."""
     x, static = inputs
+    network.embed.weight.data[:, FEATURES:] = 0
     network.recurrence.weight_hh_l0.data.zero_()  # no memory: only the code can carry it
     network.recurrence.bias_hh_l0.data[7:14] = -50  # forget gate shut
     changed = x.clone()
@@ -80,12 +91,38 @@ def test_a_place_does_not_depend_on_its_batch(network, inputs):
 
 
 def test_the_site_blind_model_knows_no_place(inputs):
-    blind = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), site_blind=True).eval()
+    blind = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), without=SITE_BLIND).eval()
     x, static = inputs
     torch.testing.assert_close(
         blind(x, static, HISTORY).flux, blind(x, static + 1, HISTORY).flux, rtol=0, atol=0
     )
     assert not any("encoder" in name or "film" in name for name in blind.state_dict())
+
+
+@pytest.mark.parametrize("name", INGREDIENTS)
+def test_every_ingredient_can_be_left_out(name, inputs):
+    torch.manual_seed(0)
+    model = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), without={name})
+    flux, reconstruction, _ = model(*inputs, HISTORY)
+    assert flux.shape == (BATCH, DAYS, 3) and torch.isfinite(flux).all()
+    assert (reconstruction is None) == (name in ("code", "reconstruction"))
+    if name == "nee_head":
+        torch.testing.assert_close(flux[..., 2], flux[..., 1] - flux[..., 0])
+
+
+def test_leaky_means_follow_their_recursion(inputs):
+    x, _ = inputs
+    x = x.repeat(1, 3, 1)  # several chunks
+    start = torch.randn(BATCH, FEATURES)
+    fading = leaky_means(x, start).reshape(BATCH, x.shape[1], len(MEMORY_DAYS), FEATURES)
+    for number, days in enumerate(MEMORY_DAYS):
+        keep = math.exp(-1 / days)
+        memory = start.double()
+        for day in range(x.shape[1]):
+            memory = keep * memory + (1 - keep) * x[:, day].double()
+            torch.testing.assert_close(
+                fading[:, day, number].double(), memory, atol=1e-5, rtol=1e-5
+            )
 
 
 def test_gpp_and_reco_cannot_be_negative(network, inputs):

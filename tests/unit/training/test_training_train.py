@@ -49,11 +49,11 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, ep
     whole = fit(tmp_path / "whole", samples)[0]
     run_epoch, runs = train._Run.run_epoch, []
 
-    def killed_after(self, balance_weight):
+    def killed_after(self):
         if len(runs) == epoch:
             raise Killed
         runs.append(1)
-        return run_epoch(self, balance_weight)
+        return run_epoch(self)
 
     monkeypatch.setattr(train._Run, "run_epoch", killed_after)
     with pytest.raises(Killed):
@@ -71,10 +71,10 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, ep
 def test_the_state_of_another_training_is_not_used(tmp_path, monkeypatch):
     run_epoch = train._Run.run_epoch
 
-    def once(self, balance_weight):
+    def once(self):
         if self.epoch == 1:
             raise Killed
-        return run_epoch(self, balance_weight)
+        return run_epoch(self)
 
     monkeypatch.setattr(train._Run, "run_epoch", once)
     with pytest.raises(Killed):
