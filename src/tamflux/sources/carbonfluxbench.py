@@ -1,0 +1,264 @@
+"""CarbonFluxBench (arXiv 2603.09868): its published files, and its splits of the sites.
+
+The published files lie in one folder: `target_fluxes*.parquet`, `MOD09GA.parquet`,
+`ERA5.parquet`, `koppen_sites.json` (main group A-E of each site), `koppen_sites_short.json`
+(class such as Dfb) and `feature_sets.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import InputError
+from tamflux.sources.modis_sites import read_site_reflectance
+from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS
+
+FIRST_DAY = pd.Timestamp("2000-02-24")
+"""First day of MODIS; the benchmark drops the days before."""
+
+SEED = 56
+"""The benchmark's random_state; another seed is another benchmark."""
+
+TARGETS = {
+    "GPP_NT_VUT_USTAR50": "gpp",
+    "RECO_NT_VUT_USTAR50": "reco",
+    "NEE_VUT_USTAR50": "nee",
+    "NEE_VUT_USTAR50_QC": "qc",
+}
+"""Column of the targets -> flux (g m-2 d-1) or quality (share of the day, 0-1)."""
+
+ERA5_LAND = {
+    "temperature_2m": ("t2m", 1, -273.15),
+    "temperature_2m_min": ("t2m_min", 1, -273.15),
+    "temperature_2m_max": ("t2m_max", 1, -273.15),
+    "total_precipitation_sum": ("tp", 1000, 0),
+    "surface_solar_radiation_downwards_sum": ("ssrd", 1 / 86400, 0),
+    "surface_thermal_radiation_downwards_sum": ("strd", 1 / 86400, 0),
+    "volumetric_soil_water_layer_1": ("swvl1", 1, 0),
+    "surface_pressure": ("sp", 0.01, 0),
+}
+"""Band of ECMWF/ERA5_LAND/DAILY_AGGR -> predictor, factor and offset to its unit."""
+
+NEEDED_ERA5 = ("temperature_2m", "total_precipitation_sum")
+
+_MAX_OUTSIDE = 0.01
+_SMALL_CLASS = 10
+_TEST_SHARE = 0.2
+
+
+def read_carbonfluxbench(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the benchmark's files in catalogue names and units.
+
+    Days are those that the benchmark keeps: from `FIRST_DAY` on, with all three fluxes, quality
+    and both classes. Reflectance is missing where `clouds`, the share of a site's box, is not 0:
+    its three bits are together cloud, mixed or assumed-clear state, and shadow (the benchmark
+    names them otherwise and masks nothing); cirrus and aerosol cannot be told. Tower days stay
+    local days and are joined to days of the same date, as in the benchmark.
+
+    Returns
+    -------
+    days : DataFrame
+        `site_id, date`, `gpp, reco, nee` (g m-2 d-1), `qc`, the predictors of `ERA5_LAND` that the
+        file holds, and `refl_b1` to `refl_b7`; sorted by site and day.
+    sites : DataFrame
+        `site_id, lat, lon, igbp, koppen, koppen_group`, sorted by `site_id`.
+
+    Raises
+    ------
+    InputError
+        For a missing or unreadable file or column, values in another unit, a repeated site-day, or
+        an unknown class.
+    """
+    folder = Path(folder)
+    path = _targets_path(folder)
+    modis_path, era5_path = folder / "MOD09GA.parquet", folder / "ERA5.parquet"
+    group = _classes(folder / "koppen_sites.json", tuple("ABCDE"))
+    koppen = _classes(folder / "koppen_sites_short.json", KOPPEN_CLASSES)
+    _classes(folder / "feature_sets.json", None)
+    days = _read_targets(path)
+    days["koppen"], days["koppen_group"] = days["site_id"].map(koppen), days["site_id"].map(group)
+    days = days.dropna(ignore_index=True)
+    _need_once(days, path)
+    sites = days.groupby("site_id")[["lat", "lon", "igbp", "koppen", "koppen_group"]].first()
+    days = days[["site_id", "date", *TARGETS.values()]]
+    era5, modis = _read_era5(era5_path), _read_modis(modis_path)
+    for table in (era5, modis):
+        days = days.merge(table, "left", ["site_id", "date"])
+    return days.sort_values(["site_id", "date"], ignore_index=True), sites.reset_index()
+
+
+def split_benchmark(sites: pd.DataFrame) -> pd.DataFrame:
+    """The benchmark's own splits (its `split_targets`), equal site by site.
+
+    By IGBP, classes of ten sites or fewer give half of their sites, rounded down, to the test; the
+    others a stratified fifth. By Köppen main group, a stratified fifth.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        `site_id, igbp, koppen_group` of *every* site of the benchmark.
+
+    Returns
+    -------
+    DataFrame
+        `site_id, split_igbp, split_koppen`, each ``train`` or ``test``, sorted by `site_id`.
+    """
+    sites = sites.sort_values("site_id", ignore_index=True)
+    count = sites["igbp"].value_counts()
+    small = sites["igbp"].isin(count.index[count <= _SMALL_CLASS])
+    igbp = pd.Series(False, sites.index)
+    for name, members in sites[small].groupby("igbp"):
+        igbp[members.sample(count[name] // 2, random_state=SEED).index] = True
+    large = sites.index[~small]
+    igbp[large[stratified_test(sites["igbp"][large].to_numpy())]] = True
+    koppen = stratified_test(sites["koppen_group"].to_numpy())
+    sides = {"split_igbp": igbp, "split_koppen": np.isin(sites.index, koppen)}
+    return sites[["site_id"]].assign(**{k: np.where(v, "test", "train") for k, v in sides.items()})
+
+
+def stratified_test(strata: np.ndarray) -> np.ndarray:
+    """Numbers of the members that scikit-learn's stratified `train_test_split` holds out.
+
+    The same draws, in the same order, as ``train_test_split(..., test_size=0.2, stratify=strata,
+    random_state=56)`` of scikit-learn 1.x.
+    """
+    random = np.random.RandomState(SEED)
+    number, sizes = np.unique(strata, return_inverse=True, return_counts=True)[1:]
+    n_test = int(np.ceil(_TEST_SHARE * len(strata)))
+    n_train = _share(sizes, len(strata) - n_test, random)
+    n_test = _share(sizes - n_train, n_test, random)
+    held = []
+    for stratum, size in enumerate(sizes):
+        members = np.flatnonzero(number == stratum)[random.permutation(size)]
+        held.append(members[n_train[stratum] :][: n_test[stratum]])
+    return np.concatenate(held)
+
+
+def _share(sizes: np.ndarray, n: int, random: np.random.RandomState) -> np.ndarray:
+    """`n` draws divided in proportion to `sizes`: the largest remainders round up, ties by lot."""
+    exact = sizes / sizes.sum() * n
+    share = np.floor(exact)
+    left, missing = exact - share, int(n - share.sum())
+    for value in np.unique(left)[::-1]:
+        if missing <= 0:
+            break
+        tied = np.flatnonzero(left == value)
+        chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
+        share[chosen] += 1
+        missing -= len(chosen)
+    return share.astype(int)
+
+
+def _targets_path(folder: Path) -> Path:
+    found = sorted(folder.glob("target_fluxes*.parquet"))
+    if len(found) != 1:
+        raise _refuse(
+            "the targets are not one file", folder, None,
+            [path.name for path in found], "one target_fluxes*.parquet",
+        )  # fmt: skip
+    return found[0]
+
+
+def _read_targets(path: Path) -> pd.DataFrame:
+    table = _read(path, ["site", "TIMESTAMP", "lat", "lon", "IGBP", *TARGETS])
+    table = table.rename(columns={"site": "site_id", "IGBP": "igbp"} | TARGETS)
+    table["date"] = _dates(table.pop("TIMESTAMP").astype(str), path, "TIMESTAMP", "%Y%m%d")
+    numbers = ["lat", "lon", *TARGETS.values()]
+    table[numbers] = table[numbers].astype(float).mask(table[numbers] == -9999)
+    unknown = table["igbp"].dropna()
+    unknown = unknown[~unknown.isin(IGBP_CLASSES)]
+    if len(unknown):
+        raise _refuse("a class is unknown", path, "IGBP", unknown.iloc[0], ", ".join(IGBP_CLASSES))
+    _need_range(table["lat"], -90, 90, "degrees", path, "lat")
+    _need_range(table["lon"], -180, 180, "degrees", path, "lon")
+    for column, name in TARGETS.items():
+        low, high = (FLUXES[name].valid_min, FLUXES[name].valid_max) if name in FLUXES else (0, 1)
+        _need_range(table[name], low, high, "g m-2 d-1" if name in FLUXES else "1", path, column)
+    return table[table["date"] >= FIRST_DAY]
+
+
+def _read_era5(path: Path) -> pd.DataFrame:
+    table = _read(path, ["site", "date", *NEEDED_ERA5]).rename(columns={"site": "site_id"})
+    result = table[["site_id"]].assign(date=_dates(table["date"], path, "date", None))
+    _need_once(result, path)
+    for column, (name, factor, offset) in ERA5_LAND.items():
+        if column in table:
+            values, kind = table[column] * factor + offset, PREDICTORS[name]
+            low = kind.valid_min - 0.01  # accumulated fields fall a little below zero
+            _need_range(values, low, kind.valid_max, kind.units, path, column)
+            result[name] = values.clip(kind.valid_min, kind.valid_max).astype(np.float32)
+    return result
+
+
+def _read_modis(path: Path) -> pd.DataFrame:
+    columns = [f"sur_refl_b0{band}" for band in range(1, 8)]
+    for name, values in _read(path, ["site", "date", "clouds", *columns])[columns].items():
+        _need_range(values, -0.1, 2, "1 (counts x 0.0001)", path, name)
+    return read_site_reflectance(path)
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    if not path.is_file():
+        raise _refuse("a file of the benchmark is missing", path, None, "no file", path.name)
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise _refuse("the file is not Parquet", path, None, error, "Parquet") from error
+    absent = [name for name in columns if name not in table]
+    if absent:
+        found = ", ".join(map(str, table))
+        raise _refuse("columns are missing", path, ", ".join(absent), found, "these columns")
+    return table
+
+
+def _classes(path: Path, known: tuple[str, ...] | None) -> dict:
+    """A JSON object of the benchmark; its values, if given, must be `known` classes."""
+    try:
+        table = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise _refuse(
+            "a file of the benchmark is missing", path, None, "no file", path.name
+        ) from error
+    except ValueError as error:
+        raise _refuse("the file is not JSON", path, None, error, "a JSON object") from error
+    if not isinstance(table, dict):
+        raise _refuse("the file is not a JSON object", path, None, type(table), "names to values")
+    for site, name in table.items() if known else ():
+        if name not in known and name is not None:
+            raise _refuse("a class is unknown", path, site, name, ", ".join(known))
+    return table
+
+
+def _dates(column: pd.Series, path: Path, name: str, form: str | None) -> pd.Series:
+    try:
+        return pd.to_datetime(column, format=form).astype("datetime64[ns]")
+    except (ValueError, TypeError) as error:
+        raise _refuse("a date cannot be read", path, name, error, form or "YYYY-MM-DD") from error
+
+
+def _need_once(table: pd.DataFrame, path: Path) -> None:
+    repeated = table[table.duplicated(["site_id", "date"])]
+    if len(repeated):
+        found = "{site_id} {date:%Y-%m-%d}".format(**repeated.iloc[0])
+        found += f" and {len(repeated) - 1} more"
+        raise _refuse("a site-day is there twice", path, "site, date", found, "each day once")
+
+
+def _need_range(values: pd.Series, low, high, units: str, path: Path, column: str) -> None:
+    """Refuse a column with more than a stray share of values out of its physical range."""
+    outside = (values < low) | (values > high)
+    if outside.sum() > _MAX_OUTSIDE * len(values):
+        found = f"{values.min():g} to {values.max():g}"
+        raise _refuse("values out of range: another unit?", path, column, found,
+                      f"{low:g} to {high:g} {units}")  # fmt: skip
+
+
+def _refuse(what, path, variable, found, expected) -> InputError:
+    return InputError(
+        what, file=path, variable=variable, found=found, expected=expected,
+        fix="download the file of CarbonFluxBench again, unchanged",
+    )  # fmt: skip
