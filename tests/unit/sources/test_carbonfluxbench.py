@@ -91,8 +91,9 @@ def test_missing_and_damaged_files_are_refused(folder, name):
 
 def many_sites():
     """474 sites in classes about as large as the benchmark's."""
-    igbp = {"CRO": 58, "CSH": 7, "CVM": 4, "DBF": 71, "DNF": 12, "EBF": 20, "ENF": 95, "GRA": 76, "MF": 19,
-            "OSH": 30, "SAV": 12, "SNO": 2, "URB": 2, "WAT": 2, "WET": 56, "WSA": 8}  # fmt: skip
+    igbp = {"CRO": 58, "CSH": 7, "CVM": 4, "DBF": 71, "DNF": 12, "EBF": 20, "ENF": 95, "GRA": 76,
+            "MF": 19, "OSH": 30, "SAV": 12, "SNO": 2, "URB": 2, "WAT": 2, "WET": 56, "WSA": 8,
+            }  # fmt: skip
     koppen = {"D": 235, "C": 160, "B": 49, "A": 19, "E": 11}
     random = np.random.default_rng(3)
     sites = pd.DataFrame({"igbp": random.permutation(np.repeat(list(igbp), list(igbp.values())))})
