@@ -18,14 +18,16 @@ MAY_IMPORT = {
     "samples": FOUNDATIONS | {"predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
     "peers": FOUNDATIONS | {"samples", "training", "model"},
-    "inference": FOUNDATIONS | {"training", "predictors"},
-    "product": FOUNDATIONS | {"inference", "predictors", "training"},
-    "validation": FOUNDATIONS | {"product", "inference", "training", "samples", "predictors"},
+    "uncertainty": FOUNDATIONS | {"training", "samples"},
+    "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
+    "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
+    "validation": FOUNDATIONS
+    | {"product", "inference", "uncertainty", "training", "samples", "predictors"},
     "check": FOUNDATIONS | {"sources", "predictors", "towers"},
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
-    "torch": set(MAY_IMPORT) - {"model", "training", "peers", "inference", "validation"},
+    "torch": set(MAY_IMPORT) - {"model", "training", "peers", "uncertainty", "inference", "validation"},
     "matplotlib": set(MAY_IMPORT) - {"validation"},
 }
 

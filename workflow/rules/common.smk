@@ -21,6 +21,12 @@ def history_year(year):
     return int(year) - 1 if int(year) - 1 in CUBE_YEARS else int(year)
 
 
+def members_of(wc):
+    """Checkpoints of a model: the ensemble, or the one baseline."""
+    members = range(config["training"]["members"] if wc.model == "tamrl" else 1)
+    return [f"results/models/{wc.model}_{member}.safetensors" for member in members]
+
+
 def raw_files(path, year=None):
     """Raw files of a path of `inputs`: those that are there, and those that the demo will write.
 

@@ -3,11 +3,8 @@ rule predict_tiles:
         cube="results/predictors/{year}.zarr",
         history=lambda wc: f"results/predictors/{history_year(wc.year)}.zarr",
         static="results/predictors/static.nc",
-        checkpoints=lambda wc: expand(
-            "results/models/{model}_{member}.safetensors",
-            model=wc.model,
-            member=range(config["training"]["members"] if wc.model == "tamrl" else 1),
-        ),
+        checkpoints=members_of,
+        places="results/models/{model}_places.safetensors",
     output:
         tiles=directory("results/tiles/{model}_{year}.zarr"),
     log:

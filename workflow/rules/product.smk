@@ -2,6 +2,7 @@ rule assemble_product:
     input:
         tiles="results/tiles/tamrl_{year}.zarr",
         static="results/predictors/static.nc",
+        calibration="results/models/calibration.json",
     output:
         daily="results/product/tamflux_daily_{year}.nc",
     log:

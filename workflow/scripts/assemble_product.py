@@ -6,6 +6,7 @@ with job_log(snakemake.log[0], f"assemble product {snakemake.wildcards.year}"):
     assemble_product(
         snakemake.input.tiles,
         snakemake.input.static,
+        snakemake.input.calibration,
         snakemake.output.daily,
         product=snakemake.params.product,
         inputs=snakemake.params.inputs,

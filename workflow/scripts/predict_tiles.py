@@ -8,6 +8,7 @@ with job_log(snakemake.log[0], f"predict {snakemake.wildcards.model} {snakemake.
         snakemake.input.history,
         snakemake.input.static,
         snakemake.input.checkpoints,
+        snakemake.input.places,
         snakemake.output.tiles,
         workers=snakemake.threads,
         **snakemake.config["inference"],  # not params: the result does not depend on them

@@ -39,6 +39,7 @@ def predict_tiles(
     history: str | Path,
     static: str | Path,
     checkpoints: Sequence[str | Path],
+    places: str | Path,
     output: str | Path,
     *,
     workers: int,
@@ -60,6 +61,8 @@ def predict_tiles(
         Static fields of the grid.
     checkpoints : sequence of path
         Members of the ensemble.
+    places : path
+        Training towers in the space that distances are measured in (`Places`).
     output : path
         Zarr store to write.
     workers : int
@@ -79,7 +82,7 @@ def predict_tiles(
         If a tile fails (it is named; finished tiles are kept) or another run has the lock.
     """
     output = Path(output).absolute()
-    inputs = _identify(cube, history, static, checkpoints, device)
+    inputs = _identify(cube, history, static, checkpoints, places, device)
     sources = open_sources(inputs)
     tiles = sources.cube.grid.tiles(sources.cube.tile_size)
     land = [tile for tile in tiles if has_land(sources.static, tile)]
@@ -114,14 +117,15 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
             dimension_names=("time", "lat", "lon"),
             attributes={"units": FLUXES[name.removesuffix("_spread")].units},
         )
-    store.create_array(
-        "quality",
-        shape=cube.grid.shape,
-        chunks=tuple(side),
-        dtype="int8",
-        fill_value=0,
-        dimension_names=("lat", "lon"),
-    )
+    for name, kind, fill in [("distance", "float32", np.nan), ("quality", "int8", 0)]:
+        store.create_array(
+            name,
+            shape=cube.grid.shape,
+            chunks=tuple(side),
+            dtype=kind,
+            fill_value=fill,
+            dimension_names=("lat", "lon"),
+        )
     days = {"units": f"days since {cube.year}-01-01", "calendar": "proleptic_gregorian"}
     for name, values, attributes in [
         ("time", np.arange(len(cube.time)), days),
@@ -139,14 +143,16 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
         array[:] = values
 
 
-def _identify(cube, history, static, checkpoints, device) -> Inputs:
+def _identify(cube, history, static, checkpoints, places, device) -> Inputs:
     """Inputs with absolute paths and the identity of all that the tiles depend on."""
-    cube, history, static = (Path(path).absolute() for path in (cube, history, static))
+    cube, history, static, places = (
+        Path(path).absolute() for path in (cube, history, static, places)
+    )
     checkpoints = tuple(Path(path).absolute() for path in checkpoints)
     digest = hashlib.sha256(code_hash("tamflux.inference.predict").encode())
-    for path in (cube, history, static, *checkpoints):
+    for path in (cube, history, static, *checkpoints, places):
         digest.update(content_hash(path).encode())
-    return Inputs(cube, history, static, checkpoints, digest.hexdigest(), device)
+    return Inputs(cube, history, static, checkpoints, places, digest.hexdigest(), device)
 
 
 def _provenance(inputs: Inputs, sources: Sources) -> dict:

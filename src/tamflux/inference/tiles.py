@@ -16,6 +16,7 @@ from tamflux.grid import Tile
 from tamflux.predictors.cube import FLAG_NO_DATA, Cube, with_history
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
 from tamflux.training.ensemble import Ensemble
+from tamflux.uncertainty.places import Places, describe_places
 from tamflux.variables import FLUXES, PREDICTORS
 
 COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
@@ -39,6 +40,7 @@ class Inputs:
     history: Path
     static: Path
     checkpoints: tuple[Path, ...]
+    places: Path
     identity: str
     device: str
 
@@ -51,6 +53,7 @@ class Sources:
     history: Cube | None
     static: xr.Dataset
     ensemble: Ensemble
+    places: Places
 
 
 _OPENING = threading.Lock()
@@ -116,7 +119,7 @@ def _open_sources(inputs: Inputs) -> Sources:
             expected=list(units),
             fix="train again with this version",
         )
-    return Sources(cube, history, static, ensemble)
+    return Sources(cube, history, static, ensemble, Places.load(inputs.places))
 
 
 def has_land(static: xr.Dataset, tile: Tile) -> bool:
@@ -131,25 +134,29 @@ def predict_tile(sources: Sources, tile: Tile, batch_cells: int) -> dict[str, np
     -------
     dict
         `gpp`, `reco`, `nee` and their `*_spread`: (time, row, col) float32 in g m-2 d-1, NaN over
-        water, 0 on land without vegetation; `quality`: (row, col) int8.
+        water, 0 on land without vegetation; `distance`: (row, col) float32 to the training towers
+        (`tamflux.uncertainty.places`), NaN without vegetated land; `quality`: (row, col) int8.
     """
     cube, static = sources.cube, sources.static.isel(lat=tile.rows, lon=tile.cols)
     land = static["land_fraction"].values > 0
     vegetated = land & (static["vegetated_fraction"].values > 0)
     fluxes = np.full((2, len(FLUX_NAMES), len(cube.time), *land.shape), np.nan, np.float32)
     fluxes[..., land] = 0
+    distance = np.full(land.shape, np.nan, np.float32)
     rows, cols = np.nonzero(vegetated)
     if len(rows):
-        prediction = sources.ensemble.predict(
-            _cell_predictors(sources, rows + tile.rows.start, cols + tile.cols.start),
-            _cell_statics(sources, static, rows, cols),
-            batch_cells=batch_cells,
+        x = _cell_predictors(sources, rows + tile.rows.start, cols + tile.cols.start)
+        features = _cell_statics(sources, static, rows, cols)
+        prediction = sources.ensemble.predict(x, features, batch_cells=batch_cells)
+        distance[rows, cols] = sources.places.distance(
+            describe_places(sources.ensemble, x, features, batch_cells)
         )
         for part, values in enumerate((prediction.mean, prediction.spread)):
             _check_finite(values, tile)
             fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
     arrays = fluxes.reshape(-1, *fluxes.shape[2:])
     tile_values = dict(zip((*FLUX_NAMES, *SPREAD_NAMES), arrays, strict=True))
+    tile_values["distance"] = distance
     tile_values["quality"] = quality_flags(
         static["land_fraction"].values, vegetated, cube.read_flag(tile.rows, tile.cols)
     )

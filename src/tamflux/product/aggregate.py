@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 from tqdm import tqdm
 
-from tamflux.product.metadata import aggregate_attributes
+from tamflux.product.metadata import PLACE_ATTRIBUTES, aggregate_attributes
 from tamflux.product.netcdf import FILL, bands, create_product, open_product
 from tamflux.variables import FLUXES
 
@@ -18,8 +18,8 @@ from tamflux.variables import FLUXES
 def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path) -> None:
     """Write monthly and annual means of the daily rates, in g m-2 d-1, band by band.
 
-    NEE is RECO - GPP of the means. The spread is the mean of the daily spreads, an upper bound
-    of the spread of the mean (a standard deviation of a mean is at most the mean of the standard
+    NEE is RECO - GPP of the means. Spread and uncertainty are means of the daily ones, an upper
+    bound of those of the mean (a standard deviation of a mean is at most the mean of the standard
     deviations).
 
     Raises
@@ -56,7 +56,11 @@ def _write_means(
     source: netCDF4.Dataset, targets: list[tuple[netCDF4.Dataset, np.ndarray]], rows: slice
 ) -> None:
     """Write the means of a band to each target, given with the first day of its steps."""
-    for part in ("", "_spread"):
+    for name in PLACE_ATTRIBUTES:
+        values = source[name][rows]
+        for file, _ in targets:
+            file[name][rows] = values
+    for part in ("", "_spread", "_uncertainty"):
         means = {}
         for flux in FLUXES:
             days = source[f"{flux}{part}"][:, rows].filled(np.nan)

@@ -16,6 +16,7 @@ from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.product.metadata import QUANTUM, file_attributes
 from tamflux.product.netcdf import FILL, bands, create_product
+from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
@@ -24,6 +25,7 @@ log = logging.getLogger("tamflux")
 def assemble_product(
     tiles: str | Path,
     static: str | Path,
+    calibration: str | Path,
     output: str | Path,
     *,
     product: Mapping[str, str],
@@ -40,6 +42,8 @@ def assemble_product(
         Tile store (contract 4).
     static : path
         Static fields, for the land fraction.
+    calibration : path
+        From `tamflux.uncertainty.unseen.calibrate`, for uncertainty and applicability.
     output : path
         NetCDF file to write.
     product, inputs : mapping
@@ -55,6 +59,7 @@ def assemble_product(
     grid, year = Grid(attrs["resolution"], tuple(attrs["bbox"])), attrs["year"]
     edges = np.arange(f"{year}-01-01", f"{year + 1}-01-02", dtype="datetime64[D]")
     land_fraction = _land_fraction(Path(static), grid)
+    intervals = Calibration.load(calibration)
     header = file_attributes("daily", year, grid, attrs, product, inputs)
     with create_product(
         output, grid, edges, "daily", header, land_fraction, store["quality"][:]
@@ -66,7 +71,14 @@ def assemble_product(
             _check_closure(nee, reco - gpp, tiles)
             for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
                 file[name][:, rows] = np.where(land, values, FILL)
-            del gpp, reco, nee, values
+            for flux in FLUXES:
+                width = _quantise(intervals.half_width(flux, gpp, reco))
+                file[f"{flux}_uncertainty"][:, rows] = np.where(land, width, FILL)
+            distance = store["distance"][rows]
+            reach = intervals.applicability((gpp + reco).mean(axis=0), distance)
+            for name, values in {"training_distance": distance, "applicability": reach}.items():
+                file[name][rows] = np.where(np.isfinite(values), values, FILL)
+            del gpp, reco, nee, values, width
             for name in (f"{flux}_spread" for flux in FLUXES):
                 file[name][:, rows] = np.where(land, _read(store, tiles, name, rows, land), FILL)
 
@@ -84,6 +96,10 @@ def _read(store: zarr.Group, path, name: str, rows: slice, land: np.ndarray) -> 
             expected="a finite flux on every land cell and day, none over water",
             fix="delete the store and run snakemake again",
         )
+    return _quantise(values)
+
+
+def _quantise(values: np.ndarray) -> np.ndarray:
     return np.round(values * np.float32(1 / QUANTUM)) * np.float32(QUANTUM)
 
 

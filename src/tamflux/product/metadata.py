@@ -9,6 +9,7 @@ from typing import Any
 from tamflux import __version__
 from tamflux.grid import EARTH_RADIUS_M, Grid
 from tamflux.provenance import code_hash
+from tamflux.uncertainty.calibration import LEVEL
 from tamflux.variables import FLUXES
 
 LEAST_SIGNIFICANT_DIGIT = 3
@@ -29,7 +30,7 @@ _STEPS = {"daily": "P1D", "monthly": "P1M", "annual": "P1Y"}
 
 
 def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
-    """CF attributes of `gpp`, `reco`, `nee` and their spread in a file of one time step."""
+    """CF attributes of the fluxes, their spread and uncertainty in a file of one time step."""
     link = {
         "cell_measures": "area: cell_area",
         "grid_mapping": "crs",
@@ -41,7 +42,7 @@ def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
             **flux.attrs,
             "cell_methods": _MEAN,
             **link,
-            "ancillary_variables": f"{name}_spread quality_flag",
+            "ancillary_variables": f"{name}_uncertainty {name}_spread quality_flag applicability",
             "comment": f"mass of carbon per area of land and day; {_precision(step)}",
         }
         attributes[f"{name}_spread"] = {
@@ -50,6 +51,13 @@ def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
             "cell_methods": _MEAN,
             **link,
             "comment": _spread_comment(step),
+        }
+        attributes[f"{name}_uncertainty"] = {
+            "units": flux.units,
+            "long_name": f"half-width of the {LEVEL:.0%} interval of {flux.long_name}",
+            "cell_methods": _MEAN,
+            **link,
+            "comment": _uncertainty_comment(name, step),
         }
     return attributes
 
@@ -67,6 +75,37 @@ def _spread_comment(step: str) -> str:
         "mean of the daily standard deviations: an upper bound of the standard deviation of the "
         "mean, reached where the errors of all days are fully correlated"
     )
+
+
+def _uncertainty_comment(flux: str, step: str) -> str:
+    cut = "" if flux == "nee" else "; the interval is cut at 0"
+    calibrated = f"calibrated with the errors at towers that the model had not seen{cut}"
+    if step == "daily":
+        return f"{calibrated}; rounded to multiples of 2**-10"
+    return (
+        f"{calibrated}; mean of the daily half-widths: an upper bound, reached where the errors of "
+        "all days are fully correlated"
+    )
+
+
+PLACE_ATTRIBUTES = {
+    "training_distance": {
+        "units": "1",
+        "long_name": "distance to the nearest training tower in task code, climatology and land "
+        "cover",
+        "comment": "1 is the median over towers of the distance to the nearest tower that a model "
+        "had seen; missing where there is no vegetated land",
+    },
+    "applicability": {
+        "units": "1",
+        "long_name": "applicability of the model to the cell",
+        "comment": "exp(-e), where e is the expected mean absolute error of daily fluxes as a "
+        "share of their standard deviation among towers: sqrt(mean gpp + reco) times a linear "
+        "function of training_distance, fitted to errors at towers that the model had not seen; "
+        "1 is no error expected; missing where there is no vegetated land",
+    },
+}
+"""CF attributes of the fields that say how far the model reaches."""
 
 
 def quality_attributes() -> dict[str, Any]:

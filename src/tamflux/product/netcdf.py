@@ -17,6 +17,7 @@ from tamflux.grid import Grid
 from tamflux.product.metadata import (
     CRS_ATTRIBUTES,
     LEAST_SIGNIFICANT_DIGIT,
+    PLACE_ATTRIBUTES,
     flux_attributes,
     quality_attributes,
 )
@@ -72,6 +73,12 @@ def create_product(
         masks = quality_attributes()
         flag.setncatts({**masks, "flag_masks": np.array(masks["flag_masks"], np.int8)})
         flag[:] = np.where(land_fraction > 0, quality, FILL_QUALITY)
+        for name, attrs in PLACE_ATTRIBUTES.items():
+            variable = file.createVariable(name, "f4", ("lat", "lon"), compression="zlib",
+                                           fill_value=FILL)  # fmt: skip
+            variable.setncatts(
+                {**attrs, "grid_mapping": "crs", "coverage_content_type": "qualityInformation"}
+            )
         for name, attrs in flux_attributes(step).items():
             variable = file.createVariable(
                 name,

@@ -107,6 +107,33 @@ class Ensemble:
         return Prediction(mean, spread)
 
     @torch.inference_mode()
+    def codes(self, x: np.ndarray, batch_cells: int = 1024) -> np.ndarray:
+        """Task codes of places.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            (cell, history_days or more, feature) predictors in catalogue units, NaN allowed.
+        batch_cells : int
+            Cells computed at once.
+
+        Returns
+        -------
+        numpy.ndarray
+            (cell, members x code) float32, the codes of the members side by side; no columns for
+            a site-blind model.
+        """
+        history = x[:, : self.history_days]
+        codes = [np.empty((len(x), 0), np.float32)]
+        for network, description in zip(self.networks, self.descriptions, strict=True):
+            if (encoder := getattr(network, "encoder", None)) is None:
+                continue
+            batches = (history[i : i + batch_cells] for i in range(0, len(x), batch_cells))
+            scaled = (torch.from_numpy(description.scale(b)).to(self.device) for b in batches)
+            codes.append(np.concatenate([encoder(part).cpu().numpy() for part in scaled]))
+        return np.concatenate(codes, axis=1)
+
+    @torch.inference_mode()
     def _predict_batch(self, x: np.ndarray, static: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         condition = torch.from_numpy(np.ascontiguousarray(static, np.float32)).to(self.device)
         members = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from toy_planet import write_planet
+from toy_planet import write_places, write_planet
 
 from tamflux.errors import TamfluxError
 from tamflux.inference.predict import predict_tiles
@@ -12,7 +12,9 @@ from tamflux.predictors.cube import Cube, with_history
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
 from tamflux.training.checkpoint import Description, save_checkpoint
 from tamflux.training.ensemble import Ensemble
+from tamflux.uncertainty.places import Places, describe_places
 
+FEATURES = {"codes": 2 * 4, "predictors": 3, "static_features": len(STATIC_FEATURES)}
 PREDICTORS, UNITS = ("t2m", "ndvi", "ssrd"), ("degC", "1", "W m-2")
 
 
@@ -37,6 +39,7 @@ def write_members(folder, units=UNITS):
 def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
     planet = write_planet(tmp_path)
     planet["checkpoints"] = write_members(tmp_path)
+    planet["places"] = write_places(tmp_path, **FEATURES)
     predict_tiles(**planet, output=tmp_path / "a_2004.zarr", workers=2, batch_cells=7)
     tiles = xr.open_zarr(tmp_path / "a_2004.zarr").load()
     rows, cols = np.array([5, 11, 1, 8]), np.array([6, 23, 23, 0])
@@ -52,6 +55,9 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
             found = tiles[name][:, row, col], tiles[f"{name}_spread"][:, row, col]
             np.testing.assert_allclose(found[0], expected.mean[0, :, number], atol=1e-5)
             np.testing.assert_allclose(found[1], expected.spread[0, :, number], atol=1e-5)
+        place = describe_places(ensemble, with_history(year[alone], before[alone]), static[alone])
+        distance = Places.load(planet["places"]).distance(place)
+        np.testing.assert_allclose(tiles["distance"][row, col], distance[0], atol=1e-5)
     assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_spread"].max()) > 0.01
 
 
@@ -61,6 +67,7 @@ def test_the_cut_of_the_run_does_not_matter(tmp_path):
         (folder := tmp_path / str(tile_size)).mkdir()
         planet = write_planet(folder, tile_size)
         planet["checkpoints"] = write_members(folder)
+        planet["places"] = write_places(folder, **FEATURES)
         output = folder / "t_2004.zarr"
         predict_tiles(**planet, output=output, workers=workers, batch_cells=batch_cells)
         found.append(xr.open_zarr(output).load())

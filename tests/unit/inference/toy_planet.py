@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from tamflux.grid import Grid
 from tamflux.inference import predict, tiles
 from tamflux.predictors.cube import create_store
+from tamflux.uncertainty.places import Places
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED, VEGETATED
 
 VARIABLES = ("t2m", "ssrd", "ndvi")
@@ -48,6 +49,9 @@ class ToyEnsemble:
         ]
         mean = np.concatenate(parts).astype(np.float32)
         return SimpleNamespace(mean=mean, spread=np.abs(0.1 * mean))
+
+    def codes(self, x, batch_cells=1024):
+        return x[:, : self.history_days, 1:].max(axis=1)
 
 
 def toy_fluxes(x, static):
@@ -86,12 +90,23 @@ def write_planet(folder: Path, tile_size: int = 4, resolution: float = RESOLUTIO
             store["ndvi"][:], store["refl_filled"][:] = ndvi, filled
     for seed in (1, 2):
         save_file({"w": np.full(3, seed, np.float32)}, folder / f"toy_{seed}.safetensors")
+    write_places(folder, codes=1, predictors=2, static_features=2)
     return {
         "cube": folder / "2004.zarr",
         "history": folder / "2003.zarr",
         "static": folder / "static.nc",
         "checkpoints": [folder / f"toy_{seed}.safetensors" for seed in (1, 2)],
+        "places": folder / "places.safetensors",
     }
+
+
+def write_places(folder: Path, codes: int, predictors: int, static_features: int) -> Path:
+    """Places of six invented towers, described by so many features (four seasons a predictor)."""
+    features = codes + 4 * predictors + static_features
+    towers = np.random.default_rng(0).normal(1, 5, (6, features)).astype(np.float32)
+    path = folder / "places.safetensors"
+    Places.of_towers("ABCDEF", np.arange(6) % 3, towers).save(path)
+    return path
 
 
 def _static(grid: Grid) -> xr.Dataset:
@@ -123,6 +138,7 @@ if __name__ == "__main__":
         folder / "2003.zarr",
         folder / "static.nc",
         [folder / f"toy_{seed}.safetensors" for seed in (1, 2)],
+        folder / "places.safetensors",
         folder / "tiles" / "toy_2004.zarr",
         workers=1,
         batch_cells=7,

@@ -11,6 +11,7 @@ from tamflux.grid import Grid
 from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
 from tamflux.product.totals import tabulate_totals
+from tamflux.uncertainty.calibration import ACTIVITY, Calibration
 
 CONFIG = {
     "product": {"version": "0.1", "institution": "I", "creator": "C", "license": "CC-BY-4.0"},
@@ -41,6 +42,8 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     quality = np.where(land_fraction == np.float32(0.3), 1, 0).astype(np.int8)
     coords = {"time": days.astype("datetime64[ns]"), "lat": grid.lat, "lon": grid.lon}
     data = {name: (dims, np.where(land, v, np.nan)) for name, v in fields.items()}
+    distance = np.where(land_fraction == 1, random.uniform(0, 4, grid.shape), np.nan)
+    data["distance"] = (dims[1:], distance.astype(np.float32))
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
     members = [
         {"sha256": f"{i}" * 64, "model": "tamrl", "training_sites": 40, "provenance": {"seed": i}}
@@ -48,13 +51,20 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     ]
     tiles.attrs = {"year": year, "resolution": resolution, "bbox": list(grid.bbox),
                    "tile_size": 8, "code": "abc", "members": members}  # fmt: skip
-    chunks = {name: {"chunks": (len(days), 8, 8)} for name in data}
+    chunks = {name: {"chunks": (len(days), 8, 8)} for name in data if name != "distance"}
     tiles.to_zarr(folder / "tiles.zarr", zarr_format=3, consolidated=False, encoding=chunks)
     static = xr.Dataset({"land_fraction": (dims[1:], land_fraction)}, coords).drop_vars("time")
     static.to_netcdf(folder / "static.nc")
+    calibration = Calibration(
+        ACTIVITY,
+        {name: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7 + k] for k, name in enumerate(fields) if k < 3},
+        {name: {"0.9": 2.0} for name in ("gpp", "reco", "nee")},
+        (0.1, 0.05),
+    )
+    calibration.save(folder / "calibration.json")
     return SimpleNamespace(
-        tiles=folder / "tiles.zarr", static=folder / "static.nc", data=tiles, grid=grid, land=land,
-        land_fraction=land_fraction,
+        calibration=folder / "calibration.json", tiles=folder / "tiles.zarr",
+        static=folder / "static.nc", data=tiles, grid=grid, land=land, land_fraction=land_fraction,
     )  # fmt: skip
 
 
@@ -76,7 +86,7 @@ def product(tmp_path_factory):
     folder = tmp_path_factory.mktemp("product")
     source = write_tiles(folder, 2004)
     paths = {step: folder / f"{step}.nc" for step in ("daily", "monthly", "annual")}
-    assemble_product(source.tiles, source.static, paths["daily"], **CONFIG)
+    assemble_product(source.tiles, source.static, source.calibration, paths["daily"], **CONFIG)
     aggregate_product(*paths.values())
     tabulate_totals([paths["annual"]], folder / "totals.csv")
     return SimpleNamespace(**paths, totals=folder / "totals.csv", source=source)

@@ -9,6 +9,7 @@ import zarr
 from tamflux.errors import ContractError
 from tamflux.product.assemble import assemble_product
 from tamflux.product.metadata import QUANTUM
+from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
 
 
@@ -59,7 +60,13 @@ def test_attributes_name_units_signs_and_origin(product):
 
 
 def test_same_inputs_give_the_same_bytes(product, config, tmp_path):
-    assemble_product(product.source.tiles, product.source.static, tmp_path / "again.nc", **config)
+    assemble_product(
+        product.source.tiles,
+        product.source.static,
+        product.source.calibration,
+        tmp_path / "again.nc",
+        **config,
+    )
     assert (tmp_path / "again.nc").read_bytes() == product.daily.read_bytes()
 
 
@@ -67,7 +74,9 @@ def test_a_hole_in_the_land_is_refused_and_nothing_is_left(source, config, tmp_p
     row, col = np.argwhere(source.land)[7]
     zarr.open_group(source.tiles)["reco"][100, row, col] = np.nan
     with pytest.raises(ContractError, match="do not cover the land") as error:
-        assemble_product(source.tiles, source.static, tmp_path / "daily.nc", **config)
+        assemble_product(
+            source.tiles, source.static, source.calibration, tmp_path / "daily.nc", **config
+        )
     assert error.value.details["variable"] == "reco"
     assert not list(tmp_path.glob("*daily*"))
 
@@ -76,10 +85,41 @@ def test_fluxes_that_do_not_close_are_refused(source, config, tmp_path):
     row, col = np.argwhere(source.land)[7]
     zarr.open_group(source.tiles)["nee"][100, row, col] += 0.5
     with pytest.raises(ContractError, match="nee is not reco - gpp"):
-        assemble_product(source.tiles, source.static, tmp_path / "daily.nc", **config)
+        assemble_product(
+            source.tiles, source.static, source.calibration, tmp_path / "daily.nc", **config
+        )
 
 
 def test_static_fields_of_another_grid_are_refused(source, config, tmp_path):
     xr.open_dataset(source.static).isel(lat=slice(2, None)).to_netcdf(tmp_path / "other.nc")
     with pytest.raises(ContractError, match="another grid"):
-        assemble_product(source.tiles, tmp_path / "other.nc", tmp_path / "daily.nc", **config)
+        assemble_product(
+            source.tiles, tmp_path / "other.nc", source.calibration, tmp_path / "daily.nc", **config
+        )
+
+
+def test_uncertainty_and_applicability_follow_the_calibration(product):
+    daily, calibration = (
+        xr.open_dataset(product.daily),
+        Calibration.load(product.source.calibration),
+    )
+    row, col = np.argwhere(product.source.land_fraction == 1)[3]
+    cell = daily.isel(lat=row, lon=col)
+    for name in FLUXES:
+        knots = 2.0 * np.array(calibration.scale[name])
+        expected = np.interp(cell["gpp"] + cell["reco"], calibration.activity, knots)
+        np.testing.assert_allclose(cell[f"{name}_uncertainty"], expected, atol=QUANTUM)
+    distance = float(product.source.data["distance"][row, col])
+    error = np.sqrt(float((cell["gpp"] + cell["reco"]).mean())) * (0.1 + 0.05 * min(distance, 3))
+    assert float(cell["applicability"]) == pytest.approx(np.exp(-error), rel=1e-4)
+    assert float(cell["training_distance"]) == pytest.approx(distance)
+    unknown = np.isnan(product.source.data["distance"].values)
+    np.testing.assert_array_equal(np.isnan(daily["applicability"]), unknown)
+
+
+def test_a_damaged_calibration_is_refused(source, config, tmp_path):
+    source.calibration.write_text("{}")
+    with pytest.raises(ContractError, match="cannot read the calibration"):
+        assemble_product(
+            source.tiles, source.static, source.calibration, tmp_path / "daily.nc", **config
+        )

@@ -10,6 +10,7 @@ from tamflux.inference.predict import predict_tiles
 from tamflux.predictors.cube import Cube, create_store
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.training.checkpoint import Description, save_checkpoint
+from tamflux.uncertainty.places import Places
 from tamflux.validation.scores import compare_with_product
 from tamflux.validation.sites import evaluate_sites
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED, VEGETATED
@@ -88,11 +89,15 @@ def test_site_predictions_equal_the_tiles_at_the_towers_cells(tmp_path):
         "lstm": write_members(tmp_path, "lstm", 1),
     }
     tiles = tmp_path / "tamrl_2004.zarr"
+    places = tmp_path / "places.safetensors"
+    width = 2 * 4 + 4 * len(FEATURES) + len(STATIC_FEATURES)  # codes, seasons, static
+    Places.of_towers("AB", np.arange(2), np.eye(2, width, dtype=np.float32)).save(places)
     predict_tiles(
         cube=tmp_path / "2004.zarr",
         history=tmp_path / "2003.zarr",
         static=tmp_path / "static.nc",
         checkpoints=members["tamrl"],
+        places=places,
         output=tiles,
         workers=1,
         batch_cells=5,

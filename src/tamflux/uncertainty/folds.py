@@ -1,0 +1,85 @@
+"""Cross-validation over the training towers: members that have not seen a fold of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import ContractError
+from tamflux.samples.splits import neighbours
+from tamflux.training.members import training_samples
+from tamflux.training.train import fit_member, member_seed
+
+
+def train_fold(
+    year_paths: Sequence[str | Path],
+    sites_path: str | Path,
+    checkpoint: str | Path,
+    curve: str | Path,
+    *,
+    fold: int,
+    folds: int,
+    seed: int,
+    train_years: Sequence[int],
+    split: str,
+    predictors: Sequence[str],
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    code: str,
+    threads: int,
+) -> None:
+    """Train a member like those of the product on the training towers of all folds but one.
+
+    Parameters are those of `tamflux.training.members.train_member`; `fold` is the one left out
+    of `folds`.
+    """
+    samples = training_samples(year_paths, sites_path, predictors, train_years)
+    of_site = draw_folds(samples.sites, split, folds, seed)
+    learnt = (of_site >= 0) & (of_site != fold)
+    fit_member(
+        samples,
+        samples.sites["site_id"][learnt].to_list(),
+        checkpoint,
+        curve,
+        name="tamrl",
+        seed=member_seed(seed, "fold", fold),
+        model=model,
+        training=training,
+        provenance={"code": code, "split": split, "fold": fold},
+        threads=threads,
+    )
+
+
+def draw_folds(sites: pd.DataFrame, split: str, folds: int, seed: int) -> np.ndarray:
+    """(site,) fold of each training tower of a split, -1 for held-out ones.
+
+    Every class is spread over the folds, and towers within 5 km share one. The result does not
+    depend on the order of the sites.
+
+    Raises
+    ------
+    ContractError
+        If there are fewer groups of training towers than folds.
+    """
+    training = np.flatnonzero(sites[f"split_{split}"] == "train")
+    table = sites.iloc[training].sort_values("site_id")
+    cluster = neighbours(table["lat"].to_numpy(), table["lon"].to_numpy())
+    _, first, cluster = np.unique(cluster, return_index=True, return_inverse=True)
+    if len(first) < folds:
+        raise ContractError(
+            "too few training towers to cross-validate",
+            found=f"{len(first)} towers more than 5 km apart",
+            expected=f"at least {folds} (calibration.folds)",
+            fix="add towers, or lower calibration.folds",
+        )
+    random = np.random.default_rng([seed, folds])
+    shuffled = random.permutation(len(first))
+    shuffled = shuffled[np.argsort(table["igbp"].to_numpy()[first][shuffled], kind="stable")]
+    of_cluster = np.empty(len(first), np.int64)
+    of_cluster[shuffled] = np.arange(len(first)) % folds
+    drawn = pd.Series(of_cluster[cluster], index=table["site_id"])
+    return sites["site_id"].map(drawn).fillna(-1).to_numpy(np.int64)

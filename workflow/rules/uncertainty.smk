@@ -1,0 +1,91 @@
+TRAINING_YEARS = sorted(
+    {*config["years"]["train"], *map(history_year, config["years"]["train"])}
+)
+FOLDS = config["calibration"]["folds"]
+
+
+rule train_fold:
+    input:
+        samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
+        sites="results/samples/sites.csv",
+    output:
+        checkpoint="results/models/folds/{member}.safetensors",
+        curve="results/models/folds/{member}_curve.csv",
+    log:
+        "results/logs/uncertainty/train_fold_{member}.log",
+    benchmark:
+        "results/benchmarks/uncertainty/train_fold_{member}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        folds=FOLDS,
+        seed=config["seed"],
+        years=config["years"]["train"],
+        split=config["training"]["split"],
+        predictors=config["predictors"]["variables"],
+        model=config["model"],
+        training=TRAINING,
+        code=code_hash("tamflux.uncertainty.folds"),
+    message:
+        "training without the towers of fold {wildcards.member}"
+    script:
+        "../scripts/train_fold.py"
+
+
+rule locate_towers:
+    input:
+        samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
+        sites="results/samples/sites.csv",
+        checkpoints=members_of,
+    output:
+        places="results/models/{model}_places.safetensors",
+    log:
+        "results/logs/uncertainty/locate_towers_{model}.log",
+    benchmark:
+        "results/benchmarks/uncertainty/locate_towers_{model}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        folds=FOLDS,
+        seed=config["seed"],
+        years=config["years"]["train"],
+        split=config["training"]["split"],
+        predictors=config["predictors"]["variables"],
+        code=code_hash("tamflux.uncertainty.unseen"),
+    message:
+        "describing the places of the training towers as {wildcards.model} sees them"
+    script:
+        "../scripts/locate_towers.py"
+
+
+rule calibrate:
+    input:
+        samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
+        sites="results/samples/sites.csv",
+        checkpoints=expand("results/models/folds/{fold}.safetensors", fold=range(FOLDS)),
+        places="results/models/tamrl_places.safetensors",
+    output:
+        calibration="results/models/calibration.json",
+    log:
+        "results/logs/uncertainty/calibrate.log",
+    benchmark:
+        "results/benchmarks/uncertainty/calibrate.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        years=config["years"]["train"],
+        predictors=config["predictors"]["variables"],
+        code=code_hash("tamflux.uncertainty.unseen"),
+    message:
+        "calibrating the intervals with the errors at unseen towers"
+    script:
+        "../scripts/calibrate.py"

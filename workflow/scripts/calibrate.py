@@ -1,0 +1,16 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "calibrate"):
+    from tamflux.uncertainty.unseen import calibrate
+
+    calibrate(
+        snakemake.input.samples,
+        snakemake.input.sites,
+        snakemake.input.checkpoints,
+        snakemake.input.places,
+        snakemake.output.calibration,
+        train_years=snakemake.params.years,
+        predictors=snakemake.params.predictors,
+        code=snakemake.params.code,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,16 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"locate towers {snakemake.wildcards.model}"):
+    from tamflux.uncertainty.unseen import locate_towers
+
+    locate_towers(
+        snakemake.input.samples,
+        snakemake.input.sites,
+        snakemake.input.checkpoints,
+        snakemake.output.places,
+        train_years=snakemake.params.years,
+        predictors=snakemake.params.predictors,
+        split=snakemake.params.split,
+        folds=snakemake.params.folds,
+        seed=snakemake.params.seed,
+    )

@@ -1,0 +1,22 @@
+from tamflux.logs import job_log
+
+fold = int(snakemake.wildcards.member)
+with job_log(snakemake.log[0], f"train without fold {fold}"):
+    from tamflux.uncertainty.folds import train_fold
+
+    train_fold(
+        snakemake.input.samples,
+        snakemake.input.sites,
+        snakemake.output.checkpoint,
+        snakemake.output.curve,
+        fold=fold,
+        folds=snakemake.params.folds,
+        seed=snakemake.params.seed,
+        train_years=snakemake.params.years,
+        split=snakemake.params.split,
+        predictors=snakemake.params.predictors,
+        model=snakemake.params.model,
+        training=snakemake.params.training,
+        code=snakemake.params.code,
+        threads=snakemake.threads,
+    )
