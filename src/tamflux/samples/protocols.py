@@ -26,8 +26,8 @@ AFRICA_EAST = (
 """Latitude and longitude of the line between Africa and Asia, through the Red Sea and Suez."""
 
 EUROPE_SOUTH = (
-    (25.9, 26.1, 26.3, 29.1, 36, 40, 42.5, 44.5, 45.8, 47, 48.5, 52),
-    (34.5, 38.0, 40.2, 41.1, 43.0, 43.5, 43.3, 42.7, 42.4, 41.8, 41.2, 41.2),
+    (25.9, 26.1, 26.3, 28.9, 29.1, 36, 40, 42.5, 44.5, 45.8, 47, 48.5, 52),
+    (34.5, 38.0, 40.2, 40.7, 41.2, 43.0, 43.5, 43.3, 42.7, 42.4, 41.8, 41.2, 41.2),
 )
 """Longitude and latitude of the line between Europe and Asia: Aegean, Bosporus, Caucasus."""
 
