@@ -32,7 +32,7 @@ CHUNK_DAYS = 48
 
 INGREDIENTS = (
     "code", "static", "film_input", "film_output", "memory", "spinup", "year_code",
-    "nee_head", "reconstruction", "pretraining", "balance", "site_effects",
+    "hard_closure", "reconstruction", "pretraining", "site_effects",
 )  # fmt: skip
 """What can be left out of the model or of its training, to see what it is worth."""
 
@@ -48,7 +48,8 @@ WEATHER_DAYS = 30
 class Fluxes(NamedTuple):
     """What a forward pass gives.
 
-    flux : (batch, time, 3) gpp, reco, nee of the days after the history, g C m-2 d-1.
+    flux : (batch, time, 3) gpp, reco, nee of the days after the history, g C m-2 d-1; nee is
+        reco - gpp, or without "hard_closure" an output of its own that the loss draws there.
     reconstruction : (batch, step, feature) history as the decoder remembers it, or None.
     target : (batch, step, feature) history in steps of `PATCH_DAYS`, or None.
     """
@@ -119,7 +120,7 @@ class TamRL(nn.Module):
         self.embed = nn.Linear(features * (1 + memories), hidden_size)
         self.recurrence = nn.LSTM(hidden_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(DROPOUT)
-        self.head = nn.Linear(hidden_size, 2 if "nee_head" in self.without else 3)
+        self.head = nn.Linear(hidden_size, 3 if "hard_closure" in self.without else 2)
         self.encoder = None if "code" in self.without else TaskEncoder(features, code_size)
         known = 0 if "static" in self.without else static_features
         known += 0 if self.encoder is None else code_size
@@ -169,13 +170,10 @@ class TamRL(nn.Module):
             states = _modulate(states, film_output)
         raw = self.head(self.dropout(states)).float()
         # productivity and respiration cannot be negative; their difference can
-        flux = functional.softplus(raw[..., :2]) * self.flux_scale[:2]
-        nee = (
-            flux[..., 1:] - flux[..., :1]
-            if "nee_head" in self.without
-            else raw[..., 2:] * self.flux_scale[2]
-        )
-        return Fluxes(torch.cat([flux, nee], dim=-1), reconstruction, target)
+        gpp, reco = (functional.softplus(raw[..., :2]) * self.flux_scale[:2]).unbind(-1)
+        soft = "hard_closure" in self.without
+        nee = raw[..., 2] * self.flux_scale[2] if soft else reco - gpp
+        return Fluxes(torch.stack([gpp, reco, nee], dim=-1), reconstruction, target)
 
     def _film(self, name: str, hidden_size: int) -> nn.Linear | None:
         """Layer that gives scale and shift, at first 1 and 0 for every place."""

@@ -130,7 +130,7 @@ class _Run:
     ):
         self.device = choose_device(training["device"])
         without = left_out(description.model)
-        self.balance_weight = 0.0 if "balance" in without else balance_weight
+        self.balance_weight = balance_weight
         self.pretrain_epochs = 0 if "pretraining" in without else training["pretrain_epochs"]
         self.epochs = self.pretrain_epochs + training["epochs"]
         self.batch_size = training["batch_size"]
