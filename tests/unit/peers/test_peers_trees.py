@@ -3,37 +3,16 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
+from peer_samples import samples_of
 
 from tamflux.peers.trees import fit_trees, tree_features
-from tamflux.samples.samples import Samples
 
 SETTINGS = {
     "lightgbm": {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20},
     "xgboost": {"rounds": 60, "learning_rate": 0.1, "max_leaves": 15, "min_child_weight": 20,
                 "max_bin": 64},
 }  # fmt: skip
-
-
-def samples_of(sites=6, days=200, seed=0):
-    """Reco follows the mean light of the last 30 days, gpp the light of the day, by class."""
-    random = np.random.default_rng(seed)
-    light = random.gamma(4, 50, (sites, days)).astype(np.float32)
-    memory = pd.DataFrame(light.T).rolling(30, min_periods=1).mean().to_numpy().T
-    static = (np.arange(sites) % 2)[:, None].astype(np.float32)
-    gpp, reco = light / 40 * (1 + static), (memory - 200) / 10
-    return Samples(
-        sites=pd.DataFrame({"site_id": [f"S{i}" for i in range(sites)]}),
-        site=np.repeat(np.arange(sites), days),
-        date=np.tile(np.datetime64("2001-01-01") + np.arange(days), sites),
-        x=light.reshape(-1, 1),
-        y=np.stack([gpp, reco, reco - gpp], -1).reshape(-1, 3).astype(np.float32),
-        qc=np.ones(sites * days, np.float32),
-        static=static,
-        predictors=("ssrd",),
-        static_features=("class",),
-    )
 
 
 def test_features_are_those_of_plain_loops():

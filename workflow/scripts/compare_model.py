@@ -1,0 +1,22 @@
+from tamflux.logs import job_log
+
+files, wildcards, params = snakemake.input, snakemake.wildcards, snakemake.params
+with job_log(snakemake.log[0], f"{wildcards.protocol}: {wildcards.model}, {wildcards.seed}"):
+    from tamflux.peers.fit import compare_model
+
+    with_cells = "cells" in snakemake.output.keys()
+    compare_model(
+        files.samples,
+        files.sites,
+        files.folds,
+        files.settings,
+        snakemake.output.predictions,
+        name=wildcards.model,
+        member=int(wildcards.seed),
+        seed=params.seed,
+        train_years=params.train_years,
+        predictors=params.predictors,
+        code=params.code,
+        threads=snakemake.threads,
+        cells=(files.cells, files.cells_sites, snakemake.output.cells) if with_cells else None,
+    )

@@ -1,0 +1,17 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"choose the settings of {snakemake.wildcards.model}"):
+    from tamflux.peers.search import search_settings
+
+    search_settings(
+        snakemake.input.samples,
+        snakemake.input.sites,
+        snakemake.input.folds,
+        snakemake.output.settings,
+        name=snakemake.wildcards.model,
+        seed=snakemake.params.seed,
+        train_years=snakemake.params.train_years,
+        predictors=snakemake.params.predictors,
+        sections=snakemake.params.sections,
+        threads=snakemake.threads,
+    )
