@@ -1,0 +1,150 @@
+"""Land cells between the towers as samples, with the truth of the demo Earth for observations."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import zarr
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.grid import Grid
+from tamflux.predictors.cube import Cube
+from tamflux.predictors.static import IGBP_FRACTIONS, open_static
+from tamflux.variables import FLUXES, KOPPEN_CLASSES
+
+log = logging.getLogger("tamflux")
+
+
+def draw_cells(
+    static: str | Path, grid: Grid, target: str | Path, *, cells: int, seed: int
+) -> None:
+    """Draw cells with vegetated land at random, in proportion to their land area.
+
+    The draw is systematic (Madow 1949, Ann. Math. Stat. 20, 333): equal steps from a random start
+    along the land area of all cells laid end to end, from south to north. A mean over the cells,
+    by `weight`, is then a mean over land area.
+
+    Parameters
+    ----------
+    static : path
+        `results/predictors/static.nc`.
+    grid : Grid
+        Grid of the file.
+    target : path
+        CSV to write (contract 2): `site_id, lat, lon, row, col, igbp` (largest class on land),
+        `koppen`, the class fractions, `land_fraction`, `vegetated_fraction`, `weight` (how often
+        the cell was drawn: more than once only where most cells are).
+    cells : int
+        How many to draw.
+    seed : int
+        Of the random start.
+
+    Raises
+    ------
+    ContractError
+        If the file is broken, of another grid, or without vegetated land.
+    """
+    surface = open_static(static)
+    vegetated = surface["vegetated_fraction"].to_numpy() > 0
+    if vegetated.shape != grid.shape or not vegetated.any():
+        raise ContractError(
+            "no cells can be drawn",
+            file=static,
+            found=f"{vegetated.shape} cells, {int(vegetated.sum())} with vegetated land",
+            expected=f"{grid.shape} cells, some with vegetated land",
+            fix="make static.nc again, or set comparison.cells to 0",
+        )
+    area = np.where(vegetated, grid.cell_area() * surface["land_fraction"].to_numpy(), 0)
+    along = np.cumsum(area)
+    steps = (np.arange(cells) + np.random.default_rng(seed).random()) / cells * along[-1]
+    drawn, weight = np.unique(np.searchsorted(along, steps, "right"), return_counts=True)
+    row, col = np.unravel_index(drawn, grid.shape)
+    table = pd.DataFrame(
+        {"site_id": [f"cell_{r:04d}_{c:04d}" for r, c in zip(row, col, strict=True)]}
+    )
+    table["lat"], table["lon"], table["row"], table["col"] = grid.lat[row], grid.lon[col], row, col
+    columns = [*IGBP_FRACTIONS, "land_fraction", "vegetated_fraction"]
+    fractions = pd.DataFrame({name: surface[name].to_numpy()[row, col] for name in columns})
+    on_land = fractions[[name for name in IGBP_FRACTIONS if name != "igbp_WAT"]]
+    table["igbp"] = on_land.idxmax(axis=1).str.removeprefix("igbp_")
+    table["koppen"] = np.array(["", *KOPPEN_CLASSES])[surface["koppen"].to_numpy()[row, col]]
+    table = table.join(fractions).assign(weight=weight)
+    with atomic_path(target) as path:
+        table.sort_values("site_id").to_csv(path, index=False)
+    log.info("%d of %d land cells drawn", len(table), int((area > 0).sum()))
+
+
+def extract_cells(
+    cube: str | Path, truth: str | Path | None, cells: str | Path, target: str | Path
+) -> None:
+    """Write the samples of the drawn cells in a year: every day, `qc` 1 where the truth is known.
+
+    Parameters
+    ----------
+    cube : path
+        Predictors of the year.
+    truth : path or None
+        True fluxes of the year on the same grid (contract 5); none for a year that is history
+        alone: its fluxes are missing and its `qc` is 0.
+    cells : path
+        From `draw_cells`.
+    target : path
+        Parquet to write (contract 2).
+
+    Raises
+    ------
+    ContractError
+        If the cube is broken, or the truth has other days or cells.
+    """
+    predictors = Cube.open(cube)
+    places = pd.read_csv(cells, usecols=["site_id", "row", "col"])
+    rows, cols = places["row"].to_numpy(), places["col"].to_numpy()
+    days = len(predictors.time)
+    x = predictors.read_cells(rows, cols).reshape(len(places) * days, -1)
+    table = pd.DataFrame(x, columns=predictors.variables)
+    table.insert(0, "date", np.tile(predictors.time.astype("datetime64[ns]"), len(places)))
+    table.insert(0, "site_id", np.repeat(places["site_id"].to_numpy(), days))
+    store = None if truth is None else zarr.open_group(truth, mode="r")
+    for flux in FLUXES:
+        values = np.full(len(table), np.nan, np.float32)
+        if store is not None:
+            _check_shape(store, flux, truth, (days, *predictors.grid.shape))
+            values = _read_cells(store[flux], rows, cols).ravel()
+        table[flux] = values
+    table["qc"] = table[list(FLUXES)].notna().all(axis=1).astype(np.float32)
+    with atomic_path(target) as path:
+        table.to_parquet(path, index=False)
+    log.info("%d cells, %d days with a flux", len(places), int(table["qc"].sum()))
+
+
+def _read_cells(array: zarr.Array, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """(cell, time) of single cells; each chunk is read once."""
+    values = np.empty((len(rows), array.shape[0]), np.float32)
+    chunk = np.stack([rows // array.chunks[1], cols // array.chunks[2]], axis=1)
+    for south, west in np.unique(chunk, axis=0):
+        here = np.flatnonzero((chunk == (south, west)).all(axis=1))
+        first_row, first_col = south * array.chunks[1], west * array.chunks[2]
+        block = array[
+            :,
+            first_row : first_row + array.chunks[1],
+            first_col : first_col + array.chunks[2],
+        ]
+        values[here] = block[:, rows[here] - first_row, cols[here] - first_col].T
+    return values
+
+
+def _check_shape(store: zarr.Group, flux: str, path: str | Path, expected: tuple) -> None:
+    found = store[flux].shape if flux in store else "no such array"
+    if found != expected:
+        raise ContractError(
+            "the truth does not have the grid and the days of the predictors",
+            file=path,
+            variable=flux,
+            found=found,
+            expected=expected,
+            fix="delete it and run snakemake again",
+        )

@@ -1,0 +1,11 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], f"read the drawn cells of {snakemake.wildcards.year}"):
+    from tamflux.samples.cells import extract_cells
+
+    extract_cells(
+        snakemake.input.cube,
+        snakemake.input.get("truth"),
+        snakemake.input.cells,
+        snakemake.output.samples,
+    )
