@@ -2,6 +2,7 @@
 
 snakemake --cores 2               the whole chain
 snakemake --cores 1 check         look at the configuration and every input file, compute nothing
+snakemake --cores 2 compare_models     our model beside those that users would pick instead
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
 
@@ -54,3 +55,4 @@ include: "workflow/rules/product.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/real_towers.smk"
+include: "workflow/rules/comparison.smk"
