@@ -54,5 +54,11 @@ include: "workflow/rules/inference.smk"
 include: "workflow/rules/product.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/intervals.smk"
 include: "workflow/rules/real_towers.smk"
 include: "workflow/rules/comparison.smk"
+
+
+if CELLS:
+
+    include: "workflow/rules/comparison_cells.smk"

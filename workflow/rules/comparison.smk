@@ -113,21 +113,6 @@ rule compare_model:
         "../scripts/compare_model.py"
 
 
-if CELLS:
-
-    use rule compare_model as compare_model_and_cells with:
-        input:
-            **rules.compare_model.input,
-            cells=expand("results/comparison/cells_{year}.parquet", year=COMPARED_YEARS),
-            cells_sites="results/comparison/cells.csv",
-        output:
-            predictions="results/comparison/{protocol}/{model}_{seed}.parquet",
-            cells="results/comparison/{protocol}/{model}_{seed}_cells.parquet",
-        wildcard_constraints:
-            model=r"\w+",
-            protocol="igbp",
-
-
 rule compare_models:
     input:
         expand(
