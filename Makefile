@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: run test dry check lint format dag report clean
+.PHONY: run test bench dry check lint format dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -19,6 +19,9 @@ run: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
+
+bench: .venv/installed
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 dry: .venv/installed
 	$(BIN)/snakemake -n --quiet rules

@@ -1,4 +1,4 @@
-"""Where the network runs."""
+"""Where the network runs, and how precisely it trains."""
 
 from __future__ import annotations
 
@@ -24,3 +24,18 @@ def choose_device(name: str) -> torch.device:
             fix="set training.device to auto or cpu, or install the CUDA build of PyTorch",
         )
     return torch.device(name)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware: elsewhere it would be slow."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported()  # the public check counts emulation too
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Context in which training multiplies matrices in bfloat16 where the device can.
+
+    Weights, their gradients and the loss stay float32; inference does not use it.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))

@@ -27,7 +27,7 @@ from tamflux.training.checkpoint import (
     save_tensors,
 )
 from tamflux.training.data_checks import check_training_data
-from tamflux.training.device import choose_device
+from tamflux.training.device import choose_device, has_bfloat16, mixed_precision
 from tamflux.variables import PREDICTORS
 
 log = logging.getLogger("tamflux")
@@ -155,7 +155,7 @@ class _Run:
         self.curve: list[dict[str, Any]] = []
         self.best_loss = float("inf")
         self.best = _clone(self.network.state_dict())
-        self.identity = _identity(description, samples, self.epochs)
+        self.identity = _identity(description, samples, self.epochs, has_bfloat16(self.device))
 
     def _divide(self, samples: Samples, chosen: np.ndarray) -> tuple[Windows, Windows]:
         """Site-years to learn from and to choose the best epoch by, divided by site."""
@@ -186,7 +186,8 @@ class _Run:
             ):
                 group["lr"] = rate * share
             x, static, y, weight = self._gather(self.train, batch)
-            output = self.network(x, static, self.history_days, modulated=modulated)
+            with mixed_precision(self.device):
+                output = self.network(x, static, self.history_days, modulated=modulated)
             site = torch.from_numpy(self.train.site[batch]).to(self.device)
             output = output._replace(flux=self.effects(output.flux, site))
             loss = training_loss(output, y, weight, self.network.flux_scale, self.balance_weight)
@@ -232,7 +233,8 @@ class _Run:
         for start in range(0, len(self.validation.rows), 256):
             batch = np.arange(start, min(start + 256, len(self.validation.rows)))
             x, static, y, weight = self._gather(self.validation, batch)
-            flux = self.network(x, static, self.history_days, modulated=modulated).flux
+            with mixed_precision(self.device):
+                flux = self.network(x, static, self.history_days, modulated=modulated).flux
             share = float(weight.sum())
             loss += share * float(flux_loss(flux, y, weight, self.network.flux_scale))
             weights += share
@@ -348,9 +350,9 @@ def _schedule(progress: float) -> float:
     return 0.5 * (1 + np.cos(np.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
-def _identity(description: Description, samples: Samples, epochs: int) -> str:
-    """Hash of all that decides how a training goes: settings, code identity and data."""
-    digest = hashlib.sha256(repr((description, epochs)).encode())
+def _identity(description: Description, samples: Samples, epochs: int, bfloat16: bool) -> str:
+    """Hash of all that decides how a training goes: settings, code identity, precision, data."""
+    digest = hashlib.sha256(repr((description, epochs, bfloat16)).encode())
     for array in (samples.x, samples.y, samples.qc, samples.static, samples.site, samples.date):
         digest.update(np.ascontiguousarray(array).view(np.uint8))
     return digest.hexdigest()

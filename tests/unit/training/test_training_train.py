@@ -1,13 +1,19 @@
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from toy_sites import toy_samples
 
 from tamflux.errors import TrainingError
 from tamflux.samples.samples import HISTORY_DAYS, make_windows
-from tamflux.training import train
+from tamflux.training import device, train
 from tamflux.training.checkpoint import load_tensors
 from tamflux.training.ensemble import Ensemble
 from tamflux.training.train import fit_member, member_seed
@@ -16,6 +22,7 @@ MODEL = {"hidden_size": 8, "code_size": 2, "balance_weight": 0.1}
 TRAINING = {
     "pretrain_epochs": 1, "epochs": 2, "batch_size": 4, "learning_rate": 0.01, "device": "cpu",
 }  # fmt: skip
+LONG_TRAINING = TRAINING | {"epochs": 30}
 
 
 def fit(folder, samples, sites=None, name="tamrl", seed=1, training=TRAINING):
@@ -42,8 +49,10 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
-def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, epoch):
+@pytest.mark.parametrize(("epoch", "bfloat16"), [(1, False), (2, True)])
+def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, epoch, bfloat16):
+    for module in (device, train):
+        monkeypatch.setattr(module, "has_bfloat16", lambda device: bfloat16)
     samples = toy_samples(12)
     (tmp_path / "whole").mkdir()
     whole = fit(tmp_path / "whole", samples)[0]
@@ -66,6 +75,46 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, ep
     curve = pd.read_csv(tmp_path / "m_curve.csv")
     assert list(curve["epoch"]) == [1, 2, 3]
     assert list(curve["stage"]) == ["pretrain", "joint", "joint"]
+
+
+def test_a_training_killed_at_random_moments_ends_with_the_same_weights(tmp_path):
+    """The process gets SIGKILL, whatever it is doing: computing, writing its state, validating."""
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+        "import test_training_train as t;"
+        "t.fit(Path(sys.argv[2]), t.toy_samples(12), training=t.LONG_TRAINING)"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)]
+    state = tmp_path / ".m.resume.safetensors"
+    random = np.random.default_rng()
+    reached = 0
+    for _ in range(2):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        goal = reached + random.integers(1, 4)
+        while not (state.exists() and load_tensors(state)[1]["epoch"] >= goal):
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(random.uniform(0, 0.2))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        reached = load_tensors(state)[1]["epoch"]
+    (tmp_path / "whole").mkdir()
+    samples = toy_samples(12)
+    whole = fit(tmp_path / "whole", samples, training=LONG_TRAINING)
+    resumed = fit(tmp_path, samples, training=LONG_TRAINING)
+    assert equal(resumed[0], whole[0]) and resumed[1] == whole[1]
+
+
+def test_mixed_precision_learns_the_same(tmp_path, monkeypatch):
+    """bfloat16 has 8 bits: the losses agree to that, and weights stay float32."""
+    samples, losses = toy_samples(12), {}
+    for bfloat16 in (False, True):
+        monkeypatch.setattr(device, "has_bfloat16", lambda device, found=bfloat16: found)
+        weights, _ = fit(tmp_path, samples)
+        assert all(tensor.dtype == torch.float32 for tensor in weights.values())
+        losses[bfloat16] = pd.read_csv(tmp_path / "m_curve.csv")["validation_loss"].to_numpy()
+    np.testing.assert_allclose(losses[True], losses[False], rtol=0.03)
+    assert (losses[True] != losses[False]).any()
 
 
 def test_the_state_of_another_training_is_not_used(tmp_path, monkeypatch):
