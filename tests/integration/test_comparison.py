@@ -24,6 +24,8 @@ def test_both_models_predict_every_day_of_the_held_out_sites(compared):
         assert set(table["site_id"]) == held_out
         assert (table.groupby("site_id").size() == 730).all()  # 2001 trains, 2002 is the product's
         assert table[["gpp", "reco", "nee"]].notna().all(axis=None)
+        cells = pd.read_parquet(compared / f"igbp/{model}_0_cells.parquet")
+        assert cells["site_id"].str.startswith("cell_").all()
 
 
 def test_settings_are_the_best_of_four(compared):
@@ -36,4 +38,4 @@ def test_settings_are_the_best_of_four(compared):
 
 
 def test_a_second_comparison_has_nothing_to_do(compared, finished_run):
-    assert finished_run.rules("compare_models") == set()
+    assert finished_run.rules("--nolock", "compare_models") == set()
