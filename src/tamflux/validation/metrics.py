@@ -64,7 +64,11 @@ def score_sites(
     return pd.concat(tables, ignore_index=True)
 
 
-def quartiles(scores: pd.DataFrame, by: str | Sequence[str] | None = None) -> pd.DataFrame:
+def quartiles(
+    scores: pd.DataFrame,
+    by: str | Sequence[str] | None = None,
+    metrics: Sequence[str] = METRICS,
+) -> pd.DataFrame:
     """Quartiles over sites of every metric, per flux and, if given, per group.
 
     Parameters
@@ -73,6 +77,8 @@ def quartiles(scores: pd.DataFrame, by: str | Sequence[str] | None = None) -> pd
         From `score_sites`, with the columns of `by` joined to it.
     by : str or sequence of str, optional
         Further grouping columns, such as ``"igbp"`` or ``"model"``.
+    metrics : sequence of str
+        Columns of `scores`.
 
     Returns
     -------
@@ -81,7 +87,7 @@ def quartiles(scores: pd.DataFrame, by: str | Sequence[str] | None = None) -> pd
     """
     by = [by] if isinstance(by, str) else list(by or [])
     groups = scores.groupby([*by, "flux"], sort=False, dropna=False)
-    table = groups[list(METRICS)].quantile([0.25, 0.5, 0.75]).unstack()  # noqa: PD010
+    table = groups[list(metrics)].quantile([0.25, 0.5, 0.75]).unstack()  # noqa: PD010
     table.columns = [f"{metric}_q{round(100 * q)}" for metric, q in table.columns]
     table.insert(0, "n_sites", groups["site_id"].nunique())
     return table.reset_index()
