@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from tamflux.errors import ContractError, TrainingError
 from tamflux.files import atomic_path
-from tamflux.model.loss import SiteEffects, flux_loss, training_loss
+from tamflux.model.loss import SiteEffects, training_loss
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, Windows, make_windows
 from tamflux.training.checkpoint import (
     Description,
@@ -34,9 +34,6 @@ log = logging.getLogger("tamflux")
 
 MIN_QC = 0.5
 """Days whose NEE is measured or well filled for a smaller share do not train."""
-
-VALIDATION_SHARE = 0.1
-"""Share of the training sites that chooses the best epoch; the sites differ between members."""
 
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises to its peak, before it falls as a cosine."""
@@ -63,6 +60,8 @@ def fit_member(
 ) -> None:
     """Train one member and write its checkpoint and learning curve.
 
+    All training sites are learnt from, for a set number of epochs with a learning rate that falls
+    to zero: sites set aside to choose the best epoch cost more skill than their choice brought.
     After every epoch the whole state is kept beside the checkpoint; a killed training goes on
     from there and ends with the same weights. The state goes when the checkpoint is written.
 
@@ -72,8 +71,8 @@ def fit_member(
     training_sites : sequence of str
         Sites whose fluxes may be used.
     checkpoint, curve : path
-        Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, train_loss,
-        validation_loss, learning_rate, seconds`) to write.
+        Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, loss,
+        learning_rate, seconds`) to write.
     name : str
         ``tamrl``, ``lstm`` for the site-blind baseline, or ``tamrl_without_...`` (`left_out`).
     seed : int
@@ -103,15 +102,13 @@ def fit_member(
     for _ in epochs:
         row = run.run_epoch()
         run.save(state)
-        epochs.set_postfix(train=row["train_loss"], validation=row["validation_loss"])
+        epochs.set_postfix(loss=row["loss"])
         log.info(
-            "epoch %d/%d (%s): loss %.4f, validation %.4f, %.1f s",
-            row["epoch"], run.epochs, row["stage"], row["train_loss"], row["validation_loss"],
-            row["seconds"],
+            "epoch %d/%d (%s): loss %.4f, %.1f s",
+            row["epoch"], run.epochs, row["stage"], row["loss"], row["seconds"],
         )  # fmt: skip
     with atomic_path(curve) as path:
         pd.DataFrame(run.curve).to_csv(path, index=False)
-    run.network.load_state_dict(run.best)
     save_checkpoint(checkpoint, run.network, description)
     state.unlink(missing_ok=True)
 
@@ -148,27 +145,20 @@ class _Run:
         self.y = torch.tensor(samples.y).to(self.device)
         self.weight = torch.from_numpy(day_weights(samples, MIN_QC)).to(self.device)
         self.static = torch.tensor(samples.static).to(self.device)
-        self.train, self.validation = self._divide(samples, chosen)
+        self.train = self._training_windows(samples, chosen)
         site_years = np.bincount(self.train.site, minlength=len(samples.sites))
         self.site_years = torch.from_numpy(site_years.astype(np.float32)).to(self.device)
         self.epoch = 0
         self.curve: list[dict[str, Any]] = []
-        self.best_loss = float("inf")
-        self.best = _clone(self.network.state_dict())
         self.identity = _identity(description, samples, self.epochs, has_bfloat16(self.device))
 
-    def _divide(self, samples: Samples, chosen: np.ndarray) -> tuple[Windows, Windows]:
-        """Site-years to learn from and to choose the best epoch by, divided by site."""
+    def _training_windows(self, samples: Samples, chosen: np.ndarray) -> Windows:
+        """Site-years of the chosen sites that hold a flux."""
         windows = make_windows(samples)
         observed = self.weight.sum(-1).cpu().numpy() > 0
         targets = windows.rows[:, HISTORY_DAYS:]
         useful = (observed[targets] & (targets != PAD)).any(axis=1)
-        windows = windows.select(useful & np.isin(windows.site, chosen))
-        sites = self.random.permutation(np.unique(windows.site))
-        held = sites[: int(VALIDATION_SHARE * len(sites))]
-        is_held = np.isin(windows.site, held)
-        # so few sites that none can be spared: all learn, and the last epoch is as good as any
-        return windows.select(~is_held), windows.select(is_held if len(held) else ~is_held)
+        return windows.select(useful & np.isin(windows.site, chosen))
 
     def run_epoch(self) -> dict[str, Any]:
         """One pass over the training site-years; returns the row of the learning curve."""
@@ -200,45 +190,25 @@ class _Run:
         row = {
             "epoch": self.epoch + 1,
             "stage": "joint" if modulated else "pretrain",
-            "train_loss": total / len(order),
-            "validation_loss": self._validate(modulated),
+            "loss": total / len(order),
             "learning_rate": rate,
             "seconds": time.monotonic() - start,
         }
         self._check_finite(row)
-        if modulated and row["validation_loss"] < self.best_loss:
-            self.best_loss = row["validation_loss"]
-            self.best = _clone(self.network.state_dict())
         self.curve.append(row)
         self.epoch += 1
         return row
 
     def _check_finite(self, row: Mapping[str, Any]) -> None:
-        """Stop a diverged training: else its untrained first weights would be kept as the best."""
-        losses = {name: row[name] for name in ("train_loss", "validation_loss")}
-        if not np.isfinite(list(losses.values())).all():
+        """Stop a diverged training."""
+        if not np.isfinite(row["loss"]):
             raise TrainingError(
                 "the training diverged",
-                variable=", ".join(losses),
-                found=f"{', '.join(map(str, losses.values()))} in epoch {row['epoch']}",
-                expected="finite losses",
+                variable="loss",
+                found=f"{row['loss']} in epoch {row['epoch']}",
+                expected="a finite loss",
                 fix="lower training.learning_rate, and look for extreme fluxes or predictors",
             )
-
-    @torch.inference_mode()
-    def _validate(self, modulated: bool) -> float:
-        """Flux loss over the validation sites, each observed value counting the same."""
-        self.network.eval()
-        loss, weights = 0.0, 0.0
-        for start in range(0, len(self.validation.rows), 256):
-            batch = np.arange(start, min(start + 256, len(self.validation.rows)))
-            x, static, y, weight = self._gather(self.validation, batch)
-            with mixed_precision(self.device):
-                flux = self.network(x, static, self.history_days, modulated=modulated).flux
-            share = float(weight.sum())
-            loss += share * float(flux_loss(flux, y, weight, self.network.flux_scale))
-            weights += share
-        return loss / max(weights, 1e-6)
 
     def _gather(self, windows: Windows, batch: np.ndarray) -> tuple[torch.Tensor, ...]:
         """x (batch, time, feature), static, y and weight (batch, year, 3) of some site-years."""
@@ -254,7 +224,6 @@ class _Run:
         """Keep everything that the next epoch depends on."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"effects.{k}": v for k, v in self.effects.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
         for number, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{k}": v for k, v in moments.items()}
         tensors["random.torch"] = torch.get_rng_state()
@@ -264,7 +233,6 @@ class _Run:
             "identity": self.identity,
             "epoch": self.epoch,
             "curve": self.curve,
-            "best_loss": self.best_loss,
             "random": self.random.bit_generator.state,
         }
         save_tensors(path, tensors, header)
@@ -282,11 +250,9 @@ class _Run:
             log.info("%s: state of another training; starting again", path)
             return
         self.epoch, self.curve = header["epoch"], header["curve"]
-        self.best_loss = header["best_loss"]
         self.random.bit_generator.state = header["random"]
         self.network.load_state_dict(_under(tensors, "network."))
         self.effects.load_state_dict(_under(tensors, "effects."))
-        self.best = _under(tensors, "best.")
         self._restore_optimiser(_under(tensors, "optimiser."))
         torch.set_rng_state(tensors["random.torch"])
         if "random.cuda" in tensors and self.device.type == "cuda":
@@ -356,10 +322,6 @@ def _identity(description: Description, samples: Samples, epochs: int, bfloat16:
     for array in (samples.x, samples.y, samples.qc, samples.static, samples.site, samples.date):
         digest.update(np.ascontiguousarray(array).view(np.uint8))
     return digest.hexdigest()
-
-
-def _clone(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in state.items()}
 
 
 def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -112,7 +112,7 @@ def test_mixed_precision_learns_the_same(tmp_path, monkeypatch):
         monkeypatch.setattr(device, "has_bfloat16", lambda device, found=bfloat16: found)
         weights, _ = fit(tmp_path, samples)
         assert all(tensor.dtype == torch.float32 for tensor in weights.values())
-        losses[bfloat16] = pd.read_csv(tmp_path / "m_curve.csv")["validation_loss"].to_numpy()
+        losses[bfloat16] = pd.read_csv(tmp_path / "m_curve.csv")["loss"].to_numpy()
     np.testing.assert_allclose(losses[True], losses[False], rtol=0.03)
     assert (losses[True] != losses[False]).any()
 
