@@ -1,0 +1,82 @@
+"""What a plant physiologist would ask of the trained members, in the growing season at the towers.
+
+One predictor (or those that physics ties together) is changed in the year that is predicted, not
+in its history; compared are means over many places and days.
+"""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tamflux.samples.samples import HISTORY_DAYS, load_samples, make_windows
+from tamflux.training.ensemble import Ensemble
+from tamflux.variables import FLUXES
+
+GROWING_GPP = 3.0  # g C m-2 d-1
+GROWING_T2M = 10.0  # degree Celsius
+SNOW_INDEX, SNOW_GREEN = 0.4, 0.25  # Hall et al. 1995: NDSI above 0.4; bright in the green
+
+
+@pytest.fixture(scope="module")
+def places():
+    """Full site-years with their prediction: x, static, base (place, day, flux), predict."""
+    names = ("TAMFLUX_MEMBERS", "TAMFLUX_SAMPLES", "TAMFLUX_SITES")
+    if missing := [name for name in names if name not in os.environ]:
+        pytest.skip(f"no trained members to test: {', '.join(missing)} not set")
+    members, tables, sites = (os.environ[name].split(os.pathsep) for name in names)
+    ensemble = Ensemble.load(members)
+    samples = load_samples(tables, Path(sites[0]), ensemble.predictors)
+    windows = make_windows(samples)
+    rows = windows.rows[:, : HISTORY_DAYS + 365]
+    full = (windows.year == windows.year.max()) & (rows >= 0).all(axis=1)
+    x, static = samples.x[rows[full]], samples.static[windows.site[full]]
+
+    def predict(**changed):
+        other = x.copy()
+        for name, values in changed.items():
+            other[:, HISTORY_DAYS:, ensemble.predictors.index(name)] = values
+        mean = ensemble.predict(other, static, batch_cells=128).mean
+        return dict(zip(FLUXES, np.moveaxis(mean, -1, 0), strict=True))
+
+    found = {name: x[:, HISTORY_DAYS:, k] for k, name in enumerate(ensemble.predictors)}
+    base = predict()
+    growing = (base["gpp"] > GROWING_GPP) & (found["t2m"] > GROWING_T2M)
+    assert growing.sum() > 1000
+    return SimpleNamespace(**found, base=base, growing=growing, predict=predict)
+
+
+def test_gpp_rises_with_light(places):
+    shares = (0.1, 0.3, 0.5, 0.7)  # of the radiation at the top of the atmosphere
+    gpp = [
+        places.predict(ssrd=share * places.ssrd_pot)["gpp"][places.growing].mean()
+        for share in shares
+    ]
+    assert (np.diff(gpp) > 0.02 * gpp[-1]).all(), gpp
+
+
+def test_gpp_falls_with_vapour_pressure_deficit(places):
+    factors = (1, 1.5, 2, 3)
+    gpp = [places.predict(vpd=k * places.vpd)["gpp"][places.growing].mean() for k in factors]
+    assert (np.diff(gpp) < -0.02 * gpp[0]).all(), gpp
+
+
+def test_reco_rises_with_temperature(places):
+    names = ("t2m", "t2m_min", "t2m_max")
+    reco = [
+        places.predict(**{name: getattr(places, name) + warmer for name in names})["reco"]
+        for warmer in (-6, -3, 0, 3, 6)
+    ]
+    means = [field[places.growing].mean() for field in reco]
+    assert (np.diff(means) > 0.02 * means[2]).all(), means
+
+
+def test_gpp_on_snow_is_near_zero(places):
+    index = (places.refl_b4 - places.refl_b6) / (places.refl_b4 + places.refl_b6)
+    snow = (index > SNOW_INDEX) & (places.refl_b4 > SNOW_GREEN) & (places.t2m < 0)
+    assert snow.sum() > 100
+    on_snow = places.base["gpp"][snow]
+    assert on_snow.mean() < 0.1 * places.base["gpp"].mean()
+    assert np.quantile(on_snow, 0.95) < 0.5
