@@ -6,7 +6,7 @@ prints one line of JSON. Both models train on random numbers, in turns, with the
 their own loops; no data loader and no disk are timed.
 
 - `value`: TAM-RL of this project, by the settings of config.yaml, through `fit_member`: gathering,
-  both networks, losses, optimiser and the validation of each epoch. A site-year counts as 365 / 30
+  both networks, losses and optimiser. A site-year counts as 365 / 30
   windows; the year of history before it is computed but not counted.
 - `reference`: the network shapes of the public code of TAM-RL (CarbonFluxBench: hidden 128, code
   64, two layers, batch 32). A window counts as one, although windows overlap by half and only
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import Samples
 from tamflux.training.device import choose_device, has_bfloat16
-from tamflux.training.train import VALIDATION_SHARE, fit_member
+from tamflux.training.train import fit_member
 from tamflux.variables import PREDICTORS
 
 WINDOW = 30
@@ -117,9 +117,7 @@ def own_rates(samples: Samples, settings: dict, epochs: int, threads: int) -> li
             threads=threads,
         )  # fmt: skip
         seconds = pd.read_csv(curve)["seconds"][1:]
-    sites = len(samples.sites)
-    days = (sites - int(VALIDATION_SHARE * sites)) * len(samples.date) / sites
-    return list(days / WINDOW / seconds)
+    return list(len(samples.date) / WINDOW / seconds)
 
 
 def random_samples(sites: int, predictors: list[str]) -> Samples:
