@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 FLUXES = ("gpp", "reco", "nee")
-SPREADS = tuple(f"{name}_spread" for name in FLUXES)
+SPREADS = tuple(f"{name}_{part}" for name in FLUXES for part in ("spread", "uncertainty"))
 
 
 def test_grid_and_time_are_complete(daily, static):
@@ -48,6 +48,16 @@ def test_quality_flag_agrees_with_fluxes(daily, static, bands):
         assert (band["reco"].to_numpy()[:, here] == 0).all()
 
 
+def test_the_reach_of_the_model_is_known_where_there_is_vegetated_land(daily, monthly, static):
+    vegetated = (static["vegetated_fraction"] > 0) & (static["land_fraction"] > 0)
+    for name in ("applicability", "training_distance"):
+        np.testing.assert_array_equal(np.isfinite(daily[name]), vegetated)
+        np.testing.assert_array_equal(daily[name], monthly[name])
+        assert float(daily[name].min()) >= 0
+    assert float(daily["applicability"].max()) <= 1
+    assert float(daily["applicability"].std()) > 0
+
+
 def test_the_land_is_alive(daily, annual):
     """Fluxes differ between cells and between days: no constant field passes."""
     gpp = annual["gpp"].isel(time=0)
@@ -64,6 +74,8 @@ def test_attributes(daily):
         attrs = daily[name].attrs
         assert attrs["units"] == "g m-2 d-1"
         assert "expressed as carbon" in attrs["long_name"] and "positive" in attrs["long_name"]
-        assert f"{name}_spread" in attrs["ancillary_variables"]
+        assert {f"{name}_spread", f"{name}_uncertainty"} <= set(
+            attrs["ancillary_variables"].split()
+        )
         assert attrs["cell_measures"] == "area: cell_area"
     assert {"cell_area", "land_fraction", "quality_flag", "crs"} <= set(daily.variables)

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "sources": FOUNDATIONS,
     "predictors": FOUNDATIONS | {"sources"},
     "towers": FOUNDATIONS | {"sources"},
-    "samples": FOUNDATIONS | {"predictors", "towers"},
+    "samples": FOUNDATIONS | {"sources", "predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
     "peers": FOUNDATIONS | {"samples", "training", "model"},
     "uncertainty": FOUNDATIONS | {"training", "samples"},
@@ -27,7 +27,8 @@ MAY_IMPORT = {
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
-    "torch": set(MAY_IMPORT) - {"model", "training", "peers", "uncertainty", "inference", "validation"},
+    "torch": set(MAY_IMPORT)
+    - {"model", "training", "peers", "uncertainty", "inference", "validation"},
     "matplotlib": set(MAY_IMPORT) - {"validation"},
 }
 

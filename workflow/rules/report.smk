@@ -9,6 +9,12 @@ FIGURES = {
         "tower_series_nee",
     ],
     "truth": ["truth_maps", "truth_skill", "truth_scatter", "truth_distance"],
+    "intervals": [
+        "interval_reliability",
+        "interval_classes",
+        "map_applicability",
+        "applicability_error",
+    ],
     "towers": ["tower_network"],
     "training": ["learning_curves"],
 }
@@ -25,6 +31,8 @@ PLOTS = {
 }
 if not TRUTH:
     del FIGURES["truth"]
+    FIGURES["intervals"].remove("applicability_error")
+    del PLOTS["intervals"]["applicability_error"]
 
 
 rule plot_product:
@@ -134,6 +142,8 @@ rule write_report:
         ),
         scores="results/validation/scores.csv",
         agreement="results/validation/product_agreement.csv",
+        coverage="results/validation/coverage.csv",
+        ranking="results/validation/applicability.csv",
         sites="results/samples/sites.csv",
         towers="results/towers/sites.csv",
         rejected="results/towers/rejected.csv",

@@ -3,13 +3,15 @@ from tamflux.logs import job_log
 with job_log(snakemake.log[0], "write the report"):
     from tamflux.validation.report import write_report
 
-    sections = ("maps", "seasons", "scores", "truth", "towers", "training")
+    sections = ("maps", "seasons", "scores", "truth", "intervals", "towers", "training")
     write_report(
         snakemake.output.report,
         totals=snakemake.input.totals,
         annual=snakemake.input.annual,
         scores=snakemake.input.scores,
         agreement=snakemake.input.agreement,
+        coverage=snakemake.input.coverage,
+        ranking=snakemake.input.ranking,
         sites=snakemake.input.sites,
         towers=snakemake.input.towers,
         rejected=snakemake.input.rejected,

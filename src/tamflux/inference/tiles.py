@@ -14,7 +14,12 @@ import xarray as xr
 from tamflux.errors import ContractError
 from tamflux.grid import Tile
 from tamflux.predictors.cube import FLAG_NO_DATA, Cube, with_history
-from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
+from tamflux.predictors.static import (
+    COAST_BELOW,
+    STATIC_FEATURES,
+    open_static,
+    static_features,
+)
 from tamflux.training.ensemble import Ensemble
 from tamflux.uncertainty.places import Places, describe_places
 from tamflux.variables import FLUXES, PREDICTORS
@@ -24,8 +29,6 @@ COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
 
 FLUX_NAMES = tuple(FLUXES)
 SPREAD_NAMES = tuple(f"{name}_spread" for name in FLUXES)
-COAST_BELOW = 0.5
-"""Land fraction below which a cell is a coast."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ _GROUP_OF_CODE = np.array([-1, *(KOPPEN_GROUPS.index(name[0]) for name in KOPPEN
 _CODE_OF_NAME = {name: code for code, name in enumerate(KOPPEN_CLASSES, 1)}
 
 
+COAST_BELOW = 0.5
+"""Land fraction below which a cell is a coast, and a tower's pixel mostly water."""
+
+
 def open_static(path: str | Path) -> xr.Dataset:
     """Open `static.nc` and check it against contract 1.
 

@@ -12,7 +12,7 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
-from tamflux.predictors.static import open_static
+from tamflux.predictors.static import COAST_BELOW, open_static
 from tamflux.samples.splits import SPLITS, split_sites
 from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 
@@ -69,8 +69,14 @@ def describe_sites(
         )
     for row in unused.itertuples():
         log.warning("%s is not used: %s", row.site_id, row.reason)
+    sites["mostly_water"] = (sites["land_fraction"] < COAST_BELOW).astype(int)
+    for row in sites[sites["mostly_water"] == 1].itertuples():
+        log.warning(
+            "%s: %.0f %% of its pixel is water; what is read there is little of its land",
+            row.site_id, 100 * (1 - row.land_fraction),
+        )  # fmt: skip
     sites = sites.join(split_sites(sites, seed))
-    columns = ["site_id", "lat", "lon", "row", "col", "igbp", "koppen", *FRACTIONS]
+    columns = ["site_id", "lat", "lon", "row", "col", "igbp", "koppen", *FRACTIONS, "mostly_water"]
     columns += [f"split_{split}" for split in SPLITS]
     with atomic_path(dropped) as path:
         unused.to_csv(path, index=False)

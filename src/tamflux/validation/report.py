@@ -18,6 +18,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import tamflux
 from tamflux.files import atomic_path
+from tamflux.validation.interval_tables import (
+    INTERVALS_TEXT,
+    REACH_TEXT,
+    coverage_class_table,
+    coverage_table,
+    ranking_table,
+)
 from tamflux.validation.metrics import FLUX_NAMES
 from tamflux.validation.report_tables import (
     Table,
@@ -37,7 +44,7 @@ from tamflux.validation.scores import MIN_DAYS, MIN_QC
 
 WIDE = (
     "tower_series", "map_seasons", "seasonal_cycles", "truth_maps", "truth_scatter",
-    "truth_distance", "site_",
+    "truth_distance", "site_", "interval_", "applicability_",
 )  # fmt: skip
 """Figures with small panels: a phone shows them at full size, to be moved sideways."""
 
@@ -73,6 +80,8 @@ def write_report(
     annual: Sequence[str | Path],
     scores: str | Path,
     agreement: str | Path,
+    coverage: str | Path,
+    ranking: str | Path,
     sites: str | Path,
     towers: str | Path,
     rejected: str | Path,
@@ -91,10 +100,12 @@ def write_report(
         `results/product/totals.csv` and the annual product files.
     scores, agreement, truth_scores : path
         From `score_models` and, on the demo Earth, `evaluate_truth`.
+    coverage, ranking : path
+        From `evaluate_intervals`.
     sites, towers, rejected : path
         `results/samples/sites.csv`, `results/towers/sites.csv` and `rejected.csv`.
     figures : mapping of section to sequence of path
-        PNG files of the sections maps, seasons, scores, truth, towers and training.
+        PNG files of the sections maps, seasons, scores, truth, intervals, towers and training.
     captions : sequence of path
         A caption `{figure}.rst` for every figure.
     config : mapping
@@ -104,6 +115,8 @@ def write_report(
         "totals": pd.read_csv(totals),
         "scores": _read(scores),
         "agreement": _read(agreement),
+        "coverage": _read(coverage),
+        "ranking": _read(ranking),
         "truth": None if truth_scores is None else _read(truth_scores),
         "sites": _read(sites),
         "towers": _read(towers),
@@ -196,12 +209,24 @@ def _sections(data: Mapping[str, Any], role: pd.Series, config, annual) -> list[
         )
     sections += [
         Section(
+            "intervals",
+            "Uncertainty and applicability",
+            [INTERVALS_TEXT, REACH_TEXT],
+            [
+                coverage_table(data["coverage"]),
+                *([ranking_table(data["ranking"])] if len(data["ranking"]) else []),
+                coverage_class_table(data["coverage"]),
+            ],
+        ),
+        Section(
             "towers",
             "Towers",
             [
                 f"{(role == 'train').sum()} towers train the models, {(role == 'test').sum()} are "
                 f"held out (split by {config['training']['split']}). {len(data['rejected'])} "
-                "rejections are listed in results/towers/rejected.csv."
+                "rejections are listed in results/towers/rejected.csv. "
+                f"{int(data['sites']['mostly_water'].sum())} stand in pixels that are mostly water "
+                "(mostly_water in results/samples/sites.csv)."
             ],
             [
                 tower_class_table(data["sites"], role),

@@ -82,13 +82,13 @@ def evaluate_truth(
     sums = {model: np.zeros((len(SUMS), len(FLUX_NAMES), *grid.shape)) for model in models}
     months = np.zeros((len(FLUX_NAMES), 12, *grid.shape), np.float32)
     for year, path in truth.items():
-        stores = {"truth": _open(path, grid, year)}
-        stores |= {model: _open(paths[year], grid, year) for model, paths in tiles.items()}
+        stores = {"truth": open_fluxes(path, grid, year)}
+        stores |= {model: open_fluxes(paths[year], grid, year) for model, paths in tiles.items()}
         for tile in tqdm(grid.tiles(tile_size), desc=f"truth {year}", unit="tile", mininterval=5):
             block = surface.isel(lat=tile.rows, lon=tile.cols)
             if not (block["land_fraction"] > 0).any():
                 continue
-            fluxes = {name: _read(store, tile) for name, store in stores.items()}
+            fluxes = {name: read_fluxes(store, tile) for name, store in stores.items()}
             fluxes["msc"] = _cycle_of_cells(cycle, block, year)
             for model in models:
                 _add(sums[model][..., tile.rows, tile.cols], fluxes["truth"], fluxes[model])
@@ -172,7 +172,14 @@ def _training_days(predictions: str | Path) -> pd.DataFrame:
     return frame.rename(columns=dict(zip(observed, FLUX_NAMES, strict=True)))
 
 
-def _open(path: str | Path, grid: Grid, year: int) -> zarr.Group:
+def open_fluxes(path: str | Path, grid: Grid, year: int) -> zarr.Group:
+    """Open a store of daily fluxes of a year.
+
+    Raises
+    ------
+    ContractError
+        If it does not have the fluxes on the grid.
+    """
     days = 366 if pd.Timestamp(year, 1, 1).is_leap_year else 365
     store = zarr.open_group(path, mode="r")
     for flux in FLUX_NAMES:
@@ -189,7 +196,7 @@ def _open(path: str | Path, grid: Grid, year: int) -> zarr.Group:
     return store
 
 
-def _read(store: zarr.Group, tile) -> np.ndarray:
+def read_fluxes(store: zarr.Group, tile) -> np.ndarray:
     """(3, time, row, col) float32."""
     return np.stack([store[flux][:, tile.rows, tile.cols] for flux in FLUX_NAMES])
 

@@ -35,7 +35,7 @@ def paths(tmp_path):
         store["ndvi"][:, 1, 0] = np.nan
         store["refl_filled"][:] = 0
     water = np.zeros(GRID.shape, np.float32)
-    water[0], water[2, 3] = 1, 0.25
+    water[0], water[2, 3], water[3, 4] = 1, 0.25, 0.625
     fractions = dict.fromkeys(IGBP_CLASSES, np.zeros(GRID.shape, np.float32))
     fractions |= {"WAT": water, "GRA": 1 - water}
     fields = {f"igbp_{name}": (("lat", "lon"), values) for name, values in fractions.items()}
@@ -73,8 +73,9 @@ def test_towers_find_their_pixel_and_the_others_are_listed(paths):
     }
     # the tower's own class, the pixel's fractions and climate
     assert (sites["igbp"] == "ENF").all() and (sites["koppen"] == "Cfb").all()
-    assert sites["igbp_GRA"].tolist() == [1, 0.75, 1] and (sites["igbp_ENF"] == 0).all()
-    assert sites["land_fraction"].tolist() == [1, 0.75, 1]
+    assert sites["igbp_GRA"].tolist() == [1, 0.75, 0.375] and (sites["igbp_ENF"] == 0).all()
+    assert sites["land_fraction"].tolist() == [1, 0.75, 0.375]
+    assert sites["mostly_water"].tolist() == [0, 0, 1]
 
 
 def test_samples_are_the_numbers_of_the_cube_on_every_day(paths):

@@ -76,7 +76,24 @@ def tables(root, site_name):
     pd.DataFrame(scores).to_csv(root / "scores.csv", index=False)
     agreement = {"year": 2003, "flux": FLUX_NAMES, "n": 730, "max_abs_difference": 0.0004}
     pd.DataFrame(agreement).to_csv(root / "agreement.csv", index=False)
+    coverage = [
+        {"population": p, "flux": f, "group": g, "value": v, "level": level, "n_places": 7,
+         "coverage": 0.912, "coverage_places": 0.9, "coverage_q10": 0.7, "coverage_q50": 0.95,
+         "half_width": 1.5}
+        for p in ("towers", "cells")
+        for f in FLUX_NAMES
+        for g, v in (("all", "all"), ("igbp", "GRA"))
+        for level in (0.5, 0.9)
+    ]  # fmt: skip
+    pd.DataFrame(coverage).to_csv(root / "coverage.csv", index=False)
+    ranks = [
+        {"index": i, "error": e, "spearman": 0.64, "n_cells": 9}
+        for i in ("training_distance", "expected_error")
+        for e in (*FLUX_NAMES, "mean")
+    ]
+    pd.DataFrame(ranks).to_csv(root / "ranking.csv", index=False)
     sites = pd.DataFrame({"site_id": ["A", "B"], "igbp": ["GRA", "ENF"], "koppen": "Dfb"})
+    sites["mostly_water"] = [0, 1]
     sites.assign(split_igbp=["train", "test"]).to_csv(root / "sites.csv", index=False)
     towers = pd.DataFrame(
         {"site_id": ["A", "B"], "site_name": [site_name, None], "network": "ICOS"}
@@ -86,7 +103,7 @@ def tables(root, site_name):
     rejected = [["C", "c.zip", "site", "no coordinates", 1], ["A", "a.zip", "day", site_name, 12]]
     columns = ["site_id", "file", "what", "reason", "n"]
     pd.DataFrame(rejected, columns=columns).to_csv(root / "rejected.csv", index=False)
-    names = ("totals", "scores", "agreement", "sites", "towers", "rejected")
+    names = ("totals", "scores", "agreement", "coverage", "ranking", "sites", "towers", "rejected")
     return {name: root / f"{name}.csv" for name in names}
 
 
@@ -148,6 +165,8 @@ def test_numbers_stand_beside_pictures(write):
     assert "0.51 / 0.51 / 0.51" in page.text and "site-blind LSTM" in page.text
     assert "0.73" in page.text and "The Earth of this run is synthetic" in page.text
     assert "0.0004" in page.text
+    assert "91.2 %" in page.text and "expected error" in page.text
+    assert "1 stand in pixels that are mostly water" in page.text
 
 
 def test_every_picture_has_its_size_and_a_text(write):

@@ -1,0 +1,20 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "evaluate the intervals"):
+    from tamflux.grid import Grid
+    from tamflux.validation.intervals import evaluate_intervals
+
+    years, truth = snakemake.params.years, snakemake.input.get("truth") or []
+    evaluate_intervals(
+        snakemake.input.predictions,
+        snakemake.input.sites,
+        snakemake.input.calibration,
+        snakemake.input.static,
+        dict(zip(years, snakemake.input.tiles, strict=True)),
+        dict(zip(years, truth, strict=True)) if truth else {},
+        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        snakemake.params.tile_size,
+        snakemake.output.coverage,
+        snakemake.output.ranking,
+        snakemake.output.cells,
+    )

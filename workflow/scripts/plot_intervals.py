@@ -1,0 +1,16 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "draw the intervals"):
+    from tamflux.grid import Grid
+    from tamflux.validation.interval_figures import plot_intervals
+
+    plot_intervals(
+        snakemake.input.coverage,
+        snakemake.input.ranking,
+        snakemake.input.cells,
+        snakemake.input.sites,
+        snakemake.input.static,
+        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        snakemake.params.split,
+        dict(snakemake.output.items()),
+    )
