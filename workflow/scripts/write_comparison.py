@@ -1,0 +1,16 @@
+from tamflux.logs import job_log
+
+with job_log(snakemake.log[0], "write the comparison of models"):
+    from tamflux.validation.comparison_figures import plot_comparison
+    from tamflux.validation.comparison_report import write_comparison
+
+    tables = (snakemake.input.summary, snakemake.input.differences)
+    figures = (snakemake.output.differences, snakemake.output.errors)
+    plot_comparison(*tables, *figures)
+    write_comparison(
+        *tables,
+        snakemake.input.get("cells"),
+        figures,
+        snakemake.output.markdown,
+        snakemake.output.page,
+    )
