@@ -88,7 +88,17 @@ CLIMATOLOGY = _index(
 )  # fmt: skip
 """Mean annual cycles, in site tables only: no cube holds them."""
 
-PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE | CLIMATOLOGY
+LAND_MODEL = _index(
+    Variable("ssr", "W m-2", "net short-wave radiation at the surface, daily mean", 0, 550,
+             "surface_net_downward_shortwave_flux"),
+    Variable("evaporation", "mm d-1", "evaporation and transpiration, below zero: dew", -10, 40,
+             "lwe_water_evaporation_rate"),
+    Variable("lai_high", "1", "leaf area index of high vegetation", 0, 12, "leaf_area_index"),
+    Variable("lai_low", "1", "leaf area index of low vegetation", 0, 12, "leaf_area_index"),
+)  # fmt: skip
+"""Further output of ERA5-Land, in site tables only: no cube holds it."""
+
+PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE | CLIMATOLOGY | LAND_MODEL
 """Every dynamic predictor a cube or a sample table may hold."""
 
 FLUXES = _index(

@@ -8,7 +8,10 @@ import pandas as pd
 from tamflux.errors import ContractError
 from tamflux.samples.splits import SPLITS, neighbours, split_sites
 
-PROTOCOLS = (*SPLITS, "leave_class_out", "leave_continent_out", "folds")
+BENCHMARK = {"carbonfluxbench_igbp": "split_igbp", "carbonfluxbench_koppen": "split_koppen"}
+"""Protocols of CarbonFluxBench and the columns of its table of sites that hold them."""
+
+PROTOCOLS = (*SPLITS, "leave_class_out", "leave_continent_out", "folds", *BENCHMARK)
 
 NOT_TESTED = -1
 """Fold of the sites that are never tested."""
@@ -48,7 +51,9 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     protocol : str
         ``igbp``, ``koppen`` and ``block``: one fold, the test side of `split_sites`.
         ``leave_class_out`` and ``leave_continent_out``: a fold for each IGBP class, or continent,
-        with at least `MIN_SITES` sites. ``folds``: the column `fold` of the table.
+        with at least `MIN_SITES` sites. ``folds``: the column `fold` of the table. Those of
+        `BENCHMARK`: one fold, the sites that the column calls ``test``; as the benchmark lets
+        towers near a test site train, each site is a `cluster` of its own.
     seed : int
         Of the splits; the other protocols are not random.
 
@@ -63,7 +68,8 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     ContractError
         If the protocol is unknown, the table lacks a column, or no site would be tested.
     """
-    wanted = {"site_id", "lat", "lon", *(["fold"] if protocol == "folds" else ["igbp", "koppen"])}
+    columns = {"folds": ["fold"]} | {name: [column] for name, column in BENCHMARK.items()}
+    wanted = {"site_id", "lat", "lon", *columns.get(protocol, ["igbp", "koppen"])}
     if protocol not in PROTOCOLS or not wanted <= set(sites):
         raise ContractError(
             "these sites cannot be held out in this way",
@@ -76,6 +82,8 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     if protocol in SPLITS:
         test = split_sites(sites, seed)[f"split_{protocol}"] == "test"
         fold = np.where(test, 0, NOT_TESTED)
+    elif protocol in BENCHMARK:
+        fold = np.where(sites[BENCHMARK[protocol]] == "test", 0, NOT_TESTED)
     elif protocol == "folds":
         fold = sites["fold"].fillna(NOT_TESTED).to_numpy(int)
     else:
@@ -86,7 +94,7 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     folds = pd.DataFrame({
         "site_id": sites["site_id"],
         "fold": np.asarray(fold, int),
-        "cluster": neighbours(lat, lon),
+        "cluster": np.arange(len(sites)) if protocol in BENCHMARK else neighbours(lat, lon),
     })  # fmt: skip
     if (folds["fold"] < 0).all():
         raise ContractError(

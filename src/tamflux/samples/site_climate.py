@@ -87,15 +87,22 @@ def complete_days(
         short = by_site.transform(lambda v: v.interpolate(limit=MAX_INTERPOLATED_DAYS))
         monthly = table.groupby(["site_id", month])[name].transform("mean")
         table[name] = short.fillna(monthly).fillna(table.groupby(month)[name].transform("mean"))
-    latitude = sites.set_index("site_id")["lat"]
-    dates = table["date"].to_numpy("datetime64[D]")
-    for name, sun in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
-        values = np.empty(len(table))
-        for site, of_site in rows.items():
-            values[of_site] = sun(latitude[[site]].to_numpy(), dates[of_site])[:, 0]
-        table[name] = values
+    table = add_sun(table, sites)
     numbers = table.columns.drop(["site_id", "date", "filled"])
     return table.astype(dict.fromkeys(numbers, np.float32))
+
+
+def add_sun(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Days with `ssrd_pot` and `day_length` added, from `date` and the latitude of their site."""
+    latitude = sites.set_index("site_id")["lat"]
+    dates = days["date"].to_numpy("datetime64[D]")
+    rows = days.groupby("site_id").indices
+    columns = {}
+    for name, sun in {"ssrd_pot": potential_radiation, "day_length": day_length}.items():
+        columns[name] = np.empty(len(days))
+        for site, of_site in rows.items():
+            columns[name][of_site] = sun(latitude[[site]].to_numpy(), dates[of_site])[:, 0]
+    return days.assign(**columns)
 
 
 def _daily(cycles: pd.DataFrame, date: pd.Series, rows: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """CarbonFluxBench (arXiv 2603.09868): its published files, and its splits of the sites.
 
-The published files lie in one folder: `target_fluxes*.parquet`, `MOD09GA.parquet`,
-`ERA5.parquet`, `koppen_sites.json` (main group A-E of each site), `koppen_sites_short.json`
-(class such as Dfb) and `feature_sets.json`.
+The published files lie in one folder. Read are `target_fluxes*.parquet`, `MOD09GA.parquet`,
+`ERA5.parquet`, `koppen_sites.json` (main group A-E of each site) and `koppen_sites_short.json`
+(class such as Dfb). Of ERA5-Land only the six bands of the benchmark's set "minimal" are.
 """
 
 from __future__ import annotations
@@ -33,17 +33,13 @@ TARGETS = {
 
 ERA5_LAND = {
     "temperature_2m": ("t2m", 1, -273.15),
-    "temperature_2m_min": ("t2m_min", 1, -273.15),
-    "temperature_2m_max": ("t2m_max", 1, -273.15),
     "total_precipitation_sum": ("tp", 1000, 0),
-    "surface_solar_radiation_downwards_sum": ("ssrd", 1 / 86400, 0),
-    "surface_thermal_radiation_downwards_sum": ("strd", 1 / 86400, 0),
-    "volumetric_soil_water_layer_1": ("swvl1", 1, 0),
-    "surface_pressure": ("sp", 0.01, 0),
+    "surface_net_solar_radiation_sum": ("ssr", 1 / 86400, 0),
+    "total_evaporation_sum": ("evaporation", -1000, 0),  # ECMWF counts downward fluxes positive
+    "leaf_area_index_high_vegetation": ("lai_high", 1, 0),
+    "leaf_area_index_low_vegetation": ("lai_low", 1, 0),
 }
 """Band of ECMWF/ERA5_LAND/DAILY_AGGR -> predictor, factor and offset to its unit."""
-
-NEEDED_ERA5 = ("temperature_2m", "total_precipitation_sum")
 
 _MAX_OUTSIDE = 0.01
 _SMALL_CLASS = 10
@@ -53,17 +49,19 @@ _TEST_SHARE = 0.2
 def read_carbonfluxbench(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the benchmark's files in catalogue names and units.
 
-    Days are those that the benchmark keeps: from `FIRST_DAY` on, with all three fluxes, quality
-    and both classes. Reflectance is missing where `clouds`, the share of a site's box, is not 0:
-    its three bits are together cloud, mixed or assumed-clear state, and shadow (the benchmark
-    names them otherwise and masks nothing); cirrus and aerosol cannot be told. Tower days stay
-    local days and are joined to days of the same date, as in the benchmark.
+    Fluxes are of the days that the benchmark keeps: from `FIRST_DAY` on, with all three fluxes,
+    quality and both classes. Days between a site's first and last have a row each; fluxes and
+    quality are missing where the benchmark keeps no day. Reflectance is missing where `clouds`, the
+    share of a site's box, is not 0: its three bits are together cloud, mixed or assumed-clear
+    state, and shadow (the benchmark names them otherwise and masks nothing); cirrus and aerosol
+    cannot be told. Tower days stay local days and are joined to days of the same date, as in the
+    benchmark.
 
     Returns
     -------
     days : DataFrame
-        `site_id, date`, `gpp, reco, nee` (g m-2 d-1), `qc`, the predictors of `ERA5_LAND` that the
-        file holds, and `refl_b1` to `refl_b7`; sorted by site and day.
+        `site_id, date`, `gpp, reco, nee` (g m-2 d-1), `qc`, the predictors of `ERA5_LAND`,
+        and `refl_b1` to `refl_b7`; sorted by site and day.
     sites : DataFrame
         `site_id, lat, lon, igbp, koppen, koppen_group`, sorted by `site_id`.
 
@@ -78,15 +76,14 @@ def read_carbonfluxbench(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame
     modis_path, era5_path = folder / "MOD09GA.parquet", folder / "ERA5.parquet"
     group = _classes(folder / "koppen_sites.json", tuple("ABCDE"))
     koppen = _classes(folder / "koppen_sites_short.json", KOPPEN_CLASSES)
-    _classes(folder / "feature_sets.json", None)
     days = _read_targets(path)
     days["koppen"], days["koppen_group"] = days["site_id"].map(koppen), days["site_id"].map(group)
     days = days.dropna(ignore_index=True)
     _need_once(days, path)
     sites = days.groupby("site_id")[["lat", "lon", "igbp", "koppen", "koppen_group"]].first()
-    days = days[["site_id", "date", *TARGETS.values()]]
-    era5, modis = _read_era5(era5_path), _read_modis(modis_path)
-    for table in (era5, modis):
+    fluxes = days[["site_id", "date", *TARGETS.values()]]
+    days = _every_day(fluxes)
+    for table in (fluxes, _read_era5(era5_path), _read_modis(modis_path)):
         days = days.merge(table, "left", ["site_id", "date"])
     return days.sort_values(["site_id", "date"], ignore_index=True), sites.reset_index()
 
@@ -114,7 +111,8 @@ def split_benchmark(sites: pd.DataFrame) -> pd.DataFrame:
     for name, members in sites[small].groupby("igbp"):
         igbp[members.sample(count[name] // 2, random_state=SEED).index] = True
     large = sites.index[~small]
-    igbp[large[stratified_test(sites["igbp"][large].to_numpy())]] = True
+    if len(large):
+        igbp[large[stratified_test(sites["igbp"][large].to_numpy())]] = True
     koppen = stratified_test(sites["koppen_group"].to_numpy())
     sides = {"split_igbp": igbp, "split_koppen": np.isin(sites.index, koppen)}
     return sites[["site_id"]].assign(**{k: np.where(v, "test", "train") for k, v in sides.items()})
@@ -153,6 +151,15 @@ def _share(sizes: np.ndarray, n: int, random: np.random.RandomState) -> np.ndarr
     return share.astype(int)
 
 
+def _every_day(days: pd.DataFrame) -> pd.DataFrame:
+    """`site_id, date` of every day from each site's first to its last."""
+    span = days.groupby("site_id")["date"].agg(["min", "max"])
+    return pd.concat(
+        pd.DataFrame({"site_id": site, "date": pd.date_range(first, last)})
+        for site, first, last in span.itertuples()
+    )
+
+
 def _targets_path(folder: Path) -> Path:
     found = sorted(folder.glob("target_fluxes*.parquet"))
     if len(found) != 1:
@@ -182,15 +189,14 @@ def _read_targets(path: Path) -> pd.DataFrame:
 
 
 def _read_era5(path: Path) -> pd.DataFrame:
-    table = _read(path, ["site", "date", *NEEDED_ERA5]).rename(columns={"site": "site_id"})
+    table = _read(path, ["site", "date", *ERA5_LAND]).rename(columns={"site": "site_id"})
     result = table[["site_id"]].assign(date=_dates(table["date"], path, "date", None))
     _need_once(result, path)
     for column, (name, factor, offset) in ERA5_LAND.items():
-        if column in table:
-            values, kind = table[column] * factor + offset, PREDICTORS[name]
-            low = kind.valid_min - 0.01  # accumulated fields fall a little below zero
-            _need_range(values, low, kind.valid_max, kind.units, path, column)
-            result[name] = values.clip(kind.valid_min, kind.valid_max).astype(np.float32)
+        values, kind = table[column] * factor + offset, PREDICTORS[name]
+        low = kind.valid_min - 0.01  # accumulated fields fall a little below zero
+        _need_range(values, low, kind.valid_max, kind.units, path, column)
+        result[name] = values.clip(kind.valid_min, kind.valid_max).astype(np.float32)
     return result
 
 
@@ -215,8 +221,8 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     return table
 
 
-def _classes(path: Path, known: tuple[str, ...] | None) -> dict:
-    """A JSON object of the benchmark; its values, if given, must be `known` classes."""
+def _classes(path: Path, known: tuple[str, ...]) -> dict:
+    """A JSON object of the benchmark; its values must be `known` classes."""
     try:
         table = json.loads(path.read_text())
     except FileNotFoundError as error:
@@ -227,7 +233,7 @@ def _classes(path: Path, known: tuple[str, ...] | None) -> dict:
         raise _refuse("the file is not JSON", path, None, error, "a JSON object") from error
     if not isinstance(table, dict):
         raise _refuse("the file is not a JSON object", path, None, type(table), "names to values")
-    for site, name in table.items() if known else ():
+    for site, name in table.items():
         if name not in known and name is not None:
             raise _refuse("a class is unknown", path, site, name, ", ".join(known))
     return table

@@ -9,6 +9,14 @@ import pytest
 from tamflux.errors import InputError
 from tamflux.sources.carbonfluxbench import read_carbonfluxbench, split_benchmark, stratified_test
 
+ERA5 = {
+    "temperature_2m": 283.15,
+    "total_precipitation_sum": 0.002,
+    "surface_net_solar_radiation_sum": 86400 * 150.0,
+    "total_evaporation_sum": -0.003,
+    "leaf_area_index_high_vegetation": 4.0,
+    "leaf_area_index_low_vegetation": 1.5,
+}
 BANDS = [f"sur_refl_b0{band}" for band in range(1, 8)]
 
 
@@ -24,16 +32,12 @@ def folder(tmp_path):
     date = [f"{day:%Y-%m-%d}" for day in key["date"]]
     modis = pd.DataFrame(key | dict.fromkeys(BANDS, 0.3) | {"date": date, "clouds": 0.0})
     modis.loc[5, "clouds"] = 0.25
-    era5 = pd.DataFrame(
-        key | {"date": date, "temperature_2m": 283.15, "total_precipitation_sum": 0.002}
-    )
-    era5["surface_solar_radiation_downwards_sum"] = 86400 * 150.0
+    era5 = pd.DataFrame(key | ERA5 | {"date": date})
     target.to_parquet(tmp_path / "target_fluxes.parquet")
     modis.to_parquet(tmp_path / "MOD09GA.parquet")
     era5.to_parquet(tmp_path / "ERA5.parquet")
     for name, value in {"koppen_sites": "C", "koppen_sites_short": "Cfb"}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(dict.fromkeys(key["site"], value)))
-    (tmp_path / "feature_sets.json").write_text(json.dumps({"minimal": ["temperature_2m"]}))
     return tmp_path
 
 
@@ -41,9 +45,12 @@ def test_units_days_and_clouds(folder):
     days, sites = read_carbonfluxbench(folder)
     assert list(sites["site_id"]) == ["AMF_BB-Two", "FLX_AA-One"]
     assert sites["koppen"].eq("Cfb").all() and sites["koppen_group"].eq("C").all()
-    assert len(days) == 2 * 16 - 1  # from 24 February; the day without GPP is left out
+    assert len(days) == 2 * 16  # from 24 February
+    without_gpp = days["nee"].isna()  # the benchmark keeps no day without all three fluxes
+    assert days[without_gpp]["date"].to_list() == [pd.Timestamp("2000-03-01")]
     assert days["date"].min() == pd.Timestamp("2000-02-24")
-    np.testing.assert_allclose(days[["t2m", "tp", "ssrd"]], [[10, 2, 150]] * 31, rtol=1e-6)
+    weather = days[["t2m", "tp", "ssr", "evaporation", "lai_high", "lai_low"]]
+    np.testing.assert_allclose(weather, [[10, 2, 150, 3, 4, 1.5]] * 32, rtol=1e-6)
     cloudy = days["refl_b2"].isna()
     assert days[cloudy][["site_id", "date"]].to_numpy().tolist() == [
         ["FLX_AA-One", pd.Timestamp("2000-02-25")]
