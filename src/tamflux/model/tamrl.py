@@ -32,17 +32,34 @@ CHUNK_DAYS = 48
 
 INGREDIENTS = (
     "code", "static", "film_input", "film_output", "memory", "spinup", "year_code",
-    "hard_closure", "reconstruction", "pretraining", "site_effects",
+    "light_gate", "hard_closure", "reconstruction", "pretraining", "site_effects",
 )  # fmt: skip
 """What can be left out of the model or of its training, to see what it is worth."""
 
 SITE_BLIND = frozenset(
-    {"code", "static", "film_input", "film_output", "memory", "pretraining", "site_effects"}
+    {"code", "static", "film_input", "film_output", "memory", "light_gate", "pretraining"}
+    | {"site_effects"}
 )
 """Left out of the plain LSTM, which knows no place."""
 
 WEATHER_DAYS = 30
 """Days that the task encoder sees without "year_code"."""
+
+
+HALF_LIGHT = 100.0
+"""Daily mean radiation at which `light_gate` is half open before training, W m-2."""
+
+
+class Light(NamedTuple):
+    """Where the radiation is in the features, and how it was scaled.
+
+    feature : number of the feature.
+    mean, sd : its scaling, W m-2.
+    """
+
+    feature: int
+    mean: float
+    sd: float
 
 
 class Fluxes(NamedTuple):
@@ -100,6 +117,8 @@ class TamRL(nn.Module):
         Width of the recurrence and length of the task code.
     flux_scale : Tensor
         (3,) standard deviations of gpp, reco, nee over the training days, g C m-2 d-1.
+    light : Light, optional
+        Radiation among the features; without it gpp has no `light_gate`.
     without : collection of str
         Those of `INGREDIENTS` that are left out.
     """
@@ -111,9 +130,13 @@ class TamRL(nn.Module):
         hidden_size: int,
         code_size: int,
         flux_scale: Tensor,
+        light: Light | None = None,
         without: Collection[str] = (),
     ):
         super().__init__()
+        self.light = None if "light_gate" in without else light
+        if self.light is not None:
+            self.log_half_light = nn.Parameter(torch.tensor(HALF_LIGHT).log())
         self.without = frozenset(without)
         self.register_buffer("flux_scale", flux_scale.clone())
         memories = 0 if "memory" in self.without else len(MEMORY_DAYS)
@@ -168,9 +191,11 @@ class TamRL(nn.Module):
         states = self._run_along_time(functional.silu(embedded), history_days)
         if film_output is not None:
             states = _modulate(states, film_output)
-        raw = self.head(self.dropout(states)).float()
+        with torch.autocast(x.device.type, enabled=False):
+            raw = self.head(self.dropout(states.float()))
         # productivity and respiration cannot be negative; their difference can
         gpp, reco = (functional.softplus(raw[..., :2]) * self.flux_scale[:2]).unbind(-1)
+        gpp = gpp * self.light_gate(x[:, history_days:])
         soft = "hard_closure" in self.without
         nee = raw[..., 2] * self.flux_scale[2] if soft else reco - gpp
         return Fluxes(torch.stack([gpp, reco, nee], dim=-1), reconstruction, target)
@@ -192,11 +217,27 @@ class TamRL(nn.Module):
         start = int(torch.randint(last + 1, ())) if self.training else last
         return history[:, start : start + WEATHER_DAYS]
 
+    def light_gate(self, x: Tensor) -> Tensor | float:
+        """Share of the productivity that the light of the day allows, for x (batch, time, feature).
+
+        L / (L + L_half), 0 in the dark and saturating (Michaelis and Menten's form, as in the
+        light response of leaves and canopies); L_half is learnt. 1 where light is unknown.
+        """
+        if self.light is None:
+            return 1.0
+        light = (x[..., self.light.feature] * self.light.sd + self.light.mean).clamp(min=0)
+        return light / (light + self.log_half_light.exp())
+
     def _run_along_time(self, embedded: Tensor, history_days: int) -> Tensor:
-        """States (batch, time, hidden) of the days after the history."""
-        if "spinup" in self.without:
-            return self.recurrence(embedded[:, history_days:])[0]
-        return self.recurrence(embedded)[0][:, history_days:]
+        """States (batch, time, hidden) of the days after the history.
+
+        The history sets the state that the year starts from; gradients do not reach back into it.
+        """
+        state = None
+        if "spinup" not in self.without:
+            with torch.no_grad():
+                state = self.recurrence(embedded[:, :history_days])[1]
+        return self.recurrence(embedded[:, history_days:], state)[0]
 
 
 def leaky_means(x: Tensor, start: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
-from tamflux.model.tamrl import INGREDIENTS, SITE_BLIND, TamRL
+from tamflux.model.tamrl import INGREDIENTS, SITE_BLIND, Light, TamRL
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,17 @@ class Description:
 
     def network(self) -> TamRL:
         """A network of this shape, weights not yet set."""
+        light = None
+        if "ssrd" in self.predictors:
+            number = self.predictors.index("ssrd")
+            light = Light(number, self.mean[number], self.sd[number])
         return TamRL(
             features=len(self.predictors),
             static_features=len(self.static_features),
             hidden_size=self.hidden_size,
             code_size=self.code_size,
             flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
+            light=light,
             without=left_out(self.model),
         )
 

@@ -10,6 +10,7 @@ from tamflux.model.tamrl import (
     MEMORY_DAYS,
     PATCH_DAYS,
     SITE_BLIND,
+    Light,
     TamRL,
     close_balance,
     leaky_means,
@@ -97,6 +98,22 @@ def test_the_site_blind_model_knows_no_place(inputs):
         blind(x, static, HISTORY).flux, blind(x, static + 1, HISTORY).flux, rtol=0, atol=0
     )
     assert not any("encoder" in name or "film" in name for name in blind.state_dict())
+
+
+def test_no_light_no_productivity_and_light_saturates(inputs):
+    """Against the form L / (L + L_half), with everything else held."""
+    torch.manual_seed(0)
+    lit = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), Light(feature=2, mean=150.0, sd=80.0)).eval()
+    dark = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3)).eval()
+    dark.load_state_dict({k: v for k, v in lit.state_dict().items() if "light" not in k})
+    x, static = inputs
+    x[:, HISTORY:, 2] = torch.linspace(-150 / 80, 4, DAYS)  # 0 to 470 W m-2
+    ungated, gated = dark(x, static, HISTORY).flux, lit(x, static, HISTORY).flux
+    light = torch.linspace(0, 150 + 4 * 80, DAYS)
+    torch.testing.assert_close(gated[..., 0], ungated[..., 0] * light / (light + 100))
+    torch.testing.assert_close(gated[..., 1], ungated[..., 1])
+    assert (gated[:, 0, 0] == 0).all()
+    torch.testing.assert_close(gated[..., 2], gated[..., 1] - gated[..., 0])
 
 
 @pytest.mark.parametrize("name", INGREDIENTS)
