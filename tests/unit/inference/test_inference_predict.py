@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from toy_planet import ToyEnsemble, toy_fluxes, write_planet
+from toy_planet import ToyEnsemble, toy_fluxes, write_places, write_planet
 
 from tamflux.errors import ConfigError, ContractError, TamfluxError
 from tamflux.inference import predict, tiles
@@ -247,3 +247,18 @@ def test_a_running_cluster_is_used(done, tmp_path):
             scheduler_address=cluster.scheduler_address,
         )
     xr.testing.assert_identical(values(tmp_path / "t_2004.zarr"), done[2])
+
+
+def test_distance_is_known_where_and_only_where_there_is_vegetated_land(done):
+    planet, _, tiles = done
+    static = xr.open_dataset(planet["static"])
+    vegetated = (static["land_fraction"] > 0) & (static["vegetated_fraction"] > 0)
+    assert not vegetated[7, 7] and float(static["land_fraction"][7, 7]) > 0
+    np.testing.assert_array_equal(np.isfinite(tiles["distance"]), vegetated)
+    assert float(tiles["distance"].min()) >= 0 and float(tiles["distance"].std()) > 0
+
+
+def test_other_places_of_towers_are_other_inputs(planet, tmp_path):
+    write_places(tmp_path, codes=1, predictors=2, static_features=3)
+    with pytest.raises(TamfluxError, match="described by another model"):
+        predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)

@@ -71,6 +71,15 @@ def test_the_batch_does_not_matter(paths, inputs, batch_cells):
     )
 
 
+def test_codes_are_those_of_each_member_and_need_the_history_alone(paths, inputs):
+    x, _ = inputs
+    ensemble = Ensemble.load(paths)
+    codes = ensemble.codes(x, batch_cells=3)
+    single = [Ensemble.load([path]).codes(x[:, :HISTORY]) for path in paths]
+    np.testing.assert_allclose(codes, np.concatenate(single, axis=1), atol=1e-6)
+    assert codes.shape == (CELLS, 3 * DESCRIPTION.code_size) and codes.std(axis=0).min() > 0
+
+
 def test_a_missing_predictor_counts_as_its_training_mean(paths, inputs):
     x, static = inputs
     missing, filled = x.copy(), x.copy()
