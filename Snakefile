@@ -56,6 +56,7 @@ include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/intervals.smk"
 include: "workflow/rules/real_towers.smk"
+include: "workflow/rules/carbonfluxbench.smk"
 include: "workflow/rules/comparison.smk"
 
 

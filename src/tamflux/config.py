@@ -39,6 +39,12 @@ def check_config(config: Mapping[str, Any]) -> None:
                 expected=f"{year + 1} in years.train or years.product",
                 fix="remove the year or add the year after it",
             )
+    if config["real_towers"] and config["carbonfluxbench"]:
+        raise ConfigError(
+            "models cannot be compared on two tables at once",
+            found="real_towers and carbonfluxbench",
+            fix="leave one of them null",
+        )
     variables = set(config["predictors"]["variables"])
     for source, names in {"ERA5": METEOROLOGY, "MODIS": REFLECTANCE}.items():
         if not variables & set(names):

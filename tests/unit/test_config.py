@@ -29,7 +29,8 @@ def schema_keys(schema, prefix=""):
 
 
 def test_config_and_schema_have_the_same_keys():
-    own_table = {key for key in schema_keys(SCHEMA) if key.startswith("real_towers.")}
+    tables = ("real_towers.", "carbonfluxbench.")
+    own_table = {key for key in schema_keys(SCHEMA) if key.startswith(tables)}
     assert set(keys(CONFIG)) == set(schema_keys(SCHEMA)) - own_table
 
 
@@ -91,6 +92,12 @@ def test_a_contradiction_is_named(section, change, message):
     config[section] |= change
     with pytest.raises(ConfigError, match=message):
         check_config(config)
+
+
+def test_two_tables_at_once_are_refused():
+    tables = {"real_towers": {"folds": 2}, "carbonfluxbench": {"folder": "x"}}
+    with pytest.raises(ConfigError, match="two tables"):
+        check_config(CONFIG | tables)
 
 
 @pytest.mark.parametrize(

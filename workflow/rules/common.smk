@@ -79,3 +79,25 @@ def site_table(wildcards):
         config["real_towers"][f"{prefix}days"],
         config["real_towers"][f"{prefix}sites"],
     ]
+
+
+def carbonfluxbench_files(wildcards):
+    """The benchmark's files."""
+    if config["carbonfluxbench"] is None:
+        raise ConfigError(
+            "the configuration names no folder of CarbonFluxBench",
+            expected="a section carbonfluxbench",
+            fix="add --configfile workflow/config/carbonfluxbench.yaml",
+        )
+    folder = config["carbonfluxbench"]["folder"]
+    names = [
+        "MOD09GA.parquet",
+        "ERA5.parquet",
+        "koppen_sites.json",
+        "koppen_sites_short.json",
+    ]
+    targets = sorted(glob(f"{folder}/target_fluxes*.parquet"))
+    return [
+        *(targets or [f"{folder}/target_fluxes.parquet"]),
+        *(f"{folder}/{name}" for name in names),
+    ]

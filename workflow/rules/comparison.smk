@@ -1,22 +1,25 @@
 COMPARISON = config["comparison"]
 PROTOCOLS = COMPARISON["protocols"]
-SITE_TABLE = config["real_towers"] is not None
+SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
 CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
 
-# the samples compared on: those of the site table, where there is one, else those of the cube
+# the samples compared on: those of a site table or of the benchmark, else those of the cube
 COMPARED_YEARS = sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)})
-COMPARED = {
-    "samples": (
-        ["results/real_towers/folds_samples.parquet"]
-        if SITE_TABLE
-        else expand("results/samples/{year}.parquet", year=COMPARED_YEARS)
-    ),
-    "sites": (
-        "results/real_towers/folds_sites.csv"
-        if SITE_TABLE
-        else "results/samples/sites.csv"
-    ),
-}
+if config["real_towers"]:
+    COMPARED = {
+        "samples": ["results/real_towers/folds_samples.parquet"],
+        "sites": "results/real_towers/folds_sites.csv",
+    }
+elif config["carbonfluxbench"]:
+    COMPARED = {
+        "samples": ["results/carbonfluxbench/samples.parquet"],
+        "sites": "results/carbonfluxbench/sites.csv",
+    }
+else:
+    COMPARED = {
+        "samples": expand("results/samples/{year}.parquet", year=COMPARED_YEARS),
+        "sites": "results/samples/sites.csv",
+    }
 COMPARED_TRAIN_YEARS = None if SITE_TABLE else config["years"]["train"]
 COMPARED_PREDICTORS = None if SITE_TABLE else config["predictors"]["variables"]
 

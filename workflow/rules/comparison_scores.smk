@@ -1,10 +1,7 @@
 # scores of the compared models, and the page and the table that show them
 COMPARED_DAYS = (
     {
-        **{
-            key: config["real_towers"][key]
-            for key in ("min_qc", "first_day", "min_days")
-        },
+        **{key: SITE_TABLE[key] for key in ("min_qc", "first_day", "min_days")},
         "years": None,
     }
     if SITE_TABLE
