@@ -63,3 +63,6 @@ include: "workflow/rules/comparison.smk"
 if CELLS:
 
     include: "workflow/rules/comparison_cells.smk"
+
+
+include: "workflow/rules/comparison_scores.smk"

@@ -114,13 +114,3 @@ rule compare_model:
         "{wildcards.protocol}: fitting {wildcards.model}, repetition {wildcards.seed}"
     script:
         "../scripts/compare_model.py"
-
-
-rule compare_models:
-    input:
-        expand(
-            "results/comparison/{protocol}/{model}_{seed}.parquet",
-            protocol=PROTOCOLS,
-            model=COMPARISON["models"],
-            seed=range(COMPARISON["seeds"]),
-        ),

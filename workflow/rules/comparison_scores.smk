@@ -98,3 +98,8 @@ if CELLS:
             "scoring the compared models between the towers"
         script:
             "../scripts/score_cells.py"
+
+
+rule compare_models:
+    input:
+        rules.write_comparison.output,

@@ -47,6 +47,13 @@ _XGBOOST = {
     "subsample": 0.5,
     "max_bin": 128,
 }
+_NETWORK = {"hidden_size": 64, "learning_rate": 0.002, "epochs": 12}
+_NETWORKS = (
+    _NETWORK,
+    _NETWORK | {"hidden_size": 128, "learning_rate": 0.001},
+    _NETWORK | {"epochs": 24},
+    _NETWORK | {"learning_rate": 0.005},
+)
 CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
     "lightgbm": (
         _LIGHTGBM,
@@ -60,6 +67,10 @@ CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
         _XGBOOST | {"max_leaves": 31, "colsample_bytree": 0.25},
         _XGBOOST | {"learning_rate": 0.03, "max_leaves": 127, "colsample_bytree": 0.25},
     ),
+    "lstm": _NETWORKS,
+    "ct_lstm": _NETWORKS,
+    "transformer": _NETWORKS,
+    "published_tamrl": _NETWORKS,
 }
 """Settings of the peers that are tried, the first a usual choice."""
 
