@@ -5,15 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamflux.model.memory import MEMORY_DAYS, leaky_means
 from tamflux.model.tamrl import (
     INGREDIENTS,
-    MEMORY_DAYS,
     PATCH_DAYS,
     SITE_BLIND,
     Light,
     TamRL,
     close_balance,
-    leaky_means,
 )
 
 BATCH, HISTORY, DAYS, FEATURES, STATIC = 3, 40, 25, 5, 4
