@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def calibrate(
     smooth, enough = smooth_errors(error, counts)
     activity = np.where(days == PAD, np.nan, predicted[..., 0] + predicted[..., 1])
     site = np.broadcast_to(windows.site[:, None], activity.shape)
-    scale, multiplier, inside = {}, {}, {}
+    scale, multiplier = {}, {}
     for k, flux in enumerate(FLUXES):
         use = enough[..., k]
         scale[flux], multiplier[flux] = fit_widths(
@@ -112,21 +113,16 @@ def calibrate(
         samples, windows.site, np.abs(smooth), enough, activity, sites.map(distance).to_numpy()
     )
     calibration = Calibration(ACTIVITY, scale, multiplier, coefficients)
-    for k, flux in enumerate(FLUXES):
-        width = calibration.half_width(flux, predicted[..., 0], predicted[..., 1])
-        hit, use = np.abs(error[..., k]) <= width, counts[..., k]
-        inside[flux] = _mean_of_sites(hit[use], site[use])
-        log.info("%s: single days at unseen towers within the interval: %.3f", flux, inside[flux])
     about = {
         "level": LEVEL,
         "towers": len(np.unique(windows.site)),
         "folds": len(checkpoints),
         "tower_days": {flux: int(counts[..., k].sum()) for k, flux in enumerate(FLUXES)},
         "smoothing_days": SMOOTHING_DAYS,
-        "share_of_single_days_inside": inside,
+        "share_of_single_days_inside": _share_inside(calibration, predicted, error, counts, site),
         "code": code,
     }
-    Calibration(ACTIVITY, scale, multiplier, coefficients, about).save(target)
+    replace(calibration, about=about).save(target)
 
 
 def _predict_unseen(
@@ -193,7 +189,14 @@ def _fit_applicability(samples, site, error, enough, activity, distance) -> tupl
     return fit_expected_error(*np.array(rows, float).T)
 
 
-def _mean_of_sites(hit: np.ndarray, site: np.ndarray) -> float:
-    """Share of hits, each site counting the same."""
-    _, number, n = np.unique(site, return_inverse=True, return_counts=True)
-    return float((np.bincount(number, weights=hit) / n).mean())
+def _share_inside(calibration: Calibration, predicted, error, counts, site) -> dict[str, float]:
+    """Share of single days inside the interval of each flux, each site counting the same."""
+    inside = {}
+    for k, flux in enumerate(FLUXES):
+        use = counts[..., k]
+        width = calibration.half_width(flux, predicted[..., 0], predicted[..., 1])
+        hit = (np.abs(error[..., k]) <= width)[use]
+        _, number, days = np.unique(site[use], return_inverse=True, return_counts=True)
+        inside[flux] = float((np.bincount(number, weights=hit) / days).mean())
+        log.info("%s: single days at unseen towers within the interval: %.3f", flux, inside[flux])
+    return inside
