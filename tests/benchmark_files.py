@@ -17,7 +17,7 @@ def write_benchmark(folder, n_sites=24):
     targets, modis, era5, group, koppen = [], [], [], {}, {}
     for number in range(n_sites):
         site, igbp = f"FLX_S{number:02d}", CLASSES[number % 4]
-        key = {"site": site, "date": dates.strftime("%Y-%m-%d")}
+        key = {"site": site, "date": dates.date}
         lat = 40.0 + min(number, n_sites - 2)
         t2m = 10 + 10 * season + random.normal(0, 2, N_DAYS)
         ssr = 120 + 80 * season
@@ -25,7 +25,7 @@ def write_benchmark(folder, n_sites=24):
         reco = 1 + 0.1 * np.maximum(t2m, 0)
         targets.append(
             pd.DataFrame({
-                "site": site, "TIMESTAMP": dates.strftime("%Y%m%d").astype(int), "lat": lat,
+                "site": site, "TIMESTAMP": dates.date, "lat": lat,
                 "lon": 8.0, "IGBP": igbp, "GPP_NT_VUT_USTAR50": gpp, "RECO_NT_VUT_USTAR50": reco,
                 "NEE_VUT_USTAR50": reco - gpp, "NEE_VUT_USTAR50_QC": 1.0,
             })

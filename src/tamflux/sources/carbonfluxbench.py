@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from tamflux.errors import InputError
 from tamflux.sources.modis_sites import read_site_reflectance
@@ -173,7 +174,8 @@ def _targets_path(folder: Path) -> Path:
 def _read_targets(path: Path) -> pd.DataFrame:
     table = _read(path, ["site", "TIMESTAMP", "lat", "lon", "IGBP", *TARGETS])
     table = table.rename(columns={"site": "site_id", "IGBP": "igbp"} | TARGETS)
-    table["date"] = _dates(table.pop("TIMESTAMP").astype(str), path, "TIMESTAMP", "%Y%m%d")
+    stamp = table.pop("TIMESTAMP").astype(str).str.replace("-", "")  # a date, or a number
+    table["date"] = _dates(stamp, path, "TIMESTAMP", "%Y%m%d")
     numbers = ["lat", "lon", *TARGETS.values()]
     table[numbers] = table[numbers].astype(float).mask(table[numbers] == -9999)
     unknown = table["igbp"].dropna()
@@ -208,17 +210,18 @@ def _read_modis(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    """These columns alone: the file of ERA5-Land holds 150."""
     if not path.is_file():
         raise _refuse("a file of the benchmark is missing", path, None, "no file", path.name)
     try:
-        table = pd.read_parquet(path)
+        present = pq.read_schema(path).names
+        absent = [name for name in columns if name not in present]
+        if absent:
+            found = ", ".join(present)
+            raise _refuse("columns are missing", path, ", ".join(absent), found, "these columns")
+        return pd.read_parquet(path, columns=columns)
     except (OSError, ValueError) as error:
         raise _refuse("the file is not Parquet", path, None, error, "Parquet") from error
-    absent = [name for name in columns if name not in table]
-    if absent:
-        found = ", ".join(map(str, table))
-        raise _refuse("columns are missing", path, ", ".join(absent), found, "these columns")
-    return table
 
 
 def _classes(path: Path, known: tuple[str, ...]) -> dict:

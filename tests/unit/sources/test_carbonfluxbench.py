@@ -57,6 +57,18 @@ def test_units_days_and_clouds(folder):
     ]
 
 
+def test_timestamps_may_be_dates(folder):
+    numbers, _ = read_carbonfluxbench(folder)
+    change(
+        folder,
+        "target_fluxes.parquet",
+        lambda t: t.assign(
+            TIMESTAMP=pd.to_datetime(t["TIMESTAMP"].astype(str), format="%Y%m%d").dt.date
+        ),
+    )
+    pd.testing.assert_frame_equal(read_carbonfluxbench(folder)[0], numbers)
+
+
 def change(folder, name, edit):
     table = pd.read_parquet(folder / name)
     edit(table).to_parquet(folder / name)
