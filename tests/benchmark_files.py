@@ -30,7 +30,7 @@ def write_benchmark(folder, n_sites=24):
                 "NEE_VUT_USTAR50": reco - gpp, "NEE_VUT_USTAR50_QC": 1.0,
             })
         )  # fmt: skip
-        bands = {f"sur_refl_b0{b}": 0.1 + 0.02 * b + 0.05 * season * (b == 2) for b in range(1, 8)}
+        bands = {f"sur_refl_b0{b}": 0.1 + 0.02 * b + 0.01 * b * season for b in range(1, 8)}
         clouds = (random.random(N_DAYS) < 0.5) * 0.25
         modis.append(pd.DataFrame(key | bands | {"clouds": clouds}))
         era5.append(
@@ -38,11 +38,11 @@ def write_benchmark(folder, n_sites=24):
                 key
                 | {
                     "temperature_2m": t2m + 273.15,
-                    "total_precipitation_sum": 0.002,
+                    "total_precipitation_sum": random.exponential(0.002, N_DAYS),
                     "surface_net_solar_radiation_sum": ssr * 86400,
-                    "total_evaporation_sum": -0.001,
+                    "total_evaporation_sum": -0.00001 * ssr,
                     "leaf_area_index_high_vegetation": 3.0 + season,
-                    "leaf_area_index_low_vegetation": 1.0,
+                    "leaf_area_index_low_vegetation": 1.5 + season,
                 }
             )
         )
