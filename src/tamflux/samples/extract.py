@@ -69,6 +69,7 @@ def describe_sites(
         )
     for row in unused.itertuples():
         log.warning("%s is not used: %s", row.site_id, row.reason)
+    sites = describe_by_own_class(sites)
     sites["mostly_water"] = (sites["land_fraction"] < COAST_BELOW).astype(int)
     for row in sites[sites["mostly_water"] == 1].itertuples():
         log.warning(
@@ -83,6 +84,17 @@ def describe_sites(
     with atomic_path(target) as path:
         sites.sort_values("site_id")[columns].to_csv(path, index=False)
     log.info("%d sites, %d dropped", len(sites), len(unused))
+
+
+def describe_by_own_class(sites: pd.DataFrame) -> pd.DataFrame:
+    """Sites whose `igbp_*` are 1 for the tower's own class, 0 for the others.
+
+    The fluxes come from that class, however mixed the pixel. A tower of unknown class keeps the
+    fractions of its pixel.
+    """
+    own = {igbp_fraction(name): (sites["igbp"] == name).astype(float) for name in IGBP_CLASSES}
+    known = sites["igbp"].isin(IGBP_CLASSES)
+    return sites.assign(**{name: own[name].where(known, sites[name]) for name in own})
 
 
 def extract_samples(

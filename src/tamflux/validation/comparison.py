@@ -166,12 +166,13 @@ def read_predictions(
 def describe(sites_path: str | Path) -> pd.DataFrame:
     """`site_id, igbp, koppen` (main group), `wetland, water` (bool), `cluster` of each site."""
     sites = pd.read_csv(sites_path, keep_default_na=False, na_values=[""])
+    land = sites.get("land_fraction", pd.Series(1.0, sites.index))  # a table of sites has none
     return pd.DataFrame({
         "site_id": sites["site_id"],
         "igbp": sites["igbp"].fillna("-"),
         "koppen": sites["koppen"].fillna("-").astype(str).str[:1],
         "wetland": sites["igbp"] == "WET",
-        "water": (sites["igbp"] == "WAT") | (sites["igbp_WAT"] > WATER_SHARE),
+        "water": (sites["igbp"] == "WAT") | (land < 1 - WATER_SHARE),
         "cluster": neighbours(sites["lat"].to_numpy(float), sites["lon"].to_numpy(float)),
     })  # fmt: skip
 

@@ -1,8 +1,8 @@
 """Predictions at the towers, beside what the towers measured.
 
-The network runs on the pixel's predictors of the samples, exactly as inference runs it on the
-cube: the predictions at a tower are the product's at its cell
-(`tamflux.validation.scores.compare_with_product`).
+The network runs on the pixel's predictors of the samples, as inference runs it on the cube. It is
+told the tower's own class; told the fractions of the pixel (model ``tamrl_pixel``) its predictions
+are the product's at the tower's cell (`tamflux.validation.scores.compare_with_product`).
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ def evaluate_sites(
     sites : path
         `results/samples/sites.csv`.
     static : path
-        `results/predictors/static.nc`: the model is given the same of a tower's cell as inference.
+        `results/predictors/static.nc`, for `tamrl_pixel`: what inference tells of a tower's cell.
     checkpoints : mapping of model to paths
         Members of `tamrl` and of `lstm`.
     target : path
-        Parquet table to write: `site_id, date, split, model` (tamrl, lstm or msc), `gpp, reco,
-        nee`, their `_spread` (NaN where a model has one member) and `_obs`, all g m-2 d-1, `qc`.
+        Parquet table to write: `site_id, date, split, model` (msc, tamrl, lstm or tamrl_pixel),
+        `gpp, reco, nee`, their `_spread` (NaN where a model has one member) and `_obs`, all
+        g m-2 d-1, `qc`.
     split : str
         Name of the hold-out split that the checkpoints were trained with.
     threads : int
@@ -71,7 +72,8 @@ def evaluate_sites(
     surface = open_static(static)
     role = table[f"split_{split}"].to_numpy()
     cells = np.ravel_multi_index((table["row"], table["col"]), surface["land_fraction"].shape)
-    features = pd.DataFrame(static_features(surface)[cells], columns=list(STATIC_FEATURES))
+    own = pd.DataFrame(static_features(table), columns=list(STATIC_FEATURES))
+    pixel = pd.DataFrame(static_features(surface)[cells], columns=list(STATIC_FEATURES))
     fractions = (table["igbp"].to_numpy()[:, None] == np.array(IGBP_CLASSES)).astype(float)
     bare = surface["vegetated_fraction"].to_numpy().ravel()[cells] <= 0
     ensembles = {
@@ -89,7 +91,9 @@ def evaluate_sites(
             predictions = {
                 "msc": (predict_cycle(cycle, fractions, table["lat"].to_numpy(), dates), None)
             }
-            for model, ensemble in ensembles.items():
+            described = [(model, ensembles[model], own) for model in ensembles]
+            described.append(("tamrl_pixel", ensembles["tamrl"], pixel))
+            for model, ensemble, features in described:
                 x = with_history(
                     _features(frame, ensemble.predictors, len(table)),
                     None if before is None else _features(before, ensemble.predictors, len(table)),
@@ -100,9 +104,9 @@ def evaluate_sites(
                 )
                 predictions[model] = (prediction.mean, prediction.spread)
             for model, (mean, spread) in predictions.items():
-                if spread is not None and len(checkpoints[model]) < 2:
+                if spread is not None and len(checkpoints[model.removesuffix("_pixel")]) < 2:
                     spread = None
-                if model != "msc":
+                if model == "tamrl_pixel":  # as the product
                     mean = np.where(bare[:, None, None], 0.0, mean)
                 rows = pa.Table.from_pandas(
                     _rows(frame, role, model, mean, spread), schema=schema, preserve_index=False

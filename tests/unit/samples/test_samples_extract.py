@@ -71,9 +71,9 @@ def test_towers_find_their_pixel_and_the_others_are_listed(paths):
         "EE-Out": "outside the grid",
         "FF-Sea": "its pixel is all water",
     }
-    # the tower's own class, the pixel's fractions and climate
+    # the tower's own class, the pixel's land and climate
     assert (sites["igbp"] == "ENF").all() and (sites["koppen"] == "Cfb").all()
-    assert sites["igbp_GRA"].tolist() == [1, 0.75, 0.375] and (sites["igbp_ENF"] == 0).all()
+    assert (sites["igbp_GRA"] == 0).all() and (sites["igbp_ENF"] == 1).all()
     assert sites["land_fraction"].tolist() == [1, 0.75, 0.375]
     assert sites["mostly_water"].tolist() == [0, 0, 1]
 

@@ -76,6 +76,7 @@ def write_samples(folder):
         pd.concat(frames).to_parquet(folder / f"{year}.parquet")
     table = pd.DataFrame({"site_id": list(CELLS), "row": rows, "col": cols, "igbp": "GRA"})
     # the tower's own climate differs from its cell's: the model must be given the cell's
+    table = table.assign(**{f"igbp_{name}": float(name == "GRA") for name in IGBP_CLASSES})
     table = table.assign(koppen="Af", lat=50.0, lon=0.0, split_igbp=["test", "train", "train"])
     table.to_csv(folder / "sites.csv", index=False)
 

@@ -14,7 +14,7 @@ SITES = pd.DataFrame({
     "lon": 0.0,
     "igbp": ["WET", "WET", "ENF", "ENF", "GRA", "GRA"],
     "koppen": ["Dfb", "Dfc", "Cfb", "Cfb", "Af", ""],
-    "igbp_WAT": [0, 0.3, 0, 0.25, 0.9, 0],
+    "land_fraction": [1, 0.7, 1, 0.75, 0.1, 1],
 })  # fmt: skip
 DAYS = {"min_qc": 0.8, "min_days": 30, "first_day": "2002-12-15", "years": [2003]}
 

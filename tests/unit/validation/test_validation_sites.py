@@ -89,6 +89,7 @@ def evaluate(tmp_path, monkeypatch):
             "koppen": "Dfb",
         }
         | {"split_igbp": role, "col": col}
+        | {f"igbp_{name}": float(name == igbp) for name in IGBP_CLASSES}
         for col, (site, (igbp, lat, role)) in enumerate(SITES.items())
     ]
 
@@ -119,7 +120,7 @@ def evaluate(tmp_path, monkeypatch):
 
 def test_every_site_day_and_model_once(evaluate):
     frame = evaluate([2003, 2004, 2005], [2004], [2005])
-    assert len(frame) == 3 * 3 * (366 + 365)
+    assert len(frame) == 3 * 4 * (366 + 365)
     assert not frame.duplicated(["site_id", "date", "model"]).any()
     assert set(frame.loc[frame["split"] == "test", "site_id"]) == {"AA-Tst"}
     leap_day = frame[frame["date"] == pd.Timestamp("2004-02-29")]
@@ -147,7 +148,7 @@ def test_the_baseline_never_sees_held_out_towers(evaluate):
 
 def test_land_without_vegetation_has_no_flux_as_in_the_product(evaluate):
     frame = evaluate([2001], [2001], [2001], classes=("BSV", "GRA", "ENF"))
-    tamrl = frame[frame["model"] == "tamrl"].groupby("site_id")["gpp"].max()
+    tamrl = frame[frame["model"] == "tamrl_pixel"].groupby("site_id")["gpp"].max()
     assert tamrl["AA-Tst"] == 0 and tamrl["BB-Trn"] > 0
 
 
