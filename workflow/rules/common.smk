@@ -101,3 +101,14 @@ def carbonfluxbench_files(wildcards):
         *(targets or [f"{folder}/target_fluxes.parquet"]),
         *(f"{folder}/{name}" for name in names),
     ]
+
+
+def cell_files(wc):
+    """Predictors of a year at the cells, and the truth of the years that are scored."""
+    files = {
+        "cube": f"results/predictors/{wc.year}.zarr",
+        "cells": "results/comparison/cells.csv",
+    }
+    if int(wc.year) in config["years"]["product"]:
+        files["truth"] = config["validation"]["truth"].format(year=wc.year)
+    return files

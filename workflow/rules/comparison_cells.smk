@@ -4,17 +4,6 @@ CELL_YEARS = sorted(
 )
 
 
-def cell_files(wc):
-    """Predictors of a year at the cells, and the truth of the years that are scored."""
-    files = {
-        "cube": f"results/predictors/{wc.year}.zarr",
-        "cells": "results/comparison/cells.csv",
-    }
-    if int(wc.year) in config["years"]["product"]:
-        files["truth"] = TRUTH.format(year=wc.year)
-    return files
-
-
 rule draw_cells:
     input:
         static="results/predictors/static.nc",
