@@ -40,6 +40,7 @@ rule all:
             year=config["years"]["product"],
         ),
         expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
+        "results/models/responses.txt",
         "results/report.html",
 
 

@@ -15,6 +15,7 @@ from tamflux.samples.samples import HISTORY_DAYS, load_samples, make_windows
 from tamflux.training.ensemble import Ensemble
 from tamflux.variables import FLUXES
 
+MIN_SITES, MIN_EPOCHS = 50, 5  # a model that has hardly learnt has no physiology
 GROWING_GPP = 3.0  # g C m-2 d-1
 GROWING_T2M = 10.0  # degree Celsius
 SNOW_INDEX, SNOW_GREEN = 0.4, 0.25  # Hall et al. 1995: NDSI above 0.4; bright in the green
@@ -28,6 +29,9 @@ def places():
         pytest.skip(f"no trained members to test: {', '.join(missing)} not set")
     members, tables, sites = (os.environ[name].split(os.pathsep) for name in names)
     ensemble = Ensemble.load(members)
+    first = ensemble.descriptions[0]
+    if len(first.training_sites) < MIN_SITES or first.provenance["training"]["epochs"] < MIN_EPOCHS:
+        pytest.skip(f"trained at {len(first.training_sites)} sites only, or for too few epochs")
     samples = load_samples(tables, Path(sites[0]), ensemble.predictors)
     windows = make_windows(samples)
     rows = windows.rows[:, : HISTORY_DAYS + 365]
@@ -55,6 +59,23 @@ def test_gpp_rises_with_light(places):
         for share in shares
     ]
     assert (np.diff(gpp) > 0.02 * gpp[-1]).all(), gpp
+
+
+def test_gpp_saturates_with_light(places):
+    """From half to full light it gains less than from the dark to half light."""
+    full = 0.7 * places.ssrd_pot
+    dark, half, whole = (
+        places.predict(ssrd=share * full)["gpp"][places.growing].mean() for share in (0, 0.5, 1)
+    )
+    assert dark < 0.01 * whole
+    assert whole - half < 0.8 * (half - dark), (dark, half, whole)
+
+
+def test_no_gpp_in_the_polar_night(places):
+    night = places.ssrd_pot < 1.0
+    assert night.sum() > 10
+    assert places.base["gpp"][night].max() < 0.05
+    assert places.predict(ssrd=0 * places.ssrd)["gpp"].max() == 0
 
 
 def test_gpp_falls_with_vapour_pressure_deficit(places):

@@ -76,7 +76,14 @@ rule test_product:
         totals="results/product/totals.csv",
         static="results/predictors/static.nc",
         tests=collect(
-            "{test}", test=sorted(Path(workflow.basedir, "tests/product").glob("*.py"))
+            "{test}",
+            test=[
+                path
+                for path in sorted(
+                    Path(workflow.basedir, "tests/product").glob("*.py")
+                )
+                if path.stem != "test_responses"
+            ],
         ),
     output:
         report="results/product/tests_{year}.txt",
@@ -92,3 +99,28 @@ rule test_product:
         "testing the product of {wildcards.year}"
     script:
         "../scripts/test_product.py"
+
+
+rule test_responses:
+    input:
+        members=expand(
+            "results/models/tamrl_{member}.safetensors",
+            member=range(config["training"]["members"]),
+        ),
+        samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
+        sites="results/samples/sites.csv",
+        tests=str(Path(workflow.basedir, "tests/product/test_responses.py")),
+    output:
+        report="results/models/responses.txt",
+    log:
+        "results/logs/product/test_responses.log",
+    benchmark:
+        "results/benchmarks/product/test_responses.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    resources:
+        mem_mb=2500,
+    message:
+        "testing the responses of the members to light, drought, warmth and snow"
+    script:
+        "../scripts/test_responses.py"

@@ -11,8 +11,9 @@ with job_log(snakemake.log[0], f"test product {snakemake.wildcards.year}") as lo
     files = ["daily", "monthly", "annual", "totals", "static"]
     paths = {f"TAMFLUX_{name.upper()}": snakemake.input[name] for name in files}
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
-    folder = Path(snakemake.input.tests[0]).parent
-    run = subprocess.run([*command, folder], env=os.environ | paths, capture_output=True, text=True)
+    run = subprocess.run(
+        [*command, *snakemake.input.tests], env=os.environ | paths, capture_output=True, text=True
+    )
     log.info(run.stdout + run.stderr)
     if run.returncode:
         raise ContractError("the product fails its tests", file=snakemake.input.daily)
