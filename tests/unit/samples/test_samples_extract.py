@@ -8,7 +8,7 @@ import xarray as xr
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube, create_store
-from tamflux.samples.extract import describe_sites, extract_samples
+from tamflux.samples.extract import describe_by_own_class, describe_sites, extract_samples
 from tamflux.samples.samples import load_samples
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED
 
@@ -99,3 +99,11 @@ def test_no_tower_on_land_is_an_error_and_leaves_nothing(paths):
     with pytest.raises(ContractError, match=r"no tower stands on a land pixel(.|\n)*towers.csv"):
         describe(paths)
     assert not (paths / "sites.csv").exists() and not (paths / "dropped.csv").exists()
+
+
+def test_a_tower_of_unknown_class_keeps_the_fractions_of_its_pixel():
+    sites = pd.DataFrame({"igbp": ["CRO", None]})
+    for name in IGBP_CLASSES:
+        sites[f"igbp_{name}"] = {"GRA": 0.7, "CRO": 0.3}.get(name, 0.0)
+    told = describe_by_own_class(sites)
+    assert told[["igbp_CRO", "igbp_GRA"]].to_numpy().tolist() == [[1, 0], [0.3, 0.7]]
