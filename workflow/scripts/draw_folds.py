@@ -2,9 +2,9 @@ from tamflux.logs import job_log
 
 with job_log(snakemake.log[0], f"draw the folds of {snakemake.wildcards.protocol}"):
     import pandas as pd
-    from tamflux.samples.protocols import draw_folds
 
     from tamflux.files import atomic_path
+    from tamflux.samples.protocols import draw_folds
 
     sites = pd.read_csv(snakemake.input.sites, keep_default_na=False, na_values=[""])
     folds = draw_folds(sites, snakemake.wildcards.protocol, snakemake.params.seed)
