@@ -1,6 +1,6 @@
 """Choose the settings of each compared model, with the same small budget for all.
 
-Each model has four candidates. They learn from four fifths of the training sites of one fold and
+Each model has five candidates. They learn from four fifths of the training sites of one fold and
 are scored on the others; the held-out sites of the fold play no part.
 """
 
@@ -52,18 +52,21 @@ _NETWORKS = (
     _NETWORK,
     _NETWORK | {"hidden_size": 128, "learning_rate": 0.001},
     _NETWORK | {"epochs": 24},
+    _NETWORK | {"epochs": 6},
     _NETWORK | {"learning_rate": 0.005},
 )
 CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
     "lightgbm": (
         _LIGHTGBM,
         _LIGHTGBM | {"num_leaves": 31, "min_data_in_leaf": 1000},
+        _LIGHTGBM | {"num_leaves": 31, "min_data_in_leaf": 1000, "rounds": 150},
         _LIGHTGBM | {"num_leaves": 31, "feature_fraction": 0.25},
         _LIGHTGBM | {"learning_rate": 0.03, "num_leaves": 127, "feature_fraction": 0.25},
     ),
     "xgboost": (
         _XGBOOST,
         _XGBOOST | {"max_leaves": 31, "min_child_weight": 1000},
+        _XGBOOST | {"max_leaves": 31, "min_child_weight": 1000, "rounds": 150},
         _XGBOOST | {"max_leaves": 31, "colsample_bytree": 0.25},
         _XGBOOST | {"learning_rate": 0.03, "max_leaves": 127, "colsample_bytree": 0.25},
     ),
@@ -79,6 +82,7 @@ OUR_FACTORS: Sequence[Mapping[str, float]] = (
     {"learning_rate": 0.5},
     {"hidden_size": 1.5},
     {"batch_size": 2},
+    {"epochs": 0.5},
 )
 """What the values of the configuration are multiplied by for the candidates of ours."""
 
@@ -141,7 +145,7 @@ def search_settings(
 
 
 def candidates(name: str, sections: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The four settings that are tried for a model."""
+    """The five settings that are tried for a model."""
     if name != "tamrl":
         return [dict(settings) for settings in CANDIDATES[name]]
     return [
