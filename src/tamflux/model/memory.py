@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 MEMORY_DAYS = (5, 20, 60, 180)
 """Time constants of the leaky means of the predictors: from days of weather to soil water."""
 
-CHUNK_DAYS = 48
-"""Days that `leaky_means` computes at once."""
+CHUNK_DAYS = 20
+"""Days that `Memory` computes at once: few enough that little is multiplied by zero."""
 
 
-def leaky_means(x: Tensor, start: Tensor) -> Tensor:
+class Memory(nn.Module):
     """Fading means of the past of the predictors, one per time constant of `MEMORY_DAYS`.
 
-    m[t] = a m[t - 1] + (1 - a) x[t] with a = exp(-1 / days) and m[-1] = `start`, in float32;
-    computed chunk by chunk of time, as products with a triangular matrix.
-
-    Parameters
-    ----------
-    x : Tensor
-        (batch, time, feature).
-    start : Tensor
-        (batch, feature).
-
-    Returns
-    -------
-    Tensor
-        (batch, time, feature * len(MEMORY_DAYS)).
+    m[t] = a m[t - 1] + (1 - a) x[t] with a = exp(-1 / days), in float32; computed chunk by chunk
+    of days as one product with a matrix. Nothing is learnt.
     """
-    batch, time, features = x.shape
-    chunks = -(-time // CHUNK_DAYS)
-    days = torch.tensor(MEMORY_DAYS, dtype=torch.float32, device=x.device)[:, None]
-    day = torch.arange(CHUNK_DAYS, dtype=torch.float32, device=x.device)
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weights", _weights(), persistent=False)
+
+    def forward(self, x: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
+        """The predictors with their means beside them, and the means after the last day.
+
+        Parameters
+        ----------
+        x : Tensor
+            (batch, time, feature).
+        means : Tensor
+            (batch, memory, feature) before the first day.
+
+        Returns
+        -------
+        Tensor
+            (batch, time, feature * (1 + memory)): the predictors, then each memory.
+        Tensor
+            (batch, memory, feature).
+        """
+        chunks = []
+        with torch.autocast(x.device.type, enabled=False):
+            for chunk in x.float().split(CHUNK_DAYS, dim=1):
+                weights = self._weights_of(chunk.shape[1])
+                product = weights @ torch.cat([chunk, means], dim=1)
+                chunks.append(product.reshape(*chunk.shape[:2], -1))
+                means = product[:, -len(MEMORY_DAYS) :]
+        return chunks[0] if len(chunks) == 1 else torch.cat(chunks, dim=1), means
+
+    def _weights_of(self, days: int) -> Tensor:
+        """The weights of a chunk that may be shorter than the others."""
+        if days == CHUNK_DAYS:
+            return self.weights
+        rows = self.weights[: days * (1 + len(MEMORY_DAYS))]
+        return torch.cat([rows[:, :days], rows[:, CHUNK_DAYS:]], dim=1)
+
+
+def _weights() -> Tensor:
+    """(day and kind, day and memory) weights of the days of a chunk and of the means before it.
+
+    The kinds of a day are the predictors themselves and their means.
+    """
+    day = torch.arange(CHUNK_DAYS, dtype=torch.float64)
+    days = torch.tensor(MEMORY_DAYS, dtype=torch.float64)[:, None, None]
     lag = day[:, None] - day
-    fade = (1 - torch.exp(-1 / days))[..., None] * torch.exp(-lag / days[..., None]) * (lag >= 0)
-    left = torch.exp(-(day + 1) / days)[None, :, :, None]  # of the mean before the chunk
-    with torch.autocast(x.device.type, enabled=False):
-        padded = functional.pad(x.float(), (0, 0, 0, chunks * CHUNK_DAYS - time))
-        parts = padded.reshape(batch, chunks, CHUNK_DAYS, features)
-        means = torch.einsum("mts,bcsf->cbmtf", fade, parts)
-        before = start.float()[:, None, None].expand(-1, len(MEMORY_DAYS), -1, -1)
-        along = []
-        for own in means:
-            along.append(own + left * before)
-            before = along[-1][:, :, -1:]
-    fading = torch.cat(along, dim=2)[:, :, :time]  # (batch, memory, time, feature)
-    return fading.transpose(1, 2).flatten(2)
+    fading = (1 - torch.exp(-1 / days)) * torch.exp(-lag / days) * (lag >= 0)
+    of_days = torch.cat([torch.eye(CHUNK_DAYS, dtype=torch.float64)[None], fading])
+    left = torch.exp(-(day + 1) / days[..., 0])  # of the means before the chunk
+    of_means = torch.cat([torch.zeros(1, CHUNK_DAYS, len(MEMORY_DAYS)), torch.diag_embed(left.T)
+                          .transpose(0, 1)])  # fmt: skip
+    both = torch.cat([of_days, of_means], dim=2)  # (kind, day, day and memory)
+    return both.transpose(0, 1).flatten(0, 1).float()

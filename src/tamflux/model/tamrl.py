@@ -13,13 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tamflux.model.memory import MEMORY_DAYS, leaky_means
-
-PATCH_DAYS = 10
-"""Days that the task encoder and its decoder see as one step."""
-
-ENCODER_SIZE = 32
-"""Width of the task encoder in each direction, and of its decoder."""
+from tamflux.model.encoder import TaskEncoder
+from tamflux.model.memory import MEMORY_DAYS, Memory
 
 CONDITION_SIZE = 64
 """Width of the network between task code and modulation."""
@@ -41,6 +36,8 @@ SITE_BLIND = frozenset(
 WEATHER_DAYS = 30
 """Days that the task encoder sees without "year_code"."""
 
+BLOCK_DAYS = 20
+"""Days that `TamRL.predict` computes at once."""
 
 HALF_LIGHT = 100.0
 """Daily mean radiation at which `light_gate` is half open before training, W m-2."""
@@ -72,34 +69,28 @@ class Fluxes(NamedTuple):
     target: Tensor | None
 
 
-class TaskEncoder(nn.Module):
-    """Bidirectional LSTM autoencoder of a place's history of predictors; never sees a flux."""
+class Place(NamedTuple):
+    """How the model is modulated at some places.
 
-    def __init__(self, features: int, code_size: int):
-        super().__init__()
-        self.patch = nn.Conv1d(features, ENCODER_SIZE, PATCH_DAYS, stride=PATCH_DAYS)
-        self.encoder = nn.LSTM(ENCODER_SIZE, ENCODER_SIZE, batch_first=True, bidirectional=True)
-        self.code = nn.Linear(2 * ENCODER_SIZE, code_size)
-        self.decoder = nn.LSTM(code_size + 2, ENCODER_SIZE, batch_first=True)
-        self.restore = nn.Linear(ENCODER_SIZE, features)
+    film_input, film_output : (batch, 2 * hidden) scale and shift, or None for no modulation.
+    reconstruction, target : as in `Fluxes`.
+    """
 
-    def forward(self, history: Tensor) -> Tensor:
-        """Task code (batch, code_size) of a history (batch, time, feature)."""
-        patches = functional.silu(self.patch(history.transpose(1, 2))).transpose(1, 2)
-        states, _ = self.encoder(patches)
-        return self.code(states.mean(dim=1))
+    film_input: Tensor | None = None
+    film_output: Tensor | None = None
+    reconstruction: Tensor | None = None
+    target: Tensor | None = None
 
-    def reconstruct(self, code: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
-        """History as restored from the code alone, and the history, both (batch, step, feature).
 
-        The decoder is told the season (as the step's phase), not the weather.
-        """
-        target = functional.avg_pool1d(history.transpose(1, 2), PATCH_DAYS).transpose(1, 2)
-        steps = target.shape[1]
-        phase = torch.arange(steps, device=code.device) * (2 * torch.pi * PATCH_DAYS / 365.25)
-        season = torch.stack([phase.sin(), phase.cos()], dim=-1).expand(len(code), -1, -1)
-        driver = torch.cat([code[:, None].expand(-1, steps, -1), season], dim=-1)
-        return self.restore(self.decoder(driver)[0]), target
+class Past(NamedTuple):
+    """What the model keeps of the days before.
+
+    means : (batch, memory, feature) of `Memory`, or None.
+    recurrent : hidden and cell state, each (1, batch, hidden), or None at the start.
+    """
+
+    means: Tensor | None
+    recurrent: tuple[Tensor, Tensor] | None
 
 
 class TamRL(nn.Module):
@@ -135,7 +126,8 @@ class TamRL(nn.Module):
             self.log_half_light = nn.Parameter(torch.tensor(HALF_LIGHT).log())
         self.without = frozenset(without)
         self.register_buffer("flux_scale", flux_scale.clone())
-        memories = 0 if "memory" in self.without else len(MEMORY_DAYS)
+        self.memory = None if "memory" in self.without else Memory()
+        memories = 0 if self.memory is None else len(MEMORY_DAYS)
         self.embed = nn.Linear(features * (1 + memories), hidden_size)
         self.recurrence = nn.LSTM(hidden_size, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(DROPOUT)
@@ -152,7 +144,7 @@ class TamRL(nn.Module):
     def forward(
         self, x: Tensor, static: Tensor, history_days: int, *, modulated: bool = True
     ) -> Fluxes:
-        """Fluxes of the days after the history.
+        """Fluxes of the days after the history, to train on.
 
         Parameters
         ----------
@@ -165,36 +157,75 @@ class TamRL(nn.Module):
         modulated : bool
             False runs the forward model alone, as in pre-training.
         """
-        history = x[:, :history_days]
+        history, year = x[:, :history_days], x[:, history_days:]
+        place = self.place(history, static) if modulated else Place()
+        with torch.no_grad():  # gradients do not reach back into the spin-up
+            past = self.spin_up(history, place, block_days=history_days)
+        states, _ = self.advance(year, place, past)
+        return Fluxes(self.fluxes(states, place, year), place.reconstruction, place.target)
+
+    @torch.inference_mode()
+    def predict(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
+        """Fluxes (batch, time, 3) as of `forward`, block by block of days.
+
+        The days of a block stay in the processor's cache from the predictors to the fluxes.
+        """
+        history, year = x[:, :history_days], x[:, history_days:]
+        place = self.place(history, static)
+        past = self.spin_up(history, place, block_days=BLOCK_DAYS)
+        flux = []
+        for days in year.split(BLOCK_DAYS, dim=1):
+            states, past = self.advance(days, place, past)
+            flux.append(self.fluxes(states, place, days))
+        return torch.cat(flux, dim=1)
+
+    def place(self, history: Tensor, static: Tensor) -> Place:
+        """What the model knows of some places: their task code and static features, as FiLM."""
+        if self.condition is None:
+            return Place()
+        known = [] if "static" in self.without else [static]
+        reconstruction = target = None
+        if self.encoder is not None:
+            read = self._what_the_encoder_reads(history)
+            code = self.encoder(read)
+            known.append(code)
+            if self.training and "reconstruction" not in self.without:
+                reconstruction, target = self.encoder.reconstruct(code, read)
+        condition = self.condition(torch.cat(known, dim=-1))
+        films = [film and film(condition) for film in (self.film_input, self.film_output)]
+        return Place(*films, reconstruction, target)
+
+    def spin_up(self, history: Tensor, place: Place, block_days: int) -> Past:
+        """State after the history; the means start from that of the history itself."""
+        past = Past(None, None)
+        if self.memory is not None:
+            means = history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1)
+            past = Past(means, None)
+        for days in history.split(block_days, dim=1):
+            _, past = self.advance(days, place, past)
+        return past if "spinup" not in self.without else Past(past.means, None)
+
+    def advance(self, x: Tensor, place: Place, past: Past) -> tuple[Tensor, Past]:
+        """States (batch, time, hidden) of some days, and the past of the day after them."""
+        means = past.means
         inputs = x
-        if "memory" not in self.without:
-            inputs = torch.cat([x, leaky_means(x, history.mean(dim=1))], dim=-1)
-        embedded = self.embed(inputs)
-        reconstruction = target = film_output = None
-        if modulated and self.condition is not None:
-            place = [] if "static" in self.without else [static]
-            if self.encoder is not None:
-                read = self._what_the_encoder_reads(history)
-                code = self.encoder(read)
-                place.append(code)
-                if self.training and "reconstruction" not in self.without:
-                    reconstruction, target = self.encoder.reconstruct(code, read)
-            condition = self.condition(torch.cat(place, dim=-1))
-            if self.film_input is not None:
-                embedded = _modulate(embedded, self.film_input(condition))
-            if self.film_output is not None:
-                film_output = self.film_output(condition)
-        states = self._run_along_time(functional.silu(embedded), history_days)
-        if film_output is not None:
-            states = _modulate(states, film_output)
+        if self.memory is not None:
+            inputs, means = self.memory(x, means)
+        embedded = _modulate(self.embed(inputs), place.film_input)
+        states, recurrent = self.recurrence(functional.silu(embedded), past.recurrent)
+        return states, Past(means, recurrent)
+
+    def fluxes(self, states: Tensor, place: Place, x: Tensor) -> Tensor:
+        """Fluxes (batch, time, 3) of the days of some states, g C m-2 d-1."""
+        states = _modulate(states, place.film_output)
         with torch.autocast(x.device.type, enabled=False):
             raw = self.head(self.dropout(states.float()))
         # productivity and respiration cannot be negative; their difference can
         gpp, reco = (functional.softplus(raw[..., :2]) * self.flux_scale[:2]).unbind(-1)
-        gpp = gpp * self.light_gate(x[:, history_days:])
+        gpp = gpp * self.light_gate(x)
         soft = "hard_closure" in self.without
         nee = raw[..., 2] * self.flux_scale[2] if soft else reco - gpp
-        return Fluxes(torch.stack([gpp, reco, nee], dim=-1), reconstruction, target)
+        return torch.stack([gpp, reco, nee], dim=-1)
 
     def _film(self, name: str, hidden_size: int) -> nn.Linear | None:
         """Layer that gives scale and shift, at first 1 and 0 for every place."""
@@ -224,17 +255,6 @@ class TamRL(nn.Module):
         light = (x[..., self.light.feature] * self.light.sd + self.light.mean).clamp(min=0)
         return light / (light + self.log_half_light.exp())
 
-    def _run_along_time(self, embedded: Tensor, history_days: int) -> Tensor:
-        """States (batch, time, hidden) of the days after the history.
-
-        The history sets the state that the year starts from; gradients do not reach back into it.
-        """
-        state = None
-        if "spinup" not in self.without:
-            with torch.no_grad():
-                state = self.recurrence(embedded[:, :history_days])[1]
-        return self.recurrence(embedded[:, history_days:], state)[0]
-
 
 def close_balance(flux: Tensor) -> Tensor:
     """Nearest fluxes (..., 3) with nee = reco - gpp and neither gpp nor reco below zero.
@@ -249,7 +269,9 @@ def close_balance(flux: Tensor) -> Tensor:
     return torch.stack([gpp, reco, reco - gpp], dim=-1)
 
 
-def _modulate(states: Tensor, film: Tensor) -> Tensor:
+def _modulate(states: Tensor, film: Tensor | None) -> Tensor:
     """Scale and shift (batch, time, hidden) by film (batch, 2 * hidden), scale around 1."""
+    if film is None:
+        return states
     scale, shift = film[:, None].chunk(2, dim=-1)
     return states * (1 + scale) + shift

@@ -137,14 +137,16 @@ class Ensemble:
     def _predict_batch(self, x: np.ndarray, static: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         condition = torch.from_numpy(np.ascontiguousarray(static, np.float32)).to(self.device)
         members = []
+        scaling = scaled = None
         for network, description in zip(self.networks, self.descriptions, strict=True):
-            scaled = torch.from_numpy(description.scale(x)).to(self.device)
-            flux = network(scaled, condition, self.history_days).flux
-            members.append(close_balance(flux))
+            if scaling != (description.mean, description.sd):  # members of one split share it
+                scaling = (description.mean, description.sd)
+                scaled = torch.from_numpy(description.scale(x)).to(self.device)
+            members.append(close_balance(network.predict(scaled, condition, self.history_days)))
         stack = torch.stack(members)
-        # nee = reco - gpp is linear: the mean of balanced members is balanced
-        spread = stack.std(dim=0, correction=0)
-        return stack.mean(dim=0).cpu().numpy(), spread.cpu().numpy()
+        mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
+        spread = (stack - mean).square_().mean(dim=0).sqrt_()
+        return mean.cpu().numpy(), spread.cpu().numpy()
 
 
 def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:

@@ -140,7 +140,7 @@ class _Run:
         self.effects.requires_grad_("site_effects" not in without)
         groups = [{"params": self.network.parameters(), "weight_decay": WEIGHT_DECAY}]
         groups += [{"params": self.effects.parameters(), "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=self.peak_rate)
+        self.optimiser = torch.optim.AdamW(groups, lr=self.peak_rate, fused=True)
         self.x = torch.from_numpy(description.scale(samples.x)).to(self.device)
         self.y = torch.tensor(samples.y).to(self.device)
         self.weight = torch.from_numpy(day_weights(samples, MIN_QC)).to(self.device)

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamflux.model.memory import MEMORY_DAYS, leaky_means
+from tamflux.model.encoder import PATCH_DAYS
+from tamflux.model.memory import MEMORY_DAYS, Memory
 from tamflux.model.tamrl import (
     INGREDIENTS,
-    PATCH_DAYS,
     SITE_BLIND,
     Light,
     TamRL,
@@ -90,6 +90,18 @@ def test_a_place_does_not_depend_on_its_batch(network, inputs):
     torch.testing.assert_close(together, alone, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("name", [None, *INGREDIENTS])
+def test_blocks_of_days_change_no_flux(name, inputs):
+    torch.manual_seed(3)
+    without = () if name is None else (name,)
+    network = TamRL(FEATURES, STATIC, 8, 3, torch.ones(3), without=without).eval()
+    for film in (network.film_input, network.film_output):
+        if film is not None:
+            torch.nn.init.normal_(film.weight, std=0.3)
+    whole = network(*inputs, HISTORY).flux
+    torch.testing.assert_close(network.predict(*inputs, HISTORY), whole, atol=1e-5, rtol=1e-5)
+
+
 def test_the_site_blind_model_knows_no_place(inputs):
     blind = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), without=SITE_BLIND).eval()
     x, static = inputs
@@ -129,11 +141,14 @@ def test_every_ingredient_can_be_left_out(name, inputs):
 def test_leaky_means_follow_their_recursion(inputs):
     x, _ = inputs
     x = x.repeat(1, 3, 1)  # several chunks
-    start = torch.randn(BATCH, FEATURES)
-    fading = leaky_means(x, start).reshape(BATCH, x.shape[1], len(MEMORY_DAYS), FEATURES)
+    start = torch.randn(BATCH, len(MEMORY_DAYS), FEATURES)
+    both, last = Memory()(x, start)
+    assert torch.equal(both[..., :FEATURES], x)
+    fading = both[..., FEATURES:].reshape(BATCH, x.shape[1], len(MEMORY_DAYS), FEATURES)
+    assert torch.equal(fading[:, -1], last)
     for number, days in enumerate(MEMORY_DAYS):
         keep = math.exp(-1 / days)
-        memory = start.double()
+        memory = start[:, number].double()
         for day in range(x.shape[1]):
             memory = keep * memory + (1 - keep) * x[:, day].double()
             torch.testing.assert_close(
