@@ -42,11 +42,14 @@ def describe_places(
     """
     history = x[:, : ensemble.history_days]
     edges = np.linspace(0, ensemble.history_days, SEASONS + 1).astype(int)
-    known = np.isfinite(history)
-    sums = np.add.reduceat(np.where(known, history, 0), edges[:-1], axis=1, dtype=np.float64)
-    counts = np.add.reduceat(known, edges[:-1], axis=1, dtype=np.float64)
-    seasons = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    parts = [ensemble.codes(x, batch_cells), seasons.reshape(len(x), -1), static]
+    seasons = []
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        days = history[:, first:last]
+        known = np.isfinite(days)
+        total = np.where(known, days, 0).sum(axis=1, dtype=np.float64)
+        count = known.sum(axis=1)
+        seasons.append(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+    parts = [ensemble.codes(x, batch_cells), *seasons, static]
     return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 
