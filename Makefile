@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test bench dry check lint format dag report clean
+.PHONY: run test bench bench-year dry check lint format dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -21,7 +22,10 @@ test: .venv/installed
 	$(BIN)/pytest
 
 bench: .venv/installed
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+bench-year: .venv/installed
+	@$(BIN)/python benchmarks/full_year.py $(or $(FOLDER),results/full_year)
 
 dry: .venv/installed
 	$(BIN)/snakemake -n --quiet rules
