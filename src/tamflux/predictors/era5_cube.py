@@ -28,6 +28,7 @@ from tamflux.predictors.derived import (
     wind_speed,
 )
 from tamflux.predictors.regrid import Weights, regrid, regrid_weights
+from tamflux.predictors.rounding import round_bits
 from tamflux.sources.era5 import Era5Year
 from tamflux.sources.era5_sample import check_sample
 from tamflux.sources.era5_variables import ACCUMULATED, raw_variables
@@ -184,7 +185,7 @@ def _write_tiles(file: Path, array: zarr.Array, tile_size: int) -> None:
             for day in range(n_days):
                 source.seek(4 * n_cols * (day * n_rows + south))
                 source.readinto(band[day])
-            array[:, rows] = band
+            array[:, rows] = round_bits(band)
 
 
 def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -> None:
@@ -194,7 +195,7 @@ def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -
             rows = slice(south, min(south + tile_size, n_rows))
             values = function(grid.lat[rows], days)[:, :, None]
             band = (len(days), rows.stop - rows.start, grid.shape[1])
-            store[name][:, rows] = np.broadcast_to(values, band)
+            store[name][:, rows] = np.broadcast_to(round_bits(values), band)
 
 
 def _log_grids(source: Era5Year, grid: Grid) -> None:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
+from tamflux.predictors.rounding import round_bits
 from tamflux.sources.modis import BANDS, SCALE, Composite, read_composite
 from tamflux.sources.modis_files import select_composites
 from tamflux.variables import REFL_FILLED, REFLECTANCE
@@ -254,7 +255,7 @@ def _write_tiles(
             fields = dict(zip(bands, daily, strict=True))
             fields = {f"refl_b{b}": v for b, v in fields.items()} | compute_indices(fields, indices)
             for name in names:
-                store[name][:, rows, cols] = fields[name].reshape(shape)
+                store[name][:, rows, cols] = round_bits(fields[name].reshape(shape))
             store[FLAG][:, rows, cols] = flag.reshape(shape)
 
 

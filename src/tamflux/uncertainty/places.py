@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def describe_places(
     history = x[:, : ensemble.history_days]
     edges = np.linspace(0, ensemble.history_days, SEASONS + 1).astype(int)
     seasons = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         days = history[:, first:last]
         known = np.isfinite(days)
         total = np.where(known, days, 0).sum(axis=1, dtype=np.float64)
