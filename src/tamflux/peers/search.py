@@ -22,7 +22,8 @@ from tamflux.files import atomic_path
 from tamflux.peers.fit import fit_model, read_training_samples, sites_of_fold
 from tamflux.samples.samples import Samples
 from tamflux.samples.splits import neighbours
-from tamflux.training.train import MIN_QC, day_weights, member_seed
+from tamflux.training.run import MIN_QC, day_weights
+from tamflux.training.train import member_seed
 
 log = logging.getLogger("tamflux")
 

@@ -15,7 +15,7 @@ import numpy as np
 import xgboost
 
 from tamflux.samples.samples import Samples
-from tamflux.training.train import MIN_QC, day_weights
+from tamflux.training.run import MIN_QC, day_weights
 
 TRAILING_DAYS = (7, 30, 90)
 """Days of the trailing means, the day itself included."""

@@ -17,7 +17,7 @@ from torch import nn
 from tamflux.peers.networks import PublishedTamRL, WindowLSTM, WindowTransformer
 from tamflux.samples.samples import Samples
 from tamflux.training.device import choose_device, mixed_precision
-from tamflux.training.train import MIN_QC, day_weights
+from tamflux.training.run import MIN_QC, day_weights
 
 log = logging.getLogger("tamflux")
 

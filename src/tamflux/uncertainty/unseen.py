@@ -14,7 +14,7 @@ from tamflux.errors import ContractError
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, Windows, make_windows
 from tamflux.training.ensemble import Ensemble
 from tamflux.training.members import training_samples
-from tamflux.training.train import MIN_QC, day_weights
+from tamflux.training.run import MIN_QC, day_weights
 from tamflux.uncertainty.calibration import (
     ACTIVITY,
     LEVEL,
