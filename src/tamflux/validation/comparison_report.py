@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import tamflux
 from tamflux.files import atomic_path
 from tamflux.validation.comparison_figures import COMPARED, HELD_OUT, ordered
 from tamflux.validation.metrics import FLUX_NAMES
+from tamflux.validation.page import Section, figure, render
 from tamflux.validation.paired import OURS
-from tamflux.validation.report import Section, _figure
 from tamflux.validation.report_tables import Table, number
 
 CAPTIONS = {
@@ -75,7 +74,7 @@ def write_comparison(
     text = "\n\n".join(_markdown(section) for section in sections)
     with atomic_path(markdown) as path:
         path.write_text("\n\n".join(METHOD) + f"\n\n{text}\n", encoding="utf-8")
-    drawn = [_figure(Path(path), CAPTIONS) for path in figures]
+    drawn = [figure(Path(path), CAPTIONS) for path in figures]
     first = Section("overview", "Overview", texts=list(METHOD), figures=drawn)
     with atomic_path(page) as path:
         path.write_text(_page([first, *sections], paired), encoding="utf-8")
@@ -194,10 +193,7 @@ def _page(sections: list[Section], paired: pd.DataFrame) -> str:
         "sections": sections,
         "footer": f"Written by TAMFlux {tamflux.__version__}.",
     }
-    environment = Environment(
-        loader=PackageLoader("tamflux.validation"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("report.html.j2").render(content)
+    return render(content)
 
 
 def _cards(paired: pd.DataFrame) -> list[dict[str, str]]:

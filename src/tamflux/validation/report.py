@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import platform
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import tamflux
 from tamflux.files import atomic_path
@@ -26,8 +22,8 @@ from tamflux.validation.interval_tables import (
     ranking_table,
 )
 from tamflux.validation.metrics import FLUX_NAMES
+from tamflux.validation.page import Section, figure, render
 from tamflux.validation.report_tables import (
-    Table,
     class_table,
     distance_table,
     number,
@@ -42,12 +38,6 @@ from tamflux.validation.report_tables import (
 )
 from tamflux.validation.scores import MIN_DAYS, MIN_QC
 
-WIDE = (
-    "tower_series", "map_seasons", "seasonal_cycles", "truth_maps", "truth_scatter",
-    "truth_distance", "site_", "interval_", "applicability_",
-)  # fmt: skip
-"""Figures with small panels: a phone shows them at full size, to be moved sideways."""
-
 PACKAGES = ("numpy", "torch", "xarray", "zarr", "dask", "snakemake")
 
 REFERENCES = (
@@ -59,18 +49,6 @@ REFERENCES = (
     "networks and site teams named in results/towers/sites.csv.",
     "Climate classes: Beck et al. (2018), Sci. Data 5, 180214, doi:10.1038/sdata.2018.214.",
 )
-
-
-@dataclass
-class Section:
-    """One part of the page."""
-
-    id: str
-    title: str
-    texts: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    figures: list[dict[str, Any]] = field(default_factory=list)
-    listings: list[dict[str, str]] = field(default_factory=list)
 
 
 def write_report(
@@ -126,7 +104,7 @@ def write_report(
     sections = _sections(data, role, config, annual)
     texts = {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in captions}
     for section in sections:
-        section.figures = [_figure(Path(path), texts) for path in figures.get(section.id, ())]
+        section.figures = [figure(Path(path), texts) for path in figures.get(section.id, ())]
     years = sorted(config["years"]["product"])
     demo = data["truth"] is not None
     page = {
@@ -143,12 +121,8 @@ def write_report(
         "footer": f"Written by TAMFlux {tamflux.__version__} on "
         f"{pd.Timestamp.now(tz='UTC'):%d %B %Y}.",
     }
-    environment = Environment(
-        loader=PackageLoader("tamflux.validation"), autoescape=True, undefined=StrictUndefined
-    )
-    html = environment.get_template("report.html.j2").render(page)
     with atomic_path(target) as partial:
-        partial.write_text(html, encoding="utf-8")
+        partial.write_text(render(page), encoding="utf-8")
 
 
 def _sections(data: Mapping[str, Any], role: pd.Series, config, annual) -> list[Section]:
@@ -273,21 +247,6 @@ def _cards(data: Mapping[str, Any], role: pd.Series) -> list[dict[str, str]]:
     ]
     towers = f"{(role == 'train').sum()} + {(role == 'test').sum()}"
     return [*cards, {"value": towers, "label": "towers: training + held out"}]
-
-
-def _figure(path: Path, captions: Mapping[str, str]) -> dict[str, Any]:
-    """A PNG as base64, its size, its caption and, as text for those who cannot see it, the alt."""
-    data = path.read_bytes()
-    width, height = struct.unpack(">II", data[16:24])
-    caption = " ".join(captions[path.stem].split())
-    return {
-        "data": base64.b64encode(data).decode("ascii"),
-        "width": width,
-        "height": height,
-        "caption": caption,
-        "alt": caption.split(". ")[0].rstrip("."),
-        "wide": path.stem.startswith(WIDE),
-    }
 
 
 def _provenance(config: Mapping[str, Any], annual: Sequence[str | Path]) -> list[dict[str, str]]:

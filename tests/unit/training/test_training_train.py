@@ -13,9 +13,10 @@ from toy_sites import toy_samples
 
 from tamflux.errors import TrainingError
 from tamflux.samples.samples import HISTORY_DAYS, make_windows
-from tamflux.training import device, train
+from tamflux.training import device, run
 from tamflux.training.checkpoint import load_tensors
 from tamflux.training.ensemble import Ensemble
+from tamflux.training.run import Run, day_weights
 from tamflux.training.train import fit_member, member_seed
 
 MODEL = {"hidden_size": 8, "code_size": 2, "balance_weight": 0.1}
@@ -51,12 +52,12 @@ class Killed(Exception):
 
 @pytest.mark.parametrize(("epoch", "bfloat16"), [(1, False), (2, True)])
 def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, epoch, bfloat16):
-    for module in (device, train):
+    for module in (device, run):
         monkeypatch.setattr(module, "has_bfloat16", lambda device: bfloat16)
     samples = toy_samples(12)
     (tmp_path / "whole").mkdir()
     whole = fit(tmp_path / "whole", samples)[0]
-    run_epoch, runs = train._Run.run_epoch, []
+    run_epoch, runs = Run.run_epoch, []
 
     def killed_after(self):
         if len(runs) == epoch:
@@ -64,12 +65,12 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, e
         runs.append(1)
         return run_epoch(self)
 
-    monkeypatch.setattr(train._Run, "run_epoch", killed_after)
+    monkeypatch.setattr(Run, "run_epoch", killed_after)
     with pytest.raises(Killed):
         fit(tmp_path, samples)
     assert (tmp_path / ".m.resume.safetensors").exists()
     assert not (tmp_path / "m.safetensors").exists()
-    monkeypatch.setattr(train._Run, "run_epoch", run_epoch)
+    monkeypatch.setattr(Run, "run_epoch", run_epoch)
     assert equal(fit(tmp_path, samples)[0], whole)
     assert not (tmp_path / ".m.resume.safetensors").exists()
     curve = pd.read_csv(tmp_path / "m_curve.csv")
@@ -118,14 +119,14 @@ def test_mixed_precision_learns_the_same(tmp_path, monkeypatch):
 
 
 def test_the_state_of_another_training_is_not_used(tmp_path, monkeypatch):
-    run_epoch = train._Run.run_epoch
+    run_epoch = Run.run_epoch
 
     def once(self):
         if self.epoch == 1:
             raise Killed
         return run_epoch(self)
 
-    monkeypatch.setattr(train._Run, "run_epoch", once)
+    monkeypatch.setattr(Run, "run_epoch", once)
     with pytest.raises(Killed):
         fit(tmp_path, toy_samples(12, seed=5))
     monkeypatch.undo()
@@ -165,7 +166,7 @@ def test_days_of_poor_quality_do_not_train():
     samples = toy_samples(2)
     samples.qc[:5] = [0, 0.4, 0.5, 0.8, 1]
     samples.y[4, 0] = np.nan
-    weight = train.day_weights(samples, min_qc=0.5)
+    weight = day_weights(samples, min_qc=0.5)
     np.testing.assert_allclose(weight[:5, 1], [0, 0, 0.5, 0.8, 1])
     assert weight[4, 0] == 0
 
