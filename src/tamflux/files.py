@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+DAMAGED_ZIP = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
+    RuntimeError, ValueError,
+)  # fmt: skip
+"""What `zipfile` raises on a damaged or encrypted archive, beside OSError."""
 
 
 @contextmanager

@@ -6,16 +6,17 @@ Knows nothing of variables or units: unpacks, opens, decodes axes, reads slices.
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 import netCDF4
 import numpy as np
 
 from tamflux.errors import InputError
+from tamflux.files import DAMAGED_ZIP
 from tamflux.grid import Grid
 
 log = logging.getLogger("tamflux")
@@ -62,7 +63,9 @@ def unpack(path: Path, folder: Path) -> list[Path]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _extract(archive, path, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGED_ZIP, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not the zip's fault
+            raise
         raise InputError(
             "zip is truncated or damaged", file=path, found=str(error), expected="a whole zip",
             fix=_REDO,

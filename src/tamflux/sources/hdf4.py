@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,10 @@ from pyhdf.error import HDF4Error
 from pyhdf.SD import SD, SDC
 
 from tamflux.errors import InputError
+from tamflux.sources.hdf4_structure import MAGIC, misfit
 
-MAGIC = b"\x0e\x03\x13\x01"
-"""First four bytes of every HDF4 file (HDF Specification and Developer's Guide, section 1)."""
-
-_DESCRIPTOR = np.dtype([("tag", "u2"), ("ref", "u2"), ("offset", "u4"), ("length", "u4")])
-_NO_DATA = 0xFFFFFFFF
+LIBRARY_ERRORS = (HDF4Error, ValueError, TypeError, OSError, MemoryError, SystemError)
+"""What pyhdf raises on damaged names, types and sizes."""
 
 FETCH = "download the file again"
 
@@ -47,75 +44,41 @@ def open_hdf4(path: str | Path) -> Iterator[SD]:
             expected=f"an HDF4 file, first bytes {MAGIC!r}",
             fix=FETCH,
         )
-    if reason := _misfit(path):
+    if reason := misfit(path):
         raise _damaged(path, None, reason)
-    try:
+    with _named(path):
         handle = SD(str(path), SDC.READ)
-    except (HDF4Error, ValueError, OSError) as error:
-        raise _damaged(path, None, f"the HDF4 library says: {error}") from error
     try:
         yield handle
     finally:
         handle.end()
 
 
-def _misfit(path: Path) -> str | None:
-    """What contradicts the size of the file in its table of contents; None if nothing does.
-
-    A file cut short is known by it before any field is read, and the HDF4 library, which may end
-    the whole process on a damaged file, does not see it. The table is a chain of blocks of
-    descriptors: tag, reference, offset, length (HDF Specification and Developer's Guide,
-    section 2).
-    """
-    size, block, seen = path.stat().st_size, len(MAGIC), set()
-    with open(path, "rb") as file:
-        while block and block not in seen:
-            seen.add(block)
-            file.seek(block)
-            head = file.read(6)
-            if len(head) < 6:
-                return f"its table of contents goes on at byte {block}"
-            count, block = struct.unpack(">HI", head)
-            entries = file.read(_DESCRIPTOR.itemsize * count)
-            if len(entries) < _DESCRIPTOR.itemsize * count:
-                return "it ends within its table of contents"
-            table = np.frombuffer(entries, _DESCRIPTOR.newbyteorder(">"))
-            used = table[(table["tag"] > 1) & (table["offset"] != _NO_DATA)]
-            ends = used["offset"].astype(np.int64) + used["length"]
-            if (ends > size).any():
-                return f"its contents should reach to byte {ends.max()}"
-    return None
-
-
 def field_names(handle: SD, path: str | Path) -> list[str]:
     """Names of the data sets of an open file."""
-    try:
+    with _named(path):
         return sorted(handle.datasets())
-    except HDF4Error as error:
-        raise _damaged(path, None, f"the HDF4 library says: {error}") from error
 
 
 def field_shape(handle: SD, path: str | Path, name: str) -> tuple[int, ...]:
     """Shape of one data set."""
-    try:
-        return tuple(int(n) for n in np.atleast_1d(_select(handle, path, name).info()[2]))
-    except HDF4Error as error:
-        raise _damaged(path, name, f"the HDF4 library says: {error}") from error
+    data = _select(handle, path, name)
+    with _named(path, name):
+        return tuple(int(n) for n in np.atleast_1d(data.info()[2]))
 
 
 def field_attributes(handle: SD, path: str | Path, name: str) -> dict[str, object]:
     """Attributes of one data set."""
-    try:
-        return _select(handle, path, name).attributes()
-    except HDF4Error as error:
-        raise _damaged(path, name, f"the HDF4 library says: {error}") from error
+    data = _select(handle, path, name)
+    with _named(path, name):
+        return data.attributes()
 
 
 def file_attribute(handle: SD, name: str) -> str | None:
-    """A text attribute of the file, None where it has no such attribute."""
+    """A text attribute of the file, None where it has no such attribute or no readable one."""
     try:
         value = handle.attributes().get(name)
-    except HDF4Error:
+    except LIBRARY_ERRORS:
         return None
     return value if isinstance(value, str) else None
 
@@ -129,16 +92,13 @@ def read_field(handle: SD, path: str | Path, name: str, *window: slice) -> np.nd
         If the data set is not there or its bytes are damaged.
     """
     data = _select(handle, path, name)
-    try:
+    with _named(path, name):
         shape = np.atleast_1d(data.info()[2])
         start = [s.start for s in window] + [0] * (len(shape) - len(window))
         count = [s.stop - s.start for s in window] + list(map(int, shape[len(window) :]))
         values = np.asarray(data.get(start=start, count=count))
-    except (HDF4Error, ValueError) as error:
-        raise _damaged(path, name, f"the HDF4 library says: {error}") from error
-    finally:
         data.endaccess()
-    return values.reshape(count)  # the library drops axes of length one
+        return values.reshape(count)  # the library drops axes of length one
 
 
 def agrees(found: object, expected: float) -> bool:
@@ -157,7 +117,17 @@ def _select(handle: SD, path: str | Path, name: str):
             expected=name,
             fix="check that the file is of the product named in config.yaml, or download it again",
         )
-    return handle.select(name)
+    with _named(path, name):
+        return handle.select(name)
+
+
+@contextmanager
+def _named(path: str | Path, variable: str | None = None) -> Iterator[None]:
+    """Turn what the HDF4 library makes of damaged names, types and sizes into a clear error."""
+    try:
+        yield
+    except LIBRARY_ERRORS as error:
+        raise _damaged(path, variable, f"the HDF4 library says: {error}") from error
 
 
 def _damaged(path: str | Path, variable: str | None, reason: str) -> InputError:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import InputError
+from tamflux.files import DAMAGED_ZIP
 from tamflux.grid import EARTH_RADIUS_M
 from tamflux.sources.hdf4 import file_attribute, open_hdf4, read_field
 from tamflux.sources.modis import BANDS, SCALE, VALID_COUNTS, state_is_clear
@@ -25,6 +26,8 @@ REFLECTANCES = [f"refl_b{band}" for band in BANDS]
 _OTHER_NAMES = {"site": "site_id", "TIMESTAMP": "date", "time": "date"}
 _STATE = ("state_1km", "state_1km_1")
 _STATE_FILL = 65535
+MAX_TILE_BYTES = 2 * 1024**3
+"""Largest size of an unpacked tile; one of 250 m has about 0.5 GiB."""
 
 
 def read_site_reflectance(path: str | Path) -> pd.DataFrame:
@@ -144,9 +147,12 @@ def _unzip(path: Path, folder: Path) -> Path:
             if len(entries) != 1:
                 raise _refuse("the zip does not hold one HDF file", path, None,
                               archive.namelist(), "one entry *.hdf")  # fmt: skip
+            if entries[0].file_size > MAX_TILE_BYTES:
+                raise _refuse("the zip unpacks to more than a tile can be", path, None,
+                              entries[0].file_size, f"at most {MAX_TILE_BYTES}")  # fmt: skip
             with archive.open(entries[0]) as source, open(target, "wb") as copy:
                 shutil.copyfileobj(source, copy)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (*DAMAGED_ZIP, OSError) as error:
         raise _refuse("the file is not a whole zip", path, None, str(error), "a zip") from error
     return target
 

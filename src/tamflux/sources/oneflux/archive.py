@@ -7,7 +7,6 @@ unpack to far more than tower data can, is refused.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from tamflux.errors import InputError
+from tamflux.files import DAMAGED_ZIP
 
 MAX_BYTES = 2 * 1024**3
 """Largest uncompressed size of one table; 30 years of half-hours in FULLSET have about 1 GiB."""
@@ -60,15 +60,13 @@ class Member:
                     _check_size(self, archive.getinfo(self.inner))
                     with archive.open(self.inner) as stream:
                         yield stream
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        except (*DAMAGED_ZIP, OSError) as error:
+            locked = "password" in str(error)
             raise InputError(
-                "the file is damaged", file=self.label, found=str(error), fix=_DAMAGED
-            ) from error
-        except RuntimeError as error:  # zipfile raises it for an encrypted member
-            if "password" not in str(error):
-                raise
-            raise InputError(
-                "the zip is encrypted", file=self.label, fix="decrypt it first"
+                "the zip is encrypted" if locked else "the file is damaged",
+                file=self.label,
+                found=str(error),
+                fix="decrypt it first" if locked else _DAMAGED,
             ) from error
 
 
@@ -86,7 +84,7 @@ def list_members(path: str | Path) -> list[Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
+    except (*DAMAGED_ZIP, OSError) as error:
         size = path.stat().st_size if path.exists() else 0
         raise InputError(
             "the file is not a zip archive, or a truncated one",
