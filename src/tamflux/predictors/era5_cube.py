@@ -36,8 +36,9 @@ from tamflux.variables import ASTRONOMY, METEOROLOGY
 
 log = logging.getLogger("tamflux")
 
-BLOCK_BYTES = 64_000_000
-"""Size of the block of days of one raw variable that is read at once."""
+BLOCK_BYTES = 24_000_000
+"""Size of the block of days of one raw variable that is read at once: below 32 MB the C library
+hands the same memory out again, while every larger array costs the kernel fresh pages."""
 
 _TOGETHER = ("t2m", "t2m_min", "t2m_max", "vpd")
 """Predictors made of the same raw variables: read in one pass."""
@@ -122,7 +123,8 @@ def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
         return _mean_over_samples(wind_speed, raw["u10"], raw["v10"])
     if predictor in ("t2m_min", "t2m_max") and not daily:
         return getattr(raw["t2m"], predictor[-3:])(axis=1)
-    return raw[predictor].mean(axis=1)
+    samples = raw[predictor]
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
 def _mean_over_samples(function, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -153,7 +155,10 @@ def _regrid_group(
         raw = {role: source.read(role, days) for role in roles}
         for name, file in files.items():
             with open(file, "ab") as out:
-                regrid(derive(name, source.kind, raw), weights[name]).tofile(out)
+                for day in range(days.stop - days.start):  # one at a time stays in the CPU's cache
+                    one = {role: values[day : day + 1] for role, values in raw.items()}
+                    field = regrid(derive(name, source.kind, one), weights[name])
+                    round_bits(field).tofile(out)
         progress.update(days.stop - days.start)
     return files
 
@@ -178,14 +183,15 @@ def _weights(source: Era5Year, predictor: str, grid: Grid) -> Weights:
 def _write_tiles(file: Path, array: zarr.Array, tile_size: int) -> None:
     """Copy a (time, lat, lon) float32 file into a tile-major array, a band of tiles at a time."""
     n_days, n_rows, n_cols = array.shape
+    buffer = np.empty((n_days, min(tile_size, n_rows), n_cols), np.float32)
     with open(file, "rb") as source:
         for south in range(0, n_rows, tile_size):
             rows = slice(south, min(south + tile_size, n_rows))
-            band = np.empty((n_days, rows.stop - rows.start, n_cols), np.float32)
+            band = buffer[:, : rows.stop - rows.start]
             for day in range(n_days):
                 source.seek(4 * n_cols * (day * n_rows + south))
                 source.readinto(band[day])
-            array[:, rows] = round_bits(band)
+            array[:, rows] = band
 
 
 def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -> None:

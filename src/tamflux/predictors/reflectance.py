@@ -28,6 +28,8 @@ log = logging.getLogger("tamflux")
 OBSERVED, FILLED = 0, 1
 _INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
 _MIN_EVI_DENOMINATOR = 0.5
+_STRIP = 8
+"""Rows of cells averaged at once: few enough to stay in the CPU's cache."""
 
 
 def prepare_modis(
@@ -114,21 +116,39 @@ def aggregate(
     """
     rows, cols = grid.shape
     blocks = (rows, factor, cols, factor)
-    across = np.ones(factor, np.float32)
     edges = np.radians(grid.bbox[1] + grid.resolution / factor * np.arange(rows * factor + 1))
     area = np.diff(np.sin(edges)).reshape(rows, factor).astype(np.float32)
+    fewest = max(1, min_valid_fraction * factor**2 - 1e-6)
     valid = composite.valid.reshape(blocks)
-    along = valid.astype(np.float32) @ across  # (lat, pixel row, lon)
-    pixels = along.sum(axis=1)
+    bands = [counts.reshape(blocks) for counts in composite.counts.values()]
+    means = np.full((len(bands), rows, cols), np.nan, np.float32)
+    pixels = np.empty((rows, cols), np.uint16)
+    for south in range(0, rows, _STRIP):
+        strip = slice(south, south + _STRIP)
+        _aggregate_strip(
+            [counts[strip] for counts in bands], valid[strip], area[strip], fewest,
+            means[:, strip], pixels[strip],
+        )  # fmt: skip
+    return means, pixels
+
+
+def _aggregate_strip(
+    bands: list[np.ndarray],
+    valid: np.ndarray,
+    area: np.ndarray,
+    fewest: float,
+    means: np.ndarray,
+    pixels: np.ndarray,
+) -> None:
+    """Fill `means` and `pixels` of a few rows from (row, pixel row, col, pixel col) blocks."""
+    across = np.ones(valid.shape[-1], np.float32)
+    along = valid.astype(np.float32) @ across  # (row, pixel row, col)
+    pixels[:] = along.sum(axis=1)
     weight = np.einsum("rkc,rk->rc", along, area)
-    enough = (pixels > 0) & (pixels >= min_valid_fraction * factor**2 - 1e-6)
-    means = np.full((len(composite.counts), rows, cols), np.nan, np.float32)
-    for mean, counts in zip(means, composite.counts.values(), strict=True):
-        total = np.where(valid, counts.reshape(blocks), 0).astype(np.float32) @ across
-        np.divide(
-            np.einsum("rkc,rk->rc", total, area) * np.float32(SCALE), weight, mean, where=enough
-        )
-    return means, pixels.astype(np.uint16)
+    for mean, counts in zip(means, bands, strict=True):
+        total = np.where(valid, counts, 0).astype(np.float32) @ across
+        total = np.einsum("rkc,rk->rc", total, area) * np.float32(SCALE)
+        np.divide(total, weight, mean, where=pixels >= fewest)
 
 
 def fill_in_time(

@@ -159,12 +159,12 @@ class Era5Year:
             layer = self._layers[role][source[run[0]]]
             steps = slice(int(step[run[0]]), int(step[run[-1]]) + 1)
             part = values[run[0] : run[-1] + 1]
-            part[:] = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
-            _check_present(part, layer, steps)
-            part *= np.float32(layer.factor)
+            fields = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
+            _check_present(fields, layer, steps)
+            np.multiply(fields, np.float32(layer.factor), out=part)
             part += np.float32(layer.offset)
         values = values.reshape(-1, n, len(lat), len(lon))
-        if role in ACCUMULATED:
+        if role in ACCUMULATED and n > 1:
             values = values.mean(axis=1, keepdims=True)
         return self._check_range(values, role, [self._layers[role][s] for s in source[::n]])
 
@@ -351,7 +351,9 @@ class Era5Year:
                 fix=guess_unit(raw, role, others, layer.units)
                 or "look for unmasked fill values, a wrong unit, or a damaged file",
             )  # fmt: skip
-        return np.clip(values, low, high, out=values)
+        if least.min() < low or most.max() > high:
+            np.clip(values, low, high, out=values)
+        return values
 
 
 def inspect_era5(

@@ -99,12 +99,12 @@ def read_composite(
         for band in bands:
             name = band_field(product, band)
             raw = read_field(file, path, name, *window)
+            in_range = (raw >= VALID_COUNTS[0]) & (raw <= VALID_COUNTS[1])  # a fill value is not
             present = raw != _FILL[product]
             if not present.any():
                 _check_not_empty(file, path, name, product)
-            in_range = (raw >= VALID_COUNTS[0]) & (raw <= VALID_COUNTS[1])
-            _check_range(raw, present & ~in_range, present, path, name)
-            valid &= present & in_range
+            _check_range(raw, in_range, present, path, name)
+            valid &= in_range
             counts[band] = raw[::-1]
     return Composite(counts, valid[::-1]), factor
 
@@ -251,21 +251,22 @@ def _check_date(file: SD, path: str | Path) -> None:
 
 
 def _check_range(
-    raw: np.ndarray, bad: np.ndarray, present: np.ndarray, path: str | Path, name: str
+    raw: np.ndarray, in_range: np.ndarray, present: np.ndarray, path: str | Path, name: str
 ) -> None:
-    n_bad, n_present = int(bad.sum()), int(present.sum())
-    n_zero = int((raw == 0).sum())
-    if n_present > 100 and n_zero > n_present / 2:
+    n_present = np.count_nonzero(present)
+    n_bad = n_present - np.count_nonzero(in_range)  # what is in range is present
+    n_low = np.count_nonzero(in_range & (raw <= 0))
+    if n_present > 100 and n_low > n_present / 2:
         raise InputError(
-            "most reflectances are exactly zero: a fill value that was not masked",
+            "most reflectances are zero or below: a fill value that was not masked",
             file=path,
             variable=name,
-            found=f"{n_zero} zeros among {n_present} values",
+            found=f"{n_low} values of zero or below among {n_present}",
             expected="reflectances, and the fill value where there is none",
             fix="download the file again",
         )
     if n_bad > MAX_OUT_OF_RANGE * n_present:
-        values, times = np.unique(raw[bad], return_counts=True)
+        values, times = np.unique(raw[present & ~in_range], return_counts=True)
         raise InputError(
             "a reflectance is out of range: a fill value that was not masked, or another scale",
             file=path,
