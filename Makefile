@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test bench bench-year dry check lint format dag report clean
+.PHONY: run test fuzz bench bench-year dry check lint format dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -20,6 +20,9 @@ run: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
+
+fuzz: .venv/installed
+	cd tests && ../$(BIN)/python -m fuzz
 
 bench: .venv/installed
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -138,13 +138,13 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
     if n_folds and set(fold) != set(range(n_folds)):
         raise InputError(
             "the folds are not those of the configuration",
-            file=path, variable="fold", found=sorted(set(fold)),
+            file=path, variable="fold", found=sorted(set(fold), key=str),
             expected=f"0 to {n_folds - 1}, each with a site (real_towers.folds: {n_folds})",
             fix="correct the column or real_towers.folds",
         )  # fmt: skip
     unknown = table["site_id"][table["IGBP"].isna()]
     if len(unknown):
-        log.warning("no IGBP class, left open: %s", ", ".join(unknown))
+        log.warning("no IGBP class, left open: %s", ", ".join(map(str, unknown)))
     sites = table[["site_id", "lat", "lon"]].assign(igbp=table["IGBP"], koppen=table["koppen"])
     fractions = {igbp_fraction(c): (table["IGBP"] == c).astype(float) for c in IGBP_CLASSES}
     for igbp in VEGETATED:  # a site of unknown class may be any of them
@@ -171,15 +171,25 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         date = pd.to_datetime(table["date"])
     except (ValueError, TypeError) as error:
         raise InputError("dates cannot be read", file=path, variable="date", found=error) from error
+    if len(table) == 0 or date.isna().any() or table["site_id"].isna().any():
+        raise InputError(
+            "site-days have no site or no date" if len(table) else "there is no site-day",
+            file=path, variable="site_id, date",
+            found=f"{(date.isna() | table['site_id'].isna()).sum()} of {len(table)} rows without",
+            fix="add them or drop the rows",
+        )  # fmt: skip
     names = DAY_COLUMNS | FLUX_COLUMNS
     days = table.reindex(columns=["site_id", *names]).rename(columns=names).assign(date=date)
-    strangers = sorted(set(days["site_id"]) - set(sites["site_id"]))
-    if strangers:
-        raise InputError(
-            "site-days of a site that the site table does not list",
-            file=path, variable="site_id", found=", ".join(strangers[:5]),
-            fix="add its row to the site table",
-        )  # fmt: skip
+    for here, there, what, fix in (
+        (days, sites, "site-days of a site that the site table does not list", "add its row"),
+        (sites, days, "the site table lists a site without site-days", "drop its row"),
+    ):
+        strangers = sorted(set(here["site_id"]) - set(there["site_id"]), key=str)
+        if strangers:
+            raise InputError(
+                what, file=path, variable="site_id",
+                found=", ".join(map(str, strangers[:5])), fix=fix,
+            )  # fmt: skip
     repeated = days[days.duplicated(["site_id", "date"])]
     if len(repeated):
         first = repeated.iloc[0]

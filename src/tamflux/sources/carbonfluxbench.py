@@ -8,6 +8,7 @@ The published files lie in one folder. Read are `target_fluxes*.parquet`, `MOD09
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 from tamflux.errors import InputError
 from tamflux.sources.modis_sites import read_site_reflectance
 from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS
+
+log = logging.getLogger("tamflux")
 
 FIRST_DAY = pd.Timestamp("2000-02-24")
 """First day of MODIS; the benchmark drops the days before."""
@@ -41,6 +44,9 @@ ERA5_LAND = {
     "leaf_area_index_low_vegetation": ("lai_low", 1, 0),
 }
 """Band of ECMWF/ERA5_LAND/DAILY_AGGR -> predictor, factor and offset to its unit."""
+
+_MIN_PEAK = {"ssr": 50, "tp": 1}
+"""Least value (W m-2, mm d-1) that the highest of all days has: less is another unit."""
 
 _MAX_OUTSIDE = 0.01
 _SMALL_CLASS = 10
@@ -80,6 +86,9 @@ def read_carbonfluxbench(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame
     days = _read_targets(path)
     days["koppen"], days["koppen_group"] = days["site_id"].map(koppen), days["site_id"].map(group)
     days = days.dropna(ignore_index=True)
+    if days.empty:
+        raise _refuse("no day can be used", path, None, "no day with fluxes, quality and classes",
+                      f"days from {FIRST_DAY:%Y-%m-%d} on of sites in the JSON files")  # fmt: skip
     _need_once(days, path)
     sites = days.groupby("site_id")[["lat", "lon", "igbp", "koppen", "koppen_group"]].first()
     fluxes = days[["site_id", "date", *TARGETS.values()]]
@@ -176,17 +185,18 @@ def _read_targets(path: Path) -> pd.DataFrame:
     table = table.rename(columns={"site": "site_id", "IGBP": "igbp"} | TARGETS)
     stamp = table.pop("TIMESTAMP").astype(str).str.replace("-", "")  # a date, or a number
     table["date"] = _dates(stamp, path, "TIMESTAMP", "%Y%m%d")
-    numbers = ["lat", "lon", *TARGETS.values()]
-    table[numbers] = table[numbers].astype(float).mask(table[numbers] == -9999)
+    for column, name in {"lat": "lat", "lon": "lon", **TARGETS}.items():
+        table[name] = _numbers(table[name], path, column).replace(-9999, np.nan)
     unknown = table["igbp"].dropna()
     unknown = unknown[~unknown.isin(IGBP_CLASSES)]
     if len(unknown):
         raise _refuse("a class is unknown", path, "IGBP", unknown.iloc[0], ", ".join(IGBP_CLASSES))
-    _need_range(table["lat"], -90, 90, "degrees", path, "lat")
-    _need_range(table["lon"], -180, 180, "degrees", path, "lon")
+    table["lat"] = _in_range(table["lat"], -90, 90, "degrees", path, "lat")
+    table["lon"] = _in_range(table["lon"], -180, 180, "degrees", path, "lon")
     for column, name in TARGETS.items():
         low, high = (FLUXES[name].valid_min, FLUXES[name].valid_max) if name in FLUXES else (0, 1)
-        _need_range(table[name], low, high, "g m-2 d-1" if name in FLUXES else "1", path, column)
+        units = "g m-2 d-1" if name in FLUXES else "1"
+        table[name] = _in_range(table[name], low, high, units, path, column)
     return table[table["date"] >= FIRST_DAY]
 
 
@@ -195,9 +205,14 @@ def _read_era5(path: Path) -> pd.DataFrame:
     result = table[["site_id"]].assign(date=_dates(table["date"], path, "date", None))
     _need_once(result, path)
     for column, (name, factor, offset) in ERA5_LAND.items():
-        values, kind = table[column] * factor + offset, PREDICTORS[name]
+        values, kind = _numbers(table[column], path, column) * factor + offset, PREDICTORS[name]
         low = kind.valid_min - 0.01  # accumulated fields fall a little below zero
-        _need_range(values, low, kind.valid_max, kind.units, path, column)
+        values = _in_range(values, low, kind.valid_max, kind.units, path, column)
+        peak = values.max()
+        if not peak >= _MIN_PEAK.get(name, low):
+            found, expected = f"at most {peak:g} {kind.units}", f"up to {kind.valid_max:g}"
+            what = "values are missing or far too small: another unit?"
+            raise _refuse(what, path, column, found, expected)
         result[name] = values.clip(kind.valid_min, kind.valid_max).astype(np.float32)
     return result
 
@@ -205,7 +220,8 @@ def _read_era5(path: Path) -> pd.DataFrame:
 def _read_modis(path: Path) -> pd.DataFrame:
     columns = [f"sur_refl_b0{band}" for band in range(1, 8)]
     for name, values in _read(path, ["site", "date", "clouds", *columns])[columns].items():
-        _need_range(values, -0.1, 2, "1 (counts x 0.0001)", path, name)
+        values = _numbers(values, path, name)
+        _in_range(values, -0.1, 2, "1 (counts x 0.0001)", path, name)  # masked when it is read
     return read_site_reflectance(path)
 
 
@@ -232,7 +248,7 @@ def _classes(path: Path, known: tuple[str, ...]) -> dict:
         raise _refuse(
             "a file of the benchmark is missing", path, None, "no file", path.name
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise _refuse("the file is not JSON", path, None, error, "a JSON object") from error
     if not isinstance(table, dict):
         raise _refuse("the file is not a JSON object", path, None, type(table), "names to values")
@@ -257,13 +273,24 @@ def _need_once(table: pd.DataFrame, path: Path) -> None:
         raise _refuse("a site-day is there twice", path, "site, date", found, "each day once")
 
 
-def _need_range(values: pd.Series, low, high, units: str, path: Path, column: str) -> None:
-    """Refuse a column with more than a stray share of values out of its physical range."""
+def _numbers(values: pd.Series, path: Path, column: str) -> pd.Series:
+    """A column as float64."""
+    if not pd.api.types.is_numeric_dtype(values):
+        found = repr(values.iloc[0])[:60] if len(values) else "no row"
+        raise _refuse("a column does not hold numbers", path, column, found, "numbers")
+    return values.astype(np.float64)
+
+
+def _in_range(values: pd.Series, low, high, units: str, path: Path, column: str) -> pd.Series:
+    """Values with stray ones out of their physical range missing; many of them are refused."""
     outside = (values < low) | (values > high)
     if outside.sum() > _MAX_OUTSIDE * len(values):
         found = f"{values.min():g} to {values.max():g}"
         raise _refuse("values out of range: another unit?", path, column, found,
                       f"{low:g} to {high:g} {units}")  # fmt: skip
+    if outside.any():
+        log.warning("%s, %s: %d values out of range are missing", path, column, outside.sum())
+    return values.mask(outside)
 
 
 def _refuse(what, path, variable, found, expected) -> InputError:

@@ -22,6 +22,8 @@ from tamflux.grid import Grid
 log = logging.getLogger("tamflux")
 
 _MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CDF\x05": "netcdf"}
+LIBRARY_ERRORS = (OSError, RuntimeError, UnicodeDecodeError, MemoryError)
+"""What netCDF4 raises on damaged headers and values."""
 _REDO = "download the file again"
 _MAX_MEMBERS = 1000
 _MAX_RATIO = 500
@@ -117,7 +119,7 @@ def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
     """Open a NetCDF file for raw reading (no masking, no scaling)."""
     try:
         file = netCDF4.Dataset(path)
-    except OSError as error:
+    except LIBRARY_ERRORS as error:
         raise InputError(
             "NetCDF file is truncated or damaged", file=label, found=str(error),
             expected="a whole NetCDF file", fix=_REDO,
@@ -137,7 +139,7 @@ def read_times(file: netCDF4.Dataset, label: str) -> tuple[str, np.ndarray]:
     variable = file[name]
     try:
         moments = netCDF4.num2date(
-            np.atleast_1d(variable[:]).ravel(),
+            np.atleast_1d(_read(variable, slice(None), label)).ravel(),
             variable.units,
             getattr(variable, "calendar", "standard"),
             only_use_cftime_datetimes=False,
@@ -171,7 +173,7 @@ def read_axis(file: netCDF4.Dataset, name: str, label: str) -> np.ndarray:
             expected=f"one-dimensional {name} with at least two nodes",
             fix="use data on the regular latitude-longitude grid",
         )  # fmt: skip
-    values = file[found][:].astype(float)
+    values = np.asarray(_read(file[found], slice(None), label), float)
     if name == "longitude":
         values = np.unwrap(values, period=360)
     steps = np.diff(values)
@@ -237,13 +239,7 @@ def read_fields(
     variable = file[name]
     time_dims = file[time].dimensions
     index = tuple(steps if dim in time_dims else slice(None) for dim in variable.dimensions)
-    try:
-        raw = variable[index]
-    except (OSError, RuntimeError, IndexError) as error:
-        raise InputError(
-            "values cannot be read: the file is truncated or damaged", file=label, variable=name,
-            found=str(error), expected="values of every stamp", fix=_REDO,
-        ) from error  # fmt: skip
+    raw = _read(variable, index, label)
     try:
         values = _unpack_values(variable, raw, label)
     except (TypeError, ValueError, OverflowError) as error:
@@ -263,6 +259,16 @@ def read_fields(
         values = values[None]
     latitude = "latitude" if "latitude" in file.variables else "lat"
     return values[:, ::-1] if file[latitude][0] > file[latitude][-1] else values
+
+
+def _read(variable: netCDF4.Variable, index, label: str) -> np.ndarray:
+    try:
+        return variable[index]
+    except (*LIBRARY_ERRORS, IndexError) as error:
+        raise InputError(
+            "values cannot be read: the file is truncated or damaged", file=label,
+            variable=variable.name, found=str(error), expected="every value", fix=_REDO,
+        ) from error  # fmt: skip
 
 
 def _unpack_values(variable: netCDF4.Variable, raw: np.ndarray, label: str) -> np.ndarray:

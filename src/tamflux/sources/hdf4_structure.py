@@ -25,7 +25,9 @@ _DESCRIPTOR = np.dtype([("tag", ">u2"), ("ref", ">u2"), ("offset", ">u4"), ("len
 _NO_DATA = 0xFFFFFFFF
 _FREE = 1
 _LINKED, _COMPRESSED, _FIELD, _TABLE, _TABLE_DATA, _GROUP = 20, 40, 702, 1962, 1963, 1965
-_SPECIAL = 0x4000
+_NUMBER, _SHAPE, _SPECIAL = 106, 701, 0x4000
+_LONGEST = {30: 92, _NUMBER: 4}
+"""Lengths of the library's version and of a number type, which it copies without a look."""
 _SIZES = {3: 1, 4: 1, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2, 23: 2, 24: 4, 25: 4, 26: 8, 27: 8}
 """Bytes of the number types by their code (section 3)."""
 _MODELS, _CODERS = (0,), (0, 1, 2, 3, 4, 5)
@@ -46,12 +48,16 @@ def misfit(path: Path) -> str | None:
             elements = _contents(file, path.stat().st_size)
             members = {}
             for (tag, ref), (written, offset, length) in elements.items():
-                if tag not in (_GROUP, _TABLE) and not written & _SPECIAL:
+                if tag not in (_NUMBER, _SHAPE, _GROUP, _TABLE) and not written & _SPECIAL:
                     continue
                 file.seek(offset)
                 record = io.BytesIO(file.read(length))
                 if written & _SPECIAL:
                     _check_special(record, elements, file)
+                elif tag == _NUMBER:
+                    _check_number(record)
+                elif tag == _SHAPE:
+                    _check_shape(record, elements)
                 elif tag == _GROUP:
                     members[ref] = _check_group(record, elements)
                 else:
@@ -81,9 +87,26 @@ def _contents(file: BinaryIO, size: int) -> dict[tuple[int, int], tuple[int, int
                 continue
             _need(offset + length <= size, f"its contents should reach to byte {offset + length}")
             plain = tag if tag & 0x8000 else tag & ~_SPECIAL
+            _need(length <= _LONGEST.get(tag, size), f"element {tag}/{ref} has {length} bytes")
             _need((plain, ref) not in elements, f"element {plain}/{ref} is there twice")
             elements[plain, ref] = tag, offset, length
     return elements
+
+
+def _check_number(record: BinaryIO) -> None:
+    """Check a number type: version, code, bits, class."""
+    _, code, bits, _ = _take(record, "4B")
+    _need(bits == 8 * _SIZES.get(code, -1), f"a number type {code} has {bits} bits")
+
+
+def _check_shape(record: BinaryIO, elements: Elements) -> None:
+    """Check the shape of a field, and that the number types of it and of its scales are there."""
+    (n,) = _take(record, "H")
+    _need(1 <= n <= _MAX_DIMENSIONS, f"a field has {n} dimensions")
+    _take(record, f"{n}I")
+    for _ in range(n + 1):
+        tag, ref = _take(record, "HH")
+        _need(tag == _NUMBER and (tag, ref) in elements, "a number type of a field is not there")
 
 
 def _check_group(record: BinaryIO, elements: Elements) -> list[int]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,22 +221,23 @@ def _majority_to_percent(raw: np.ndarray, path: str | Path) -> np.ndarray:
     return percent
 
 
-def _open_geotiff(path: str | Path) -> rasterio.DatasetReader:
+@contextmanager
+def _open_geotiff(path: str | Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a GeoTIFF; what fails while it is open is damage."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            return rasterio.open(path)
-    except (rasterio.errors.RasterioIOError, OSError) as error:
-        raise _unreadable(path, error, "a GeoTIFF") from error
+            file = rasterio.open(path)
+        with file:
+            yield file
+    except (rasterio.errors.RasterioError, OSError, ValueError, MemoryError) as error:
+        raise _unreadable(path, error, "a whole GeoTIFF") from error
 
 
 def _read_geotiff(path: str | Path) -> Raster:
     with _open_geotiff(path) as file:
         lat_edges, lon_edges = _geotiff_edges(file, path)
-        try:
-            values = file.read(1, masked=True)
-        except rasterio.errors.RasterioIOError as error:
-            raise _unreadable(path, error, "a whole GeoTIFF") from error
+        values = file.read(1, masked=True)
     return _ascending(values.astype(np.float32).filled(np.nan), lat_edges, lon_edges)
 
 
@@ -261,7 +264,7 @@ def _read_netcdf(path: Path) -> Raster:
     try:
         with xr.open_dataset(path, decode_times=False) as data:
             data = data.load()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:
         raise _unreadable(path, error, "a NetCDF file") from error
     fields = [field.squeeze(drop=True) for field in data.data_vars.values()]
     fields = [field for field in fields if field.ndim == 2]

@@ -64,16 +64,18 @@ def read_site_reflectance(path: str | Path) -> pd.DataFrame:
     usable = _usable(table, path)
     site, date = (table[_column(table, (name,), path)] for name in ("site_id", "date"))
     date = _days(date, path)
+    if site.isna().any():
+        raise _refuse("a site has no name", path, "site_id", f"{site.isna().sum()} rows", "a name")
     result = pd.DataFrame({"site_id": site.astype(str), "date": date})
     if len(double := result[result.duplicated()]):
         first = double.iloc[0]
         found = f"{first['site_id']} {first['date']:%Y-%m-%d}, {len(double)} in all"
         raise _refuse("a day of a site comes twice", path, "site_id, date", found, "each day once")
     for name, column in zip(REFLECTANCES, bands, strict=True):
-        values = _as_reflectance(table[column].to_numpy(np.float64), path, column)
+        values = _as_reflectance(_numbers(table, column, path), path, column)
         result[name] = np.where(usable, values, np.nan).astype(np.float32)
-    if result[REFLECTANCES].isna().all(axis=None):
-        found = "fill and bad state only"
+    if (empty := result[REFLECTANCES].isna().all()).any():
+        found = "fill and bad state only in " + ", ".join(np.array(bands)[empty])
         raise _refuse("no reflectance is usable", path, "sur_refl_b01..07", found, "clear days")
     return result.sort_values(["site_id", "date"], ignore_index=True)
 
@@ -124,7 +126,11 @@ def read_tile(path: str | Path, names: Sequence[str]) -> SinusoidalTile:
         with open_hdf4(source) as file:
             structure = file_attribute(file, "StructMetadata.0") or ""
             fields = {name: read_field(file, path, name) for name in names}
-    rows, cols = next(iter(fields.values())).shape
+    shapes = {field.shape for field in fields.values()}
+    if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or min(shape) < 1:
+        raise _refuse("the data sets are not on one grid", path, ", ".join(names),
+                      [field.shape for field in fields.values()], "rows x columns")  # fmt: skip
+    rows, cols = shape
     number = r"\(([-\d.eE+]+),([-\d.eE+]+)\)"
     first = re.search(rf"UpperLeftPointMtrs={number}", structure)
     last = re.search(rf"LowerRightMtrs={number}", structure)
@@ -161,8 +167,12 @@ def _usable(table: pd.DataFrame, path: Path) -> np.ndarray:
     """(row,) bool by `state_1km`; without it by `clouds`, the share of the site's box in cloud."""
     if "clouds" in table and not any(name in table for name in _STATE):
         log.warning("%s has no state_1km: `clouds` alone is masked, not shadow or aerosol", path)
-        return table["clouds"].to_numpy(np.float64) == 0
-    state = table[_column(table, _STATE, path)].fillna(_STATE_FILL).to_numpy(np.uint32)
+        return _numbers(table, "clouds", path) == 0
+    name = _column(table, _STATE, path)
+    state = np.nan_to_num(_numbers(table, name, path), nan=_STATE_FILL)
+    if not ((state >= 0) & (state <= _STATE_FILL) & (state % 1 == 0)).all():
+        raise _refuse("a state is no number of 16 bits", path, name,
+                      f"{state.min():g} to {state.max():g}", f"0 to {_STATE_FILL}")  # fmt: skip
     return state_is_clear(state) & (state != _STATE_FILL)
 
 
@@ -179,6 +189,14 @@ def _column(table: pd.DataFrame, names: Sequence[str], path: Path) -> str:
         if name in table:
             return name
     raise _refuse("a column is missing", path, names[0], ", ".join(map(str, table)), names[0])
+
+
+def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    """(row,) float64 of a column, NaN where missing."""
+    if not pd.api.types.is_numeric_dtype(table[column]):
+        found = repr(table[column].iloc[0])[:60] if len(table) else "no row"
+        raise _refuse("a column does not hold numbers", path, column, found, "numbers")
+    return table[column].to_numpy(np.float64, na_value=np.nan)
 
 
 def _as_reflectance(values: np.ndarray, path: Path, column: str) -> np.ndarray:

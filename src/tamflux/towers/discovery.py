@@ -12,7 +12,7 @@ import pandas as pd
 
 from tamflux.errors import InputError
 from tamflux.sources.oneflux.archive import Member, list_members
-from tamflux.sources.oneflux.metadata import FIELDS, clean_fields, read_badm
+from tamflux.sources.oneflux.metadata import FIELDS, OPTIONAL, clean_fields, read_badm
 from tamflux.sources.oneflux.names import FileName, parse_name
 from tamflux.towers.merging import MAX_DISTANCE_KM, distance_km, source_rank
 from tamflux.towers.quality import Rejections
@@ -126,4 +126,9 @@ def describe_site(
     if problem:
         rejected.add(site_id, files, "site", problem)
         return None
+    for name, expected in OPTIONAL.items():
+        text = (fields | table_row).get(name, "")
+        if text not in ("", "-9999") and (site[name] == "" or site[name] != site[name]):  # NaN
+            reason = f"{name} {text[:40]!r} is left out, expected {expected}"
+            rejected.add(site_id, files, "value", reason)
     return {"site_id": site_id} | {name: site[name] for name in FIELDS}

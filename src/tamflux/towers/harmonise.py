@@ -116,6 +116,9 @@ def _read_sources(site_id, sources, min_coverage, max_abs_flux, rejected) -> lis
             continue
         days = _make_days(table, site_id, min_coverage, rejected)
         days = check_days(days, site_id, label, max_abs_flux, rejected)
+        for flux in FLUX_NAMES:
+            if days[flux].isna().all():
+                rejected.add(site_id, label, "value", f"{flux} missing on every day", len(days))
         if problem := closure_problem(days):
             rejected.add(site_id, label, "file", problem)
         else:

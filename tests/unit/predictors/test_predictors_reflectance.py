@@ -228,11 +228,13 @@ def test_a_damaged_file_stops_the_year_and_leaves_nothing(tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_zeros_in_place_of_the_fill_value_are_refused(tmp_path):
-    counts = np.where(np.arange(36 * 72).reshape(36, 72) % 3, 0, 2000)
+@pytest.mark.parametrize("value", [0, -50])
+def test_zeros_in_place_of_the_fill_value_are_refused(tmp_path, value):
+    """Or values below: indices of them would be missing without a word."""
+    counts = np.where(np.arange(36 * 72).reshape(36, 72) % 3, value, 2000)
     path = write_mcd43c4(tmp_path, "2003-01-01", counts)
     target = tmp_path / "out" / "2003.zarr"
-    with pytest.raises(InputError, match="most reflectances are exactly zero"):
+    with pytest.raises(InputError, match="most reflectances are zero or below"):
         prepare_modis([path, *(write_mcd43c4(tmp_path, np.datetime64("2003-01-01") + 60 * n, 2000
                        + np.zeros((36, 72))) for n in range(1, 7))],
                       "MCD43C4", 2003, Grid(30.0), 3, 0.1, ["refl_b1"], target)  # fmt: skip

@@ -135,6 +135,22 @@ def test_days_without_their_site(tmp_path):
     assert "XX-New" in text
 
 
+def test_sites_without_days(tmp_path):
+    assert "BB-Two" in refused(tmp_path, "without site-days", days=make_days(sites=("AA-One",)))
+
+
+@pytest.mark.parametrize("column", ["date", "site_id"])
+def test_days_without_a_date_or_a_site(tmp_path, column):
+    days = make_days()
+    days.loc[7, column] = None
+    refused(tmp_path, "no site or no date", days=days)
+    refused(tmp_path, "there is no site-day", days=days.iloc[:0])
+
+
+def test_site_ids_that_are_numbers(tmp_path):
+    refused(tmp_path, "does not list", days=make_days().assign(site_id=7))
+
+
 def test_unknown_classes(tmp_path):
     text = refused(tmp_path, "unknown class", sites=make_sites(IGBP=["Forest", "GRA"]))
     assert "Forest at BB-Two" in text

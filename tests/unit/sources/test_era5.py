@@ -291,6 +291,16 @@ def test_any_damage_is_an_input_error_or_harmless(tmp_path_factory, suffix, cut,
         assert str(bad) in str(error)
 
 
+def test_a_zip_with_a_piece_cut_out(tmp_path):
+    """The offsets of its directory then point before its start."""
+    path = daily(tmp_path, 250 + 50 * np.random.default_rng(0).random((365, 19, 36)))
+    with zipfile.ZipFile(tmp_path / "cut.zip", "w") as archive:
+        archive.write(path, path.name)
+    content = (tmp_path / "cut.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(content[:500] + content[560:])
+    assert "zip is truncated or damaged" in message(tmp_path, [tmp_path / "cut.zip"])
+
+
 def test_missing_file(tmp_path):
     assert "file is missing" in message(tmp_path, [tmp_path / "none.nc"])
 

@@ -13,7 +13,7 @@ from tamflux.errors import InputError
 from tamflux.sources.hdf4 import open_hdf4
 from tamflux.sources.hdf4_structure import misfit
 
-LINKED, FIELD, TABLE, GROUP = 20, 702, 1962, 1965
+NUMBER, SHAPE, FIELD, TABLE, GROUP = 106, 701, 702, 1962, 1965
 
 
 @pytest.fixture
@@ -51,6 +51,9 @@ def test_a_whole_file_fits(path):
         (GROUP, 0, "H", 2, "a name"),
         (GROUP, 2, "H", 7, "not there"),
         (GROUP, 4, "H", 9999, "not there"),
+        (NUMBER, 1, "B", 99, "a number type 99"),
+        (SHAPE, 0, "H", 0, "0 dimensions"),
+        (SHAPE, 12, "H", 9999, "not there"),
         (TABLE, 0, "H", 5, "impossible header"),
         (TABLE, 2, "I", 7, "a table of 28 bytes"),
         (TABLE, 8, "H", 300, "impossible header"),
@@ -77,6 +80,14 @@ def test_a_member_twice_and_a_group_in_itself(path):
     assert "twice" in change(path, refs + 2, "H", first)
     path.write_bytes(content)
     assert "holds itself" in change(path, refs, "H", own)
+
+
+@pytest.mark.parametrize(("tag", "longest"), [(30, 92), (106, 4)])
+def test_elements_that_the_library_copies_without_a_look(path, tag, longest):
+    place, _, ref, _, _ = next(d for d in descriptors(path.read_bytes()) if d[1] == tag)
+    assert f"element {tag}/{ref} has {longest + 1} bytes" in change(
+        path, place + 8, "I", longest + 1
+    )
 
 
 def test_a_table_of_contents_that_goes_round(path):

@@ -82,6 +82,14 @@ def change(folder, name, edit):
         ("ERA5.parquet", lambda t: t.assign(total_precipitation_sum=3.0), "another unit"),
         ("ERA5.parquet", lambda t: pd.concat([t, t[:1]]), "twice"),
         ("MOD09GA.parquet", lambda t: t.assign(**dict.fromkeys(BANDS, 3000.0)), "another unit"),
+        ("ERA5.parquet", lambda t: t.assign(temperature_2m=np.nan), "missing or far too small"),
+        ("ERA5.parquet", lambda t: t.assign(temperature_2m="warm"), "does not hold numbers"),
+        (
+            "ERA5.parquet",
+            lambda t: t.assign(surface_net_solar_radiation_sum=150.0),
+            "missing or far too small",
+        ),
+        ("MOD09GA.parquet", lambda t: t.assign(clouds="none"), "does not hold numbers"),
         ("MOD09GA.parquet", lambda t: t.drop(columns="clouds"), "clouds"),
         ("MOD09GA.parquet", lambda t: pd.concat([t, t[:1]]), "twice"),
         ("target_fluxes.parquet", lambda t: t.assign(IGBP="Grass"), "class is unknown"),
@@ -94,6 +102,28 @@ def test_wrong_tables_are_refused(folder, name, edit, match):
     with pytest.raises(InputError, match=match) as caught:
         read_carbonfluxbench(folder)
     assert name in str(caught.value) and "fix:" in str(caught.value)
+
+
+def test_stray_values_are_missing(folder, caplog):
+    def edit(table):
+        table.loc[table.index[-1], "NEE_VUT_USTAR50"] = np.inf
+        return pd.concat([table, *(table.assign(site=f"X{i}") for i in range(9))])
+
+    before = len(read_carbonfluxbench(folder)[0].dropna(subset="nee"))
+    change(folder, "target_fluxes.parquet", edit)
+    after = read_carbonfluxbench(folder)[0]
+    assert np.isfinite(after["nee"].dropna()).all()
+    assert len(after.dropna(subset="nee")) == before - 1
+    assert "values out of range are missing" in caplog.text
+
+
+def test_json_that_nests_for_ever_and_no_day_left(folder):
+    change(folder, "target_fluxes.parquet", lambda t: t.assign(TIMESTAMP=19000101))
+    with pytest.raises(InputError, match="no day can be used"):
+        read_carbonfluxbench(folder)
+    (folder / "koppen_sites.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="not JSON"):
+        read_carbonfluxbench(folder)
 
 
 @pytest.mark.parametrize(

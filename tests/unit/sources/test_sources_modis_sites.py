@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 import pytest
+from hdf4_writer import write_hdf4
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,11 @@ def test_site_table_with_clouds_in_place_of_the_state(tmp_path, caplog):
         (table(date=["2003-01-02", "soon", "2003-01-03"]), "'soon'"),
         (table(sur_refl_b03=[30000] * 3), "out of range"),
         (table(state_1km=[CLOUDY] * 3), "no reflectance is usable"),
+        (table(sur_refl_b03=[np.nan] * 3), "no reflectance is usable"),
+        (table(sur_refl_b03=["100", "bright", "300"]), "does not hold numbers"),
+        (table(state_1km=["clear"] * 3), "does not hold numbers"),
+        (table(state_1km=[-8] * 3), "no number of 16 bits"),
+        (table(site=["A", None, "B"]), "a site has no name"),
     ],
 )
 def test_bad_site_tables(tmp_path, frame, message):
@@ -101,6 +107,19 @@ def test_bad_zips(tmp_path):
     with pytest.raises(InputError, match="is not HDF4"):
         read_tile(path, ["a"])
     assert not (tmp_path.parent.parent / "escape.hdf").exists()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tile.hdf", bytes(10_000) + np.random.default_rng(0).bytes(10_000))
+    content = bytearray(path.read_bytes())
+    content[40:60] = bytes(20)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not a whole zip"):
+        read_tile(path, ["a"])
+
+
+def test_a_tile_of_several_shapes(tmp_path):
+    fields = {"a": np.zeros((4, 4), np.uint8), "b": np.zeros((8, 8), np.uint8)}
+    with pytest.raises(InputError, match="not on one grid"):
+        read_tile(write_hdf4(tmp_path / "tile.hdf", fields), ["a", "b"])
 
 
 def one(folder, pattern):

@@ -118,6 +118,29 @@ def test_what_cannot_be_true_is_rejected_and_listed(tmp_path):
     assert (sites.loc["FR-Bil", "n_nee"], sites.loc["FR-Bil", "n_gpp"]) == (96, 96)
 
 
+def test_infinite_and_absent_fluxes_are_listed(tmp_path):
+    frame = daily_frame(n=100).drop(columns="GPP_NT_VUT_REF")
+    frame.loc[3, "NEE_VUT_REF"] = np.inf
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
+    fluxes, _, rejected = harmonise(tmp_path)
+    assert reasons(rejected, "value") == {
+        "nee beyond towers.max_abs_flux (50 g m-2 d-1)": 1,
+        "gpp missing on every day": 100,
+    }
+    assert fluxes["gpp"].isna().all() and np.isfinite(fluxes["nee"]).sum() == 99
+
+
+def test_metadata_that_are_left_out_are_listed(tmp_path):
+    badm = badm_text("FR-Bil", LOCATION_ELEV=340000, CLIMATE_KOEPPEN="warm")
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()}, badm=badm)
+    _, sites, rejected = harmonise(tmp_path)
+    assert list(reasons(rejected, "value")) == [
+        "elevation '340000' is left out, expected -500 to 9000 m",
+        "koppen 'warm' is left out, expected a Köppen class such as Dfb",
+    ]
+    assert sites.loc["FR-Bil", "elevation"] == "" and sites.loc["FR-Bil", "utc_offset"] == -5
+
+
 def test_duplicated_time_stamps(tmp_path):
     frame = daily_frame(n=80)
     other = frame.iloc[[10]].assign(NEE_VUT_REF=3.3)

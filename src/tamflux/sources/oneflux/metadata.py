@@ -25,6 +25,15 @@ FIELDS = ("site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset"
 
 NUMBERS = ("lat", "lon", "elevation", "utc_offset")
 
+OPTIONAL = {
+    "koppen": "a Köppen class such as Dfb",
+    "elevation": "-500 to 9000 m",
+    "utc_offset": "-12 to 14 h",
+}
+"""Fields that are left out where they are not what is said here."""
+
+_RANGES = {"elevation": (-500, 9000), "utc_offset": (-12, 14)}
+
 IGBP_SYNONYMS = {"CNV": "CVM", "BAR": "BSV", "BARREN": "BSV", "WATER": "WAT", "SNOW": "SNO"}
 """Other codes in use for classes of `tamflux.variables.IGBP_CLASSES`."""
 
@@ -162,12 +171,13 @@ def clean_fields(fields: dict[str, str]) -> tuple[dict[str, object], str]:
     """Numbers, IGBP and Köppen codes of the text fields of one site, and why it is unusable ("").
 
     Coordinates have to be on Earth; an IGBP class has to be one of the 17, or a known synonym.
-    A Köppen class, elevation or UTC offset that cannot be read is left out.
+    A field of `OPTIONAL` that cannot be read or is out of its range is left out.
     """
     site: dict[str, object] = {field: fields.get(field, "") for field in FIELDS}
     for field in NUMBERS:
         number = pd.to_numeric(fields.get(field, ""), errors="coerce")
-        site[field] = float("nan") if number == -9999 else float(number)
+        low, high = _RANGES.get(field, (-9998, 9998))
+        site[field] = float(number) if low <= number <= high else float("nan")
     koppen = {name.upper(): name for name in KOPPEN_CLASSES}
     site["koppen"] = koppen.get(str(site["koppen"]).upper(), "")
     igbp = str(site["igbp"]).upper()

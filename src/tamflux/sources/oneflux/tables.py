@@ -145,7 +145,7 @@ def _wanted_columns(header: list[str], name: FileName) -> list[str]:
 
 
 def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.DataFrame:
-    """Parse the wanted columns as float64; -9999 becomes NaN."""
+    """Parse the wanted columns as float64; -9999 becomes NaN, infinity stays to be rejected."""
     positions = sorted({header.index(column) for column in wanted})
     try:
         raw = pd.read_csv(
@@ -163,7 +163,7 @@ def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.Dat
             fix="get the file again from its provider",
         ) from error
     raw.columns = [header[position] for position in positions]
-    return raw.mask((raw == MISSING) | np.isinf(raw))
+    return raw.mask(raw == MISSING)
 
 
 def _check_last_line(member: Member, columns: int) -> None:

@@ -1,0 +1,48 @@
+"""Try damaged inputs on every reader of raw files; print a table; exit 1 where a reader failed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from .batches import run_inputs
+from .grids import GRID_READERS
+from .tables import TABLE_READERS
+from .trial import BAD, GOOD
+
+READERS = (*GRID_READERS, *TABLE_READERS)
+
+
+def main() -> int:
+    """Number of the process: 0 where no input led to an outcome of `BAD`."""
+    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=150, help="damaged inputs a reader")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reader", help="readers whose name holds this, and no other")
+    arguments = parser.parse_args()
+    readers = [r for r in READERS if (arguments.reader or "") in r.name]
+    counts: Counter = Counter()
+    print(_row("reader", ["inputs", *GOOD, *BAD, "s"]), flush=True)
+    for reader in readers:
+        begun = time.monotonic()
+        for result in run_inputs(reader, arguments.inputs, arguments.seed):
+            counts[reader.name, result.outcome] += 1
+            if result.outcome in BAD:
+                print(f"{result.outcome}: input {result.number} of {reader.name}, {result.how}")
+                print(f"  {result.text}", flush=True)
+        numbers = [counts[reader.name, outcome] for outcome in (*GOOD, *BAD)]
+        spent = f"{time.monotonic() - begun:.0f}"
+        print(_row(reader.name, [arguments.inputs, *numbers, spent]), flush=True)
+    totals = [sum(counts[r.name, outcome] for r in readers) for outcome in (*GOOD, *BAD)]
+    print(_row("all", [sum(totals), *totals, ""]))
+    return int(any(totals[len(GOOD) :]))
+
+
+def _row(name: str, cells: list) -> str:
+    return f"{name:26s}" + "".join(f"{cell!s:>15s}" for cell in cells)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
