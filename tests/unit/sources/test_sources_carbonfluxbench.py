@@ -106,8 +106,9 @@ def test_wrong_tables_are_refused(folder, name, edit, match):
 
 def test_stray_values_are_missing(folder, caplog):
     def edit(table):
+        others = [table.assign(site=f"X{number}") for number in range(9)]
         table.loc[table.index[-1], "NEE_VUT_USTAR50"] = np.inf
-        return pd.concat([table, *(table.assign(site=f"X{i}") for i in range(9))])
+        return pd.concat([table, *others])
 
     before = len(read_carbonfluxbench(folder)[0].dropna(subset="nee"))
     change(folder, "target_fluxes.parquet", edit)
