@@ -18,6 +18,11 @@ DAMAGED_ZIP = (
 )  # fmt: skip
 """What `zipfile` raises on a damaged or encrypted archive, beside OSError."""
 
+DAMAGED_TABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError,
+)  # fmt: skip
+"""What pandas and pyarrow raise on a damaged Parquet or CSV file."""
+
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:

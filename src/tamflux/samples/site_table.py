@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import InputError
-from tamflux.files import atomic_path
+from tamflux.files import DAMAGED_TABLE, atomic_path
 from tamflux.samples.site_climate import (
     SITE_PREDICTORS,
     annual_cycles,
@@ -113,7 +113,7 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
         raise InputError("the site table does not exist", file=path, fix="correct real_towers")
     try:
         table = pd.read_csv(path, keep_default_na=False, na_values=["", "NaN", "nan"])
-    except (ValueError, UnicodeDecodeError) as error:
+    except DAMAGED_TABLE as error:
         raise InputError("the site table is not a CSV file", file=path, found=error) from error
     _need_columns(table, [*SITE_COLUMNS, *(["fold"] if n_folds else [])], path)
     repeated = table["site_id"][table["site_id"].duplicated()].unique()
@@ -160,7 +160,7 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         )
     try:
         table = pd.read_parquet(path)
-    except (ValueError, OSError) as error:  # pyarrow's errors derive from these
+    except DAMAGED_TABLE as error:
         raise InputError(
             "the table of site-days is not a Parquet file", file=path, found=error
         ) from error

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from tamflux.errors import InputError
+from tamflux.files import DAMAGED_TABLE
 from tamflux.sources.modis_sites import read_site_reflectance
 from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS
 
@@ -236,7 +237,7 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
             found = ", ".join(present)
             raise _refuse("columns are missing", path, ", ".join(absent), found, "these columns")
         return pd.read_parquet(path, columns=columns)
-    except (OSError, ValueError) as error:
+    except DAMAGED_TABLE as error:
         raise _refuse("the file is not Parquet", path, None, error, "Parquet") from error
 
 

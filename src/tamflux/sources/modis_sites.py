@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import InputError
-from tamflux.files import DAMAGED_ZIP
+from tamflux.files import DAMAGED_TABLE, DAMAGED_ZIP
 from tamflux.grid import EARTH_RADIUS_M
 from tamflux.sources.hdf4 import file_attribute, open_hdf4, read_field
 from tamflux.sources.modis import BANDS, SCALE, VALID_COUNTS, state_is_clear
@@ -55,7 +55,7 @@ def read_site_reflectance(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
+    except DAMAGED_TABLE as error:
         raise _refuse(
             "the table cannot be read", path, None, str(error), "Parquet or CSV"
         ) from error

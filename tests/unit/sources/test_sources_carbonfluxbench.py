@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from tamflux.errors import InputError
@@ -116,6 +117,13 @@ def test_stray_values_are_missing(folder, caplog):
     assert np.isfinite(after["nee"].dropna()).all()
     assert len(after.dropna(subset="nee")) == before - 1
     assert "values out of range are missing" in caplog.text
+
+
+def test_damaged_metadata_of_a_table(folder):
+    path = folder / "ERA5.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata({b"pandas": b"{}"}), path)
+    with pytest.raises(InputError, match="ERA5"):
+        read_carbonfluxbench(folder)
 
 
 def test_json_that_nests_for_ever_and_no_day_left(folder):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from tamflux.errors import InputError
+from tamflux.files import DAMAGED_TABLE
 from tamflux.sources.oneflux.archive import Member
 from tamflux.sources.oneflux.names import is_site_id
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
@@ -123,7 +124,7 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
     fix = "correct the table named by inputs.towers.sites"
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+    except DAMAGED_TABLE as error:
         raise InputError(
             "the site table cannot be read", file=path, found=str(error),
             expected="a CSV file in UTF-8: site_id, lat, lon, igbp", fix=fix,
