@@ -79,7 +79,8 @@ def predict_tiles(
     ContractError
         If the inputs do not belong together.
     TamfluxError
-        If a tile fails (it is named; finished tiles are kept) or another run has the lock.
+        If a tile fails (it is named), the scheduler is lost, or another run has the lock;
+        finished tiles are kept.
     """
     output = Path(output).absolute()
     inputs = _identify(cube, history, static, checkpoints, places, device)
@@ -189,6 +190,12 @@ def _run(
     total = done + len(tiles)
     with tqdm(total=total, initial=done, desc="tiles", unit="tile", mininterval=1) as bar:
         for future in as_completed(list(futures)):
+            if future.status == "cancelled":  # Dask does so with all when the scheduler is lost
+                raise TamfluxError(
+                    "the Dask scheduler was lost",
+                    found=f"{client.scheduler.address} does not answer any more",
+                    fix="start a cluster and run the same command: finished tiles are kept",
+                )
             if future.status != "finished":
                 _fail(futures[future], future)  # closing the client cancels the others
             bar.update()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import toy_planet
 import xarray as xr
 import zarr
 from toy_planet import ToyEnsemble, toy_fluxes, write_places, write_planet
@@ -20,7 +21,7 @@ from tamflux.inference.work import open_work
 
 RUN = {"workers": 2, "batch_cells": 5}
 FLUXES = ["gpp", "reco", "nee"]
-TOY = Path(__file__).with_name("toy_planet.py")
+TOY = Path(toy_planet.__file__)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Cubes, static fields, checkpoints and a model in closed form, small and quick.
 
 Run as a program it predicts slowly, so that a test can kill it: ``toy_planet.py FOLDER SECONDS``.
+As ``--preload`` of a Dask worker it gives the worker the same model, as slow.
 """
 
 import sys
@@ -20,6 +21,7 @@ from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED, VEGETATED
 
 VARIABLES = ("t2m", "ssrd", "ndvi")
 RESOLUTION = 15.0
+WORKER_PAUSE = 0.3  # seconds that a tile takes in a preloaded worker
 
 
 class ToyEnsemble:
@@ -127,6 +129,12 @@ def _static(grid: Grid) -> xr.Dataset:
     data["vegetated_fraction"] = (dims, sum(fractions[name] for name in VEGETATED))
     data["koppen"] = (dims, np.full(grid.shape, 15, np.int8))
     return xr.Dataset(data, {"lat": grid.lat, "lon": grid.lon})
+
+
+def dask_setup(worker) -> None:
+    """Called by a Dask worker that preloads this file."""
+    ToyEnsemble.pause = WORKER_PAUSE
+    tiles.Ensemble = ToyEnsemble
 
 
 if __name__ == "__main__":
