@@ -92,7 +92,7 @@ def read_reflectance(folder: Path) -> dict[str, np.ndarray]:
     """Both tables."""
     values = {}
     for path in sorted(folder.glob("reflectance*")):
-        found = columns(read_site_reflectance(path))
+        found = columns(read_site_reflectance(path).assign(site_id="all"))
         values |= {f"{name}@{path.suffix}": column for name, column in found.items()}
     return values
 

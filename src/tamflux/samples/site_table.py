@@ -57,6 +57,9 @@ ROUNDING = 1e-6
 MAX_OUTSIDE = 0.01
 """Share of a column's values that may lie out of range and be dropped; more is a wrong unit."""
 
+FIRST_AND_LAST = ("1950-01-01", "2100-12-31")
+"""Dates that a site-day may have: a damaged one would make millions of days in between."""
+
 DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -171,6 +174,12 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         date = pd.to_datetime(table["date"])
     except (ValueError, TypeError) as error:
         raise InputError("dates cannot be read", file=path, variable="date", found=error) from error
+    if not date.dropna().between(*FIRST_AND_LAST).all():
+        raise InputError(
+            "a date is not of the time of flux measurements", file=path, variable="date",
+            found=f"{date.min()} to {date.max()}", expected=" to ".join(FIRST_AND_LAST),
+            fix="correct the dates",
+        )  # fmt: skip
     if len(table) == 0 or date.isna().any() or table["site_id"].isna().any():
         raise InputError(
             "site-days have no site or no date" if len(table) else "there is no site-day",

@@ -25,6 +25,9 @@ log = logging.getLogger("tamflux")
 FIRST_DAY = pd.Timestamp("2000-02-24")
 """First day of MODIS; the benchmark drops the days before."""
 
+LAST_DAY = pd.Timestamp("2100-12-31")
+"""A later date is damage; it would make millions of days in between."""
+
 SEED = 56
 """The benchmark's random_state; another seed is another benchmark."""
 
@@ -261,8 +264,11 @@ def _classes(path: Path, known: tuple[str, ...]) -> dict:
 
 def _dates(column: pd.Series, path: Path, name: str, form: str | None) -> pd.Series:
     try:
-        return pd.to_datetime(column, format=form).astype("datetime64[ns]")
-    except (ValueError, TypeError) as error:
+        dates = pd.to_datetime(column, format=form).astype("datetime64[ns]")
+        if (dates > LAST_DAY).any():
+            raise ValueError(f"{dates.max():%Y-%m-%d} lies in the future")
+        return dates
+    except (ValueError, TypeError, OverflowError) as error:
         raise _refuse("a date cannot be read", path, name, error, form or "YYYY-MM-DD") from error
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from tamflux.errors import InputError
 from tamflux.files import DAMAGED_ZIP
 from tamflux.grid import Grid
+from tamflux.sources.hdf5_structure import misfit
 
 log = logging.getLogger("tamflux")
 
@@ -118,6 +119,8 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
 def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
     """Open a NetCDF file for raw reading (no masking, no scaling)."""
     try:
+        if reason := misfit(path):
+            raise OSError(reason)
         file = netCDF4.Dataset(path)
     except LIBRARY_ERRORS as error:
         raise InputError(

@@ -22,6 +22,7 @@ from pyhdf.SD import SD
 
 from tamflux.errors import InputError
 from tamflux.sources.hdf4 import field_names, field_shape, open_hdf4, read_field
+from tamflux.sources.hdf5_structure import misfit
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
@@ -262,6 +263,8 @@ def _geotiff_edges(file: rasterio.DatasetReader, path: str | Path) -> tuple[np.n
 
 def _read_netcdf(path: Path) -> Raster:
     try:
+        if path.is_file() and (reason := misfit(path)):
+            raise OSError(reason)
         with xr.open_dataset(path, decode_times=False) as data:
             data = data.load()
     except (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:

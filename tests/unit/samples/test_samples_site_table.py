@@ -147,6 +147,12 @@ def test_days_without_a_date_or_a_site(tmp_path, column):
     refused(tmp_path, "there is no site-day", days=days.iloc[:0])
 
 
+def test_a_date_far_away(tmp_path):
+    days = make_days()
+    days.loc[7, "date"] = pd.Timestamp("2261-01-01")
+    refused(tmp_path, "not of the time of flux measurements", days=days)
+
+
 def test_site_ids_that_are_numbers(tmp_path):
     refused(tmp_path, "does not list", days=make_days().assign(site_id=7))
 

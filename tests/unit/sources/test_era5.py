@@ -291,6 +291,16 @@ def test_any_damage_is_an_input_error_or_harmless(tmp_path_factory, suffix, cut,
         assert str(bad) in str(error)
 
 
+def test_a_shifted_netcdf(tmp_path):
+    """One byte twice: the HDF5 library would search such a file for minutes."""
+    path = daily(tmp_path, 250 + 50 * np.random.default_rng(0).random((365, 19, 36)))
+    content = path.read_bytes()
+    path.write_bytes(content[:9001] + content[9000:])
+    assert f"it has {len(content) + 1} bytes" in message(tmp_path, [path])
+    path.write_bytes(content[:40])
+    assert "truncated or damaged" in message(tmp_path, [path])
+
+
 def test_a_zip_with_a_piece_cut_out(tmp_path):
     """The offsets of its directory then point before its start."""
     path = daily(tmp_path, 250 + 50 * np.random.default_rng(0).random((365, 19, 36)))

@@ -96,6 +96,7 @@ def change(folder, name, edit):
         ("target_fluxes.parquet", lambda t: t.assign(IGBP="Grass"), "class is unknown"),
         ("target_fluxes.parquet", lambda t: pd.concat([t, t[-1:]]), "twice"),
         ("target_fluxes.parquet", lambda t: t.assign(TIMESTAMP="soon"), "date"),
+        ("target_fluxes.parquet", lambda t: t.assign(TIMESTAMP=22610101), "lies in the future"),
     ],
 )
 def test_wrong_tables_are_refused(folder, name, edit, match):
