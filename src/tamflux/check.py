@@ -57,8 +57,8 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         near = [
             f for y in (year - 1, year + 1) if y in cube_years for f in _files(modis["path"], y)
         ]
-        near = near_year({*files, *near}, year)
-        problems = inspect_modis(near, modis["product"], year, grid) if files else []
+        composites = near_year({*files, *near}, year)
+        problems = inspect_modis(composites, modis["product"], year, grid) if files else []
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later)
     surface = [inputs[name] for name in ("landcover", "koppen", "elevation")]
     absent = [path for path in surface if path and not Path(path).exists()]

@@ -22,7 +22,8 @@ def job_log(path: str | Path, title: str) -> Iterator[logging.Logger]:
     (the traceback goes to the log); any other exception is logged and raised.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)]
+    screen = logging.StreamHandler(sys.stderr)
+    handlers: list[logging.Handler] = [logging.FileHandler(path, mode="w"), screen]
     formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     for handler in handlers:
         handler.setFormatter(formatter)
@@ -34,7 +35,7 @@ def job_log(path: str | Path, title: str) -> Iterator[logging.Logger]:
     try:
         yield log
     except TamfluxError as error:
-        handlers[1].setLevel(logging.CRITICAL)
+        screen.setLevel(logging.CRITICAL)
         log.exception("%s: failed after %.1f s", title, time.monotonic() - start)
         print(f"\n{type(error).__name__}: {error}\n", file=sys.stderr)
         raise SystemExit(1) from error

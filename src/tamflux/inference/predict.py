@@ -191,9 +191,10 @@ def _run(
     with tqdm(total=total, initial=done, desc="tiles", unit="tile", mininterval=1) as bar:
         for future in as_completed(list(futures)):
             if future.status == "cancelled":  # Dask does so with all when the scheduler is lost
+                address = client.scheduler and client.scheduler.address
                 raise TamfluxError(
                     "the Dask scheduler was lost",
-                    found=f"{client.scheduler.address} does not answer any more",
+                    found=f"{address} does not answer any more",
                     fix="start a cluster and run the same command: finished tiles are kept",
                 )
             if future.status != "finished":

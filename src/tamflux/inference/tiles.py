@@ -198,7 +198,7 @@ def _cell_predictors(sources: Sources, rows: np.ndarray, cols: np.ndarray) -> np
     """(cell, history + time, feature) predictors in the order of the model."""
     names = sources.ensemble.predictors
     year = sources.cube.read_cells(rows, cols, names)
-    before = sources.history and sources.history.read_cells(rows, cols, names)
+    before = None if sources.history is None else sources.history.read_cells(rows, cols, names)
     return with_history(year, before, sources.ensemble.history_days)
 
 

@@ -74,7 +74,7 @@ def training_loss(
     """Sum of the three terms; `balance_weight` in (g C m-2 d-1)-2."""
     loss = flux_loss(output.flux, observed, weight, flux_scale)
     loss = loss + balance_weight * balance_loss(output.flux)
-    if output.reconstruction is not None:
+    if output.reconstruction is not None and output.target is not None:
         loss = loss + RECONSTRUCTION_WEIGHT * functional.mse_loss(
             output.reconstruction.float(), output.target.float()
         )

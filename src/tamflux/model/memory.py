@@ -19,6 +19,8 @@ class Memory(nn.Module):
     of days as one product with a matrix. Nothing is learnt.
     """
 
+    weights: Tensor
+
     def __init__(self):
         super().__init__()
         self.register_buffer("weights", _weights(), persistent=False)

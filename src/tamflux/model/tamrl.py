@@ -110,6 +110,8 @@ class TamRL(nn.Module):
         Those of `INGREDIENTS` that are left out.
     """
 
+    flux_scale: Tensor
+
     def __init__(
         self,
         features: int,
@@ -192,8 +194,9 @@ class TamRL(nn.Module):
             if self.training and "reconstruction" not in self.without:
                 reconstruction, target = self.encoder.reconstruct(code, read)
         condition = self.condition(torch.cat(known, dim=-1))
-        films = [film and film(condition) for film in (self.film_input, self.film_output)]
-        return Place(*films, reconstruction, target)
+        film_input = None if self.film_input is None else self.film_input(condition)
+        film_output = None if self.film_output is None else self.film_output(condition)
+        return Place(film_input, film_output, reconstruction, target)
 
     def spin_up(self, history: Tensor, place: Place, block_days: int) -> Past:
         """State after the history; the means start from that of the history itself."""

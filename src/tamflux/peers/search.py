@@ -123,7 +123,7 @@ def search_settings(
     folds = pd.read_csv(folds_path, keep_default_na=False)
     first = folds["fold"][folds["fold"] >= 0].min()
     learn, held = divide(samples, sites_of_fold(samples, folds, first)[0], seed)
-    tried = []
+    tried: list[dict[str, Any]] = []
     for settings in tqdm(candidates(name, sections), desc=f"settings of {name}"):
         start = time.monotonic()
         with tempfile.TemporaryDirectory(dir=_parent(settings_path), prefix=".search_") as folder:

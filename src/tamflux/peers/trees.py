@@ -7,7 +7,7 @@ on daily and hourly meteorology, reflectance and vegetation classes).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightgbm
@@ -22,6 +22,9 @@ TRAILING_DAYS = (7, 30, 90)
 
 SITES_AT_ONCE = 64
 """Sites whose features are in memory together when predicting."""
+
+
+Fit = Callable[..., lightgbm.Booster | xgboost.Booster]
 
 
 class Trees:
@@ -77,12 +80,12 @@ def fit_trees(
     x, y, weight = tree_features(samples, rows), samples.y[rows], weight[rows]
     settings = dict(settings)
     rounds = settings.pop("rounds")
-    fit = {"xgboost": _fit_xgboost, "lightgbm": _fit_lightgbm}[name]
+    fits: dict[str, Fit] = {"xgboost": _fit_xgboost, "lightgbm": _fit_lightgbm}
     boosters = []
     for flux in range(y.shape[1]):
         used = weight[:, flux] > 0
         data = x[used], y[used, flux], weight[used, flux]
-        boosters.append(fit(*data, settings, rounds, seed, threads))
+        boosters.append(fits[name](*data, settings, rounds, seed, threads))
     return Trees(boosters)
 
 

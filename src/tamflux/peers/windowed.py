@@ -102,9 +102,9 @@ def fit_network(
     fitted = Windowed(network, scaling, seed)
     x, static = fitted.scale(samples).to(device), torch.tensor(samples.static).to(device)
     y = torch.from_numpy(np.nan_to_num((samples.y - scaling[2]) / scaling[3])).float().to(device)
-    weight = torch.from_numpy(weight).to(device)
+    day_weight = torch.from_numpy(weight).to(device)
     windows = cut_windows(samples, np.sort(chosen))
-    windows = windows[(weight.cpu().numpy()[windows[:, -TARGET_DAYS:]] > 0).any(axis=(1, 2))]
+    windows = windows[(weight[windows[:, -TARGET_DAYS:]] > 0).any(axis=(1, 2))]
     optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
     epochs = settings["epochs"]
     steps = epochs * -(-len(windows) // BATCH_WINDOWS)
@@ -123,7 +123,7 @@ def fit_network(
             with mixed_precision(device):
                 out = _run(network, x, static, rows, site, support[site] if modulated else None)
             target = torch.from_numpy(rows[:, -TARGET_DAYS:]).to(device)
-            out, used = out[:, -TARGET_DAYS:], weight[target]
+            out, used = out[:, -TARGET_DAYS:], day_weight[target]
             loss = (used * (out - y[target]) ** 2).sum() / used.sum()
             if name == "published_tamrl":
                 gpp, reco, nee = out.unbind(-1)

@@ -11,6 +11,7 @@ import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -147,8 +148,8 @@ def _regrid_group(
     """Derive and regrid predictors block by block of days into one (time, lat, lon) file each."""
     roles = sorted({role for name in group for role in raw_variables(source.kind, name)})
     weights = {name: _weights(source, name, grid) for name in group}
-    day_size = source.samples(roles[0]) * np.prod([axis.size for axis in source.nodes(roles[0])])
-    step = int(max(1, BLOCK_BYTES // (4 * day_size)))
+    day_size = source.samples(roles[0]) * prod(axis.size for axis in source.nodes(roles[0]))
+    step = max(1, BLOCK_BYTES // (4 * day_size))
     files = {name: scratch / f"{name}.f32" for name in group}
     for start in range(0, source.days, step):
         days = slice(start, min(start + step, source.days))

@@ -51,8 +51,9 @@ def prepare_static(
     codes = cell_class(read_koppen(koppen), grid, len(KOPPEN_CLASSES))
     land = shares[..., 0] < 0.5
     _check_land(codes == 0, land, koppen, "a Köppen class")
-    height = cell_mean(read_elevation(elevation), grid)[..., 0] if elevation else None
-    if height is not None:
+    height = None
+    if elevation:
+        height = cell_mean(read_elevation(elevation), grid)[..., 0]
         _check_land(np.isnan(height), land, elevation, "an elevation")
     data = _dataset(grid, shares, codes, height)
     data.attrs |= {"landcover": str(landcover), "koppen": str(koppen)}

@@ -272,8 +272,9 @@ def _write_tiles(
             if not np.isfinite(values[0]).any():
                 continue  # what is not written reads as missing
             daily, flag = fill_in_time(values, dates, days)
-            fields = dict(zip(bands, daily, strict=True))
-            fields = {f"refl_b{b}": v for b, v in fields.items()} | compute_indices(fields, indices)
+            reflectance = dict(zip(bands, daily, strict=True))
+            fields = {f"refl_b{band}": values for band, values in reflectance.items()}
+            fields |= compute_indices(reflectance, indices)
             for name in names:
                 store[name][:, rows, cols] = round_bits(fields[name].reshape(shape))
             store[FLAG][:, rows, cols] = flag.reshape(shape)

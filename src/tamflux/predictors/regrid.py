@@ -90,12 +90,10 @@ def _overlap_lat(nodes: np.ndarray, spacing: float, edges: np.ndarray) -> sp.csr
 def _overlap_lon(nodes: np.ndarray, spacing: float, edges: np.ndarray) -> sp.csr_array:
     """Share of each interval between `edges` that lies around each node, the circle closed."""
     west = nodes - spacing / 2
-    return _normalised(
-        sum(
-            _overlap(edges[:-1], edges[1:], west + turn, west + spacing + turn)
-            for turn in (-720.0, -360.0, 0.0, 360.0, 720.0)
-        )
-    )
+    overlap = np.zeros((len(edges) - 1, len(nodes)))
+    for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):
+        overlap += _overlap(edges[:-1], edges[1:], west + turn, west + spacing + turn)
+    return _normalised(overlap)
 
 
 def _overlap(start, stop, low, high) -> np.ndarray:

@@ -47,7 +47,9 @@ def open_static(path: str | Path) -> xr.Dataset:
             "variables are missing", file=path, found=sorted(map(str, data.data_vars)),
             expected=missing, fix=rerun,
         )  # fmt: skip
-    total = sum(data[name].to_numpy() for name in IGBP_FRACTIONS)
+    total = np.zeros(data["land_fraction"].shape, np.float32)
+    for name in IGBP_FRACTIONS:
+        total += data[name].to_numpy()
     if not np.allclose(total, 1, atol=1e-4):
         raise ContractError(
             "the class fractions do not sum to 1", file=path, variable="igbp_*",

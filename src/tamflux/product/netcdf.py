@@ -181,11 +181,13 @@ def open_product(path: str | Path) -> Iterator[Product]:
         for name in flux_attributes("daily"):
             file[name].set_var_chunk_cache(CHUNK_CACHE)
         lat, lon = file["lat_bnds"][:].data, file["lon_bnds"][:].data
+        west, south = float(lon[0, 0]), float(lat[0, 0])
+        east, north = float(lon[-1, 1]), float(lat[-1, 1])
         resolution = float(file.getncattr("geospatial_lat_resolution"))
         yield Product(
             file,
             year,
-            Grid(resolution, tuple(map(float, (lon[0, 0], lat[0, 0], lon[-1, 1], lat[-1, 1])))),
+            Grid(resolution, (west, south, east, north)),
             np.diff(bounds, axis=1)[:, 0],
             file["land_fraction"][:].filled(0),
             file["quality_flag"][:].filled(0),

@@ -108,13 +108,13 @@ def extract_cells(
     table = pd.DataFrame(x, columns=predictors.variables)
     table.insert(0, "date", np.tile(predictors.time.astype("datetime64[ns]"), len(places)))
     table.insert(0, "site_id", np.repeat(places["site_id"].to_numpy(), days))
-    store = None if truth is None else zarr.open_group(truth, mode="r")
     for flux in FLUXES:
-        values = np.full(len(table), np.nan, np.float32)
-        if store is not None:
+        table[flux] = np.full(len(table), np.nan, np.float32)
+    if truth is not None:
+        store = zarr.open_group(truth, mode="r")
+        for flux in FLUXES:
             _check_shape(store, flux, truth, (days, *predictors.grid.shape))
-            values = _read_cells(store[flux], rows, cols).ravel()
-        table[flux] = values
+            table[flux] = _read_cells(store[flux], rows, cols).ravel()
     table["qc"] = table[list(FLUXES)].notna().all(axis=1).astype(np.float32)
     with atomic_path(target) as path:
         table.to_parquet(path, index=False)

@@ -138,5 +138,6 @@ def extract_samples(
 def _grid(lat: np.ndarray, lon: np.ndarray) -> Grid:
     """The grid of a file's cell centres."""
     size = 180.0 / round(180.0 / (lat[1] - lat[0] if len(lat) > 1 else lon[1] - lon[0]))
-    edges = (lon[0] - size / 2, lat[0] - size / 2, lon[-1] + size / 2, lat[-1] + size / 2)
-    return Grid(size, tuple(float(np.round(edge, 9)) for edge in edges))
+    west, south = float(lon[0] - size / 2), float(lat[0] - size / 2)
+    east, north = float(lon[-1] + size / 2), float(lat[-1] + size / 2)
+    return Grid(size, (round(west, 9), round(south, 9), round(east, 9), round(north, 9)))

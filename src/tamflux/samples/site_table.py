@@ -137,11 +137,10 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
             )  # fmt: skip
     _need_classes(table, "IGBP", IGBP_CLASSES, path)
     _need_classes(table, "koppen", KOPPEN_CLASSES, path)
-    fold = table["fold"] if n_folds else -1
-    if n_folds and set(fold) != set(range(n_folds)):
+    if n_folds and set(table["fold"]) != set(range(n_folds)):
         raise InputError(
             "the folds are not those of the configuration",
-            file=path, variable="fold", found=sorted(set(fold), key=str),
+            file=path, variable="fold", found=sorted(set(table["fold"]), key=str),
             expected=f"0 to {n_folds - 1}, each with a site (real_towers.folds: {n_folds})",
             fix="correct the column or real_towers.folds",
         )  # fmt: skip
@@ -152,6 +151,7 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
     fractions = {igbp_fraction(c): (table["IGBP"] == c).astype(float) for c in IGBP_CLASSES}
     for igbp in VEGETATED:  # a site of unknown class may be any of them
         fractions[igbp_fraction(igbp)][table["IGBP"].isna()] = 1 / len(VEGETATED)
+    fold = table["fold"] if n_folds else -1
     return sites.assign(**fractions, fold=fold).sort_values("site_id", ignore_index=True)
 
 

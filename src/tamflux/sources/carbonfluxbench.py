@@ -142,11 +142,11 @@ def stratified_test(strata: np.ndarray) -> np.ndarray:
     number, sizes = np.unique(strata, return_inverse=True, return_counts=True)[1:]
     n_test = int(np.ceil(_TEST_SHARE * len(strata)))
     n_train = _share(sizes, len(strata) - n_test, random)
-    n_test = _share(sizes - n_train, n_test, random)
+    n_held = _share(sizes - n_train, n_test, random)
     held = []
     for stratum, size in enumerate(sizes):
         members = np.flatnonzero(number == stratum)[random.permutation(size)]
-        held.append(members[n_train[stratum] :][: n_test[stratum]])
+        held.append(members[n_train[stratum] :][: n_held[stratum]])
     return np.concatenate(held)
 
 

@@ -163,10 +163,10 @@ class Era5Year:
             _check_present(fields, layer, steps)
             np.multiply(fields, np.float32(layer.factor), out=part)
             part += np.float32(layer.offset)
-        values = values.reshape(-1, n, len(lat), len(lon))
+        by_day = values.reshape(-1, n, len(lat), len(lon))
         if role in ACCUMULATED and n > 1:
-            values = values.mean(axis=1, keepdims=True)
-        return self._check_range(values, role, [self._layers[role][s] for s in source[::n]])
+            by_day = by_day.mean(axis=1, keepdims=True)
+        return self._check_range(by_day, role, [self._layers[role][s] for s in source[::n]])
 
     def layer(self, role: str) -> Layer:
         """First of the layers of a raw variable."""
@@ -322,14 +322,15 @@ class Era5Year:
 
     def _file(self, layer: Layer) -> netCDF4.Dataset:
         """The open file of a layer; one stays open per raw variable, with its chunks in memory."""
-        path, file = self._files.get(layer.role, (None, None))
-        if path != layer.path:
-            if file is not None:
-                file.close()
-            file = open_netcdf(layer.path, layer.label)
-            if isinstance(file[layer.name].chunking(), list):
-                file[layer.name].set_var_chunk_cache(size=_CHUNK_CACHE)
-            self._files[layer.role] = (layer.path, file)
+        if layer.role in self._files:
+            path, file = self._files[layer.role]
+            if path == layer.path:
+                return file
+            file.close()
+        file = open_netcdf(layer.path, layer.label)
+        if isinstance(file[layer.name].chunking(), list):
+            file[layer.name].set_var_chunk_cache(size=_CHUNK_CACHE)
+        self._files[layer.role] = (layer.path, file)
         return file
 
     def _check_range(self, values: np.ndarray, role: str, layers: list[Layer]) -> np.ndarray:
@@ -386,7 +387,7 @@ def _conversion(
     file: netCDF4.Dataset, name: str, role: str, seconds: float, time: str, label: str
 ) -> tuple[str, float, float]:
     """Unit of a variable in a file, and factor and offset to the catalogue's."""
-    units = getattr(file[name], "units", None)
+    units = str(getattr(file[name], "units", ""))
     table = known_units(role, seconds)
     if plain_unit(units) in table:
         return units, *table[plain_unit(units)]

@@ -59,7 +59,7 @@ CATALOGUE_UNITS = {"temperature": "degC", "radiation": "W m-2", "precipitation":
 
 def known_units(role: str, seconds: float) -> dict[str, tuple[float, float]]:
     """Known units of a raw variable: factor and offset to the catalogue's unit."""
-    return {
+    units: dict[str, dict[str, tuple[float, float]]] = {
         "temperature": {"K": (1, -273.15), "degC": (1, 0)},
         "radiation": {"J m-2": (1 / seconds, 0), "W m-2": (1, 0)},
         "precipitation": {
@@ -71,7 +71,8 @@ def known_units(role: str, seconds: float) -> dict[str, tuple[float, float]]:
         "moisture": {"m3 m-3": (1, 0)},
         "pressure": {"Pa": (0.01, 0), "hPa": (1, 0)},
         "speed": {"m s-1": (1, 0)},
-    }[RAW[role.split("_")[0]].family]
+    }
+    return units[RAW[role.split("_")[0]].family]
 
 
 _SPELLINGS = {
@@ -81,13 +82,13 @@ _SPELLINGS = {
 }  # fmt: skip
 
 
-def plain_unit(units: str | None) -> str:
+def plain_unit(units: str) -> str:
     """A unit as written here, from the spellings in use (`J m**-2`, `degrees C`, `m/s`)."""
-    text = re.sub(r"\s+", " ", str(units or "")).strip().replace("**", "").replace("^", "")
+    text = re.sub(r"\s+", " ", units).strip().replace("**", "").replace("^", "")
     return _SPELLINGS.get(text, text)
 
 
-def guess_unit(raw: np.ndarray, role: str, table, units: str | None) -> str | None:
+def guess_unit(raw: np.ndarray, role: str, table, units: str) -> str | None:
     """What the values look like: a remedy naming the units that bring them into range."""
     low, high = RAW[role.split("_")[0]].valid
     least, most = np.fmin.reduce(raw, axis=None), np.fmax.reduce(raw, axis=None)
@@ -98,10 +99,10 @@ def guess_unit(raw: np.ndarray, role: str, table, units: str | None) -> str | No
     return f"the values look like {' or '.join(fits)}{said}: correct the units attribute"
 
 
-def raw_name(name: str) -> str | None:
-    """Raw variable of a variable's name in a file, `t2m` for `t2m_min` or `2m_temperature`."""
+def raw_name(name: str) -> str:
+    """Raw variable of a name in a file, `t2m` for `t2m_min` or `2m_temperature`; "" of others."""
     stem = re.sub(r"_(daily_)?(mean|min|minimum|max|maximum|sum)$", "", name)
-    return _NAMES.get(stem)
+    return _NAMES.get(stem, "")
 
 
 def role_of(raw: str, statistic: str | None) -> str:

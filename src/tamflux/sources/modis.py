@@ -232,19 +232,19 @@ def _check_attributes(attributes: dict, path: str | Path, name: str, product: st
 def _check_date(file: SD, path: str | Path) -> None:
     """Compare the name's date with the metadata's range, where the file has metadata."""
     text = file_attribute(file, "CoreMetadata.0") or ""
-    found = [
+    begin, end = (
         re.search(rf'{key}\b.*?VALUE\s*=\s*"(\d{{4}}-\d{{2}}-\d{{2}})"', text, re.DOTALL)
         for key in ("RANGEBEGINNINGDATE", "RANGEENDINGDATE")
-    ]
-    if not all(found):
+    )
+    if begin is None or end is None:
         return
-    begin, end = (np.datetime64(match.group(1)) for match in found)
-    if not begin <= composite_date(path) <= end:
+    first, last = np.datetime64(begin[1]), np.datetime64(end[1])
+    if not first <= composite_date(path) <= last:
         raise InputError(
             "the date in the file name is not the date of the data",
             file=path,
             variable="CoreMetadata.0",
-            found=f"{begin} to {end} in the metadata",
+            found=f"{first} to {last} in the metadata",
             expected=f"a range that holds {composite_date(path)}",
             fix="give the file the name it was delivered under",
         )

@@ -46,7 +46,7 @@ def near_year(paths: Iterable[str | Path], year: int) -> list[Path]:
 
     def near(path: Path) -> bool:
         try:
-            return first - LONGEST_GAP <= composite_date(path) <= last + LONGEST_GAP
+            return bool(first - LONGEST_GAP <= composite_date(path) <= last + LONGEST_GAP)
         except InputError:
             return True
 

@@ -45,12 +45,12 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
         try:
             members = list_members(path)
         except InputError as error:
-            rejected.add(parse_name(path.name).site_id or "", path.name, "file", reason_of(error))
+            rejected.add(parse_name(path.name).site_id, path.name, "file", reason_of(error))
             continue
         tables = best_tables(members)
         metadata = _read_metadata(members, rejected)
         if not tables and not any(parse_name(m.name).kind == "metadata" for m in members):
-            site_id = parse_name(path.name).site_id or ""
+            site_id = parse_name(path.name).site_id
             coarse = [m.name for m in members if _COARSE.search(m.name)]
             reason = f"{NO_TABLE}; {coarse[0]} is weekly, monthly or yearly" if coarse else NO_TABLE
             rejected.add(site_id, path.name, "file", reason)
@@ -73,7 +73,7 @@ def best_tables(members: Sequence[Member]) -> list[tuple[Member, FileName]]:
         if name.kind == "fluxes" and name.site_id and name.network and name.resolution:
             network, step, product = source_rank(name)
             tables[name.site_id, (step, network, product)].append((member, name))
-    best = {}
+    best: dict[str, list[tuple[Member, FileName]]] = {}
     for site_id, place in sorted(tables):
         best.setdefault(site_id, tables[site_id, place])
     return [table for group in best.values() for table in group]
@@ -88,7 +88,7 @@ def _read_metadata(members: Sequence[Member], rejected: Rejections) -> dict[str,
             try:
                 metadata |= read_badm(member)
             except InputError as error:
-                rejected.add(name.site_id or "", member.label, "file", reason_of(error))
+                rejected.add(name.site_id, member.label, "file", reason_of(error))
     return metadata
 
 

@@ -71,7 +71,7 @@ class Description:
 
     def scale(self, x: np.ndarray) -> np.ndarray:
         """(..., feature) predictors in catalogue units -> scaled float32, missing ones 0 (mean)."""
-        scaled = (x - np.float32(self.mean)) / np.float32(self.sd)
+        scaled = (x - np.asarray(self.mean, np.float32)) / np.asarray(self.sd, np.float32)
         return np.nan_to_num(scaled, copy=False, nan=0.0)
 
 
@@ -134,7 +134,9 @@ def load_checkpoint(path: str | Path) -> tuple[TamRL, Description]:
     """
     tensors, header = load_tensors(path)
     try:
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in header.items()}
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in header.items()
+        }
         description = Description(**fields)
         network = description.network()
         network.load_state_dict(tensors)

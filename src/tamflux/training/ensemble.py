@@ -137,7 +137,8 @@ class Ensemble:
     def _predict_batch(self, x: np.ndarray, static: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         condition = torch.from_numpy(np.ascontiguousarray(static, np.float32)).to(self.device)
         members = []
-        scaling = scaled = None
+        scaling = None
+        scaled: torch.Tensor
         for network, description in zip(self.networks, self.descriptions, strict=True):
             if scaling != (description.mean, description.sd):  # members of one split share it
                 scaling = (description.mean, description.sd)

@@ -210,7 +210,7 @@ def _identity(description: Description, samples: Samples, epochs: int, bfloat16:
     """Hash of all that decides how a training goes: settings, code identity, precision, data."""
     digest = hashlib.sha256(repr((description, epochs, bfloat16)).encode())
     for array in (samples.x, samples.y, samples.qc, samples.static, samples.site, samples.date):
-        digest.update(np.ascontiguousarray(array).view(np.uint8))
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -48,7 +48,7 @@ def locate_towers(
 ) -> None:
     """Write the places of the training towers (`Places`), described by the product's members."""
     samples = training_samples(year_paths, sites_path, predictors, train_years)
-    observed = (day_weights(samples, MIN_QC) > 0).any(axis=1)
+    observed = day_weights(samples, MIN_QC).max(axis=1) > 0
     features = describe_sites(Ensemble.load(checkpoints), samples, observed)
     fold = draw_folds(samples.sites, split, folds, seed)
     chosen = (fold >= 0) & np.isfinite(features).any(axis=1)

@@ -76,7 +76,7 @@ def score_comparison(
         days, predicted = read_predictions(files, observed)
         log.info("%s: %d days at %d sites", protocol, len(days), days["site_id"].nunique())
         for model, runs in predicted.items():
-            frame = _beside(days, np.mean(runs, axis=0, dtype=np.float64))
+            frame = _beside(days, runs.mean(axis=0, dtype=np.float64))
             scores = score_sites(frame, min_days=min_days)
             scores = scores.merge(score_seasons(frame), on=["site_id", "flux"])
             tables.append(scores.assign(protocol=protocol, model=model))
@@ -225,7 +225,7 @@ def score_cells(
         days, predicted = read_predictions(files, observed)
         weight = days["site_id"].map(cells).to_numpy(float)
         for model, runs in predicted.items():
-            mean = np.mean(runs, axis=0, dtype=np.float64)
+            mean = runs.mean(axis=0, dtype=np.float64)
             for k, flux in enumerate(FLUX_NAMES):
                 true = days[flux].to_numpy(float)
                 keep = np.isfinite(true)

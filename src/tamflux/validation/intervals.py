@@ -141,12 +141,13 @@ def _sum_cells(
             if not np.isfinite(distance[here]).any():
                 continue
             fluxes = read_fluxes(store, tile)
-            activity[here] += (fluxes[0] + fluxes[1]).mean(axis=0) / len(tiles)
+            gpp, reco = fluxes[:2]
+            activity[here] += (gpp + reco).mean(axis=0) / len(tiles)
             if true is None:
                 continue
             error = np.abs(read_fluxes(true, tile) - fluxes)
             for k, flux in enumerate(FLUX_NAMES):
-                widths = [intervals.half_width(flux, *fluxes[:2], level) for level in LEVELS]
+                widths = [intervals.half_width(flux, gpp, reco, level) for level in LEVELS]
                 for number, values in enumerate(widths):
                     inside[number, k][here] += (error[k] <= values).sum(axis=0)
                 width[k][here] += np.nan_to_num(widths[LEVELS.index(LEVEL)]).sum(axis=0)
@@ -161,9 +162,9 @@ def _sum_cells(
     if truth:
         known = (days > 0) & np.isfinite(distance)
         for k, flux in enumerate(FLUX_NAMES):
-            number = np.where(known[k], days[k], np.nan)
-            fields[f"{flux}_rmse"] = np.sqrt(square[k] / number)
-            fields[f"{flux}_inside"] = inside[LEVELS.index(LEVEL), k] / number
+            count = np.where(known[k], days[k], np.nan)
+            fields[f"{flux}_rmse"] = np.sqrt(square[k] / count)
+            fields[f"{flux}_inside"] = inside[LEVELS.index(LEVEL), k] / count
     return fields, {"inside": inside, "width": width, "days": days}
 
 

@@ -78,7 +78,8 @@ class RobinsonMap:
         height = max(2, round(self.width * self.aspect))
         x = self.left + (np.arange(self.width) + 0.5) / self.width * (self.right - self.left)
         y = self.bottom + (np.arange(height) + 0.5) / height * (self.top - self.bottom)
-        lon, lat = self.transformer.transform(*np.meshgrid(x, y), direction="INVERSE")
+        east, north = np.meshgrid(x, y)
+        lon, lat = self.transformer.transform(east, north, direction="INVERSE")
         rows, cols = self.grid.shape
         with np.errstate(invalid="ignore"):
             row = np.floor((lat - self.grid.bbox[1]) / self.grid.resolution)
@@ -158,8 +159,9 @@ class RobinsonMap:
 @cache
 def coastlines() -> list[tuple[np.ndarray, np.ndarray]]:
     """Longitudes and latitudes of the world's coastlines; islands of a few cells are left out."""
-    with xr.open_dataset(files("tamflux") / "data" / "surface.nc") as surface:
+    with xr.open_dataset(str(files("tamflux") / "data" / "surface.nc")) as surface:
         count = surface["igbp_count"]
         water = count.isel(igbp=IGBP_CLASSES.index("WAT")) / count.sum("igbp")
         contours = contourpy.contour_generator(surface["lon"], surface["lat"], water)
-    return [(line[:, 0], line[:, 1]) for line in contours.lines(0.5) if len(line) > MIN_POINTS]
+    lines = map(np.asarray, contours.lines(0.5))
+    return [(line[:, 0], line[:, 1]) for line in lines if len(line) > MIN_POINTS]

@@ -90,10 +90,11 @@ def compare_medians(
             "medians": first - second,
             "relative": first / second - 1,
         }
-    return {
-        name: (float(all_[0]), *map(float, np.nanpercentile(all_[1:], INTERVAL)))
-        for name, all_ in values.items()
-    }
+    intervals = {}
+    for name, all_ in values.items():
+        low, high = np.nanpercentile(all_[1:], INTERVAL)
+        intervals[name] = float(all_[0]), float(low), float(high)
+    return intervals
 
 
 def resample(cluster: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:

@@ -178,7 +178,7 @@ def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> T
             str(row.koppen),
             f"{row.first} to {row.last}",
             f"{int(row.n_nee):,}",
-            words.get(known.get(row.site_id), "not used"),
+            words.get(known.get(row.site_id, ""), "not used"),
         ]
         for row in towers.itertuples()
     ]

@@ -59,10 +59,11 @@ def _scores(design: np.ndarray, series: np.ndarray) -> tuple[float, float, float
     cycle = basis @ (basis.T @ series)
     anomaly = series - cycle
     mean = series[:, 0].mean()
-    return mean, _r2(*cycle.T, mean), _r2(*anomaly.T, 0.0)
+    return mean, _r2(cycle, mean), _r2(anomaly, 0.0)
 
 
-def _r2(observed: np.ndarray, predicted: np.ndarray, mean: float) -> float:
+def _r2(series: np.ndarray, mean: float) -> float:
+    observed, predicted = series.T
     variance = np.mean((observed - mean) ** 2)
     # rounding leaves a little of a constant series
     if variance <= 1e-12 * (1 + mean**2):

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.lines import Line2D
 
 from tamflux.grid import Grid
@@ -126,12 +127,9 @@ def _plot_series(frame: pd.DataFrame, chosen: list, flux: str, path) -> None:
         ax.plot(date, days[flux], color=MODEL_COLOURS["tamrl"], lw=1.0, zorder=3)
         ax.axhline(0, color="#8a919b", lw=0.7)
         ax.set_title(title, loc="left", fontsize=8)
-        ax.xaxis.set_major_locator(plt.matplotlib.dates.AutoDateLocator(maxticks=6))
-        ax.xaxis.set_major_formatter(
-            plt.matplotlib.dates.ConciseDateFormatter(
-                ax.xaxis.get_major_locator(), show_offset=False
-            )
-        )
+        locator = AutoDateLocator(maxticks=6)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
         ax.tick_params(labelsize=7.5)
     for ax in axes.flat[len(chosen) :]:
         ax.set_axis_off()
@@ -257,7 +255,7 @@ def _plot_curves(curves: Sequence[str | Path], path) -> None:
                 else None,
             )
     ax.set(xlabel="epoch", ylabel="loss")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=8)
     save(figure, path)

@@ -88,7 +88,7 @@ def evaluate_sites(
             frame = _read_year(samples[year], year, table)
             before = _read_year(samples[year - 1], year - 1, table) if year - 1 in samples else None
             dates = frame["date"].to_numpy()[: len(frame) // len(table)]
-            predictions = {
+            predictions: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
                 "msc": (predict_cycle(cycle, fractions, table["lat"].to_numpy(), dates), None)
             }
             described = [(model, ensembles[model], own) for model in ensembles]

@@ -70,4 +70,4 @@ def test_site_ids(site_id):
 )
 def test_hostile_site_ids_are_refused(text):
     assert not is_site_id(text)
-    assert parse_name(f"FLX_{text}_FLUXNET2015_FULLSET_DD_2001-2002_1-4.csv").site_id is None
+    assert parse_name(f"FLX_{text}_FLUXNET2015_FULLSET_DD_2001-2002_1-4.csv").site_id == ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from datetime import date, timedelta
 from importlib.resources import files
+from typing import Any
 
 ROOT = "results/demo_earth"
 
@@ -32,7 +34,7 @@ _TOWER_NAMES = {
 }
 
 
-def demo_files(config: dict) -> list[str]:
+def demo_files(config: Mapping[str, Any]) -> list[str]:
     """Every raw file of the demo Earth, below the working folder."""
     years = simulated_years(config)
     demo = config["demo_earth"]
@@ -44,13 +46,13 @@ def demo_files(config: dict) -> list[str]:
     ]
 
 
-def simulated_years(config: dict) -> list[int]:
+def simulated_years(config: Mapping[str, Any]) -> list[int]:
     """Calendar years that have ERA5 and MODIS files."""
     years = config["years"]
     return sorted({*years["train"], *years["product"], *years["spinup"]})
 
 
-def tower_years(config: dict) -> list[int]:
+def tower_years(config: Mapping[str, Any]) -> list[int]:
     """Calendar years in which the towers measure."""
     return sorted({*config["years"]["train"], *config["years"]["product"]})
 

@@ -61,9 +61,8 @@ def igbp_percent() -> np.ndarray:
 def _lattice_mean(fields, lat, lon, size: float) -> np.ndarray:
     parts = max(1, int(np.ceil(size / 0.25 - 1e-9)))
     steps = ((np.arange(parts) + 0.5) / parts - 0.5) * size
-    total = None
+    total = np.zeros((), np.float32)
     for north in steps:
         for east in steps:
-            values = fields(*cell_of(np.asarray(lat) + north, np.asarray(lon) + east))
-            total = values if total is None else total + values
+            total = total + fields(*cell_of(np.asarray(lat) + north, np.asarray(lon) + east))
     return total / np.float32(parts * parts)

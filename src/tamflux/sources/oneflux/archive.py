@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from tamflux.errors import InputError
 from tamflux.files import DAMAGED_ZIP
@@ -43,7 +43,7 @@ class Member:
         return f"{self.path.name}/{self.inner}" if self.inner else self.path.name
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[IO[bytes]]:
         """Open for reading bytes.
 
         Raises

@@ -168,29 +168,32 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
     return {site: {k: v for k, v in fields.items() if v} for site, fields in rows.items()}
 
 
-def clean_fields(fields: dict[str, str]) -> tuple[dict[str, object], str]:
+def clean_fields(fields: dict[str, str]) -> tuple[dict[str, str | float], str]:
     """Numbers, IGBP and Köppen codes of the text fields of one site, and why it is unusable ("").
 
     Coordinates have to be on Earth; an IGBP class has to be one of the 17, or a known synonym.
     A field of `OPTIONAL` that cannot be read or is out of its range is left out.
     """
-    site: dict[str, object] = {field: fields.get(field, "") for field in FIELDS}
+    site: dict[str, str | float] = {field: fields.get(field, "") for field in FIELDS}
+    numbers: dict[str, float] = {}
     for field in NUMBERS:
         number = pd.to_numeric(fields.get(field, ""), errors="coerce")
         low, high = _RANGES.get(field, (-9998, 9998))
-        site[field] = float(number) if low <= number <= high else float("nan")
+        numbers[field] = float(number) if low <= number <= high else float("nan")
+    site |= numbers
     koppen = {name.upper(): name for name in KOPPEN_CLASSES}
     site["koppen"] = koppen.get(str(site["koppen"]).upper(), "")
     igbp = str(site["igbp"]).upper()
     site["igbp"] = IGBP_SYNONYMS.get(igbp, igbp)
-    nowhere = site["lat"] == 0 and site["lon"] == 0  # an unset value, in the ocean
-    if nowhere or not (abs(site["lat"]) <= 90 and -180 <= site["lon"] <= 360):
+    lat, lon = numbers["lat"], numbers["lon"]
+    nowhere = lat == 0 and lon == 0  # an unset value, in the ocean
+    if nowhere or not (abs(lat) <= 90 and -180 <= lon <= 360):
         found = f"lat {fields.get('lat', 'missing')}, lon {fields.get('lon', 'missing')}"
         return site, (
             f"no usable coordinates ({found}): no BIF or SITEINFO file in its zip gives them; "
             "add the site to inputs.towers.sites"
         )
-    site["lon"] = (site["lon"] + 180) % 360 - 180
+    site["lon"] = (lon + 180) % 360 - 180
     if site["igbp"] not in IGBP_CLASSES:
         return site, (
             f"unknown IGBP class {fields.get('igbp', '(none)')!r}, expected one of "

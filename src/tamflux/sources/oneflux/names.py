@@ -37,13 +37,13 @@ _METADATA = re.compile(r"BIF|BADM.*|SITEINFO")
 
 @dataclass(frozen=True)
 class FileName:
-    """What one file name says; None or "" where it says nothing."""
+    """What one file name says; "" or None where it says nothing."""
 
     kind: str
     """``fluxes``, ``metadata`` or ``other`` (not needed)."""
-    site_id: str | None = None
-    network: str | None = None
-    resolution: str | None = None
+    site_id: str = ""
+    network: str = ""
+    resolution: str = ""
     product: str = ""
     years: tuple[int, int] | None = None
 
@@ -60,14 +60,14 @@ def parse_name(name: str) -> FileName:
         return FileName("other")
     tokens = path.stem.split("_")
     upper = [token.upper() for token in tokens]
-    site_id = next((token for token in tokens if is_site_id(token)), None)
+    site_id = next((token for token in tokens if is_site_id(token)), "")
     if path.suffix.lower() == ".csv":
         if any(_OTHER.fullmatch(token) for token in upper):
             return FileName("other", site_id)
         if any(_METADATA.fullmatch(token) for token in upper):
             return FileName("metadata", site_id)
-    resolution = next((token for token in upper if token in RESOLUTIONS), None)
-    if path.suffix.lower() == ".csv" and resolution is None:
+    resolution = next((token for token in upper if token in RESOLUTIONS), "")
+    if path.suffix.lower() == ".csv" and not resolution:
         return FileName("other", site_id)
     product = next((token for token in PRODUCTS if token in upper), "")
     years = next((match for token in tokens if (match := _YEARS.fullmatch(token))), None)
@@ -81,7 +81,7 @@ def parse_name(name: str) -> FileName:
     )
 
 
-def _network(upper: list[str]) -> str | None:
+def _network(upper: list[str]) -> str:
     """Network of the tokens of a name (in capitals)."""
     if any(token.startswith("JAPANFLUX") or token in ("COREVARS", "ALLVARS") for token in upper):
         return "JapanFlux"
@@ -98,4 +98,4 @@ def _network(upper: list[str]) -> str | None:
             return "AmeriFlux"
     if upper[0] == "ICOSETC" and "ARCHIVE" in upper:
         return "ICOS"
-    return None
+    return ""
