@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test fuzz bench bench-year dry check lint format dag report clean
+.PHONY: run test fuzz bench bench-year dry check lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -48,6 +48,14 @@ format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
+
+coverage: .venv/installed
+	$(BIN)/pytest tests/unit -m "not slow" --durations=0 --cov --cov-report=term:skip-covered
+
+docs: .venv/installed
+	$(BIN)/pip install --quiet -e ".[docs]"
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "documentation: $(CURDIR)/build/docs/index.html"
 
 dag: .venv/installed
 	$(BIN)/snakemake --rulegraph > results/rulegraph.dot
