@@ -1,0 +1,46 @@
+"""What the pages name is there: modules, rule files, linked files."""
+
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+names = [path.relative_to(ROOT).as_posix() for path in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_names_of_the_package_exist(page):
+    for name in set(re.findall(r"\btamflux(?:\.\w+)+", page.read_text())):
+        if not name.endswith((".yaml", ".nc")):
+            pkgutil.resolve_name(name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_links_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_rule_file_is_in_the_table_of_stages():
+    table = (ROOT / "docs" / "architecture.md").read_text().split("Imports point one way")[0]
+    rows = [row for row in table.splitlines() if ".smk" in row]
+    named = [name for row in rows for name in re.findall(r"\w+\.smk", row)]
+    files = {path.name for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"common.smk"}
+    assert set(named) == files
+    assert len({row.split("|")[1] for row in rows}) == len(rows)
+
+
+def test_every_page_is_reached_from_the_first():
+    reached, left = set(), [ROOT / "docs" / "index.md"]
+    while left:
+        page = left.pop().resolve()
+        if page in reached:
+            continue
+        reached.add(page)
+        links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
+        left += [page.parent / link for link in links if not link.startswith("http")]
+    assert {page.resolve() for page in PAGES if "docs" in page.parts} <= reached
