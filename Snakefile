@@ -2,6 +2,7 @@
 
 snakemake --cores 2               the whole chain
 snakemake --cores 1 check         look at the configuration and every input file, compute nothing
+snakemake --cores 2 ilamb zarr    copies of the product for ILAMB and as Zarr
 snakemake --cores 2 compare_models     our model beside those that users would pick instead
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """

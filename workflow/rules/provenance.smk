@@ -16,36 +16,9 @@ RECORDED = {
 }
 
 
-def raw_sources(wildcards):
-    """Tables of the raw files that a product year follows from."""
-    year = int(wildcards.year)
-    years = sorted({*TRAINING_YEARS, year, history_year(year)})
-    sources = [f"{source}_{y}" for source in ("era5", "modis") for y in years]
-    return expand(
-        "results/provenance/{source}.csv", source=[*sources, "land", "towers"]
-    )
-
-
-def land_files(wildcards):
-    """Static files of the land surface."""
-    return [
-        path
-        for path in (
-            config["inputs"][key] for key in ("landcover", "koppen", "elevation")
-        )
-        if path
-    ]
-
-
-def tower_files(wildcards):
-    """Tower files, and the user's table of sites."""
-    towers = config["inputs"]["towers"]
-    return raw_files(towers["path"]) + ([towers["sites"]] if towers["sites"] else [])
-
-
 rule checksum_years:
     input:
-        files=lambda wc: {"era5": era5_files, "modis": modis_files}[wc.kind](wc),
+        files=files_of_kind,
     output:
         table="results/provenance/{kind}_{year}.csv",
     log:
@@ -70,7 +43,7 @@ rule checksum_years:
 
 rule checksum_places:
     input:
-        files=lambda wc: {"land": land_files, "towers": tower_files}[wc.kind](wc),
+        files=files_of_kind,
     output:
         table="results/provenance/{kind}.csv",
     log:
@@ -95,7 +68,7 @@ rule checksum_places:
 
 rule list_inputs:
     input:
-        tables=raw_sources,
+        tables=raw_tables,
     output:
         table="results/product/inputs_{year}.csv",
     log:

@@ -108,8 +108,7 @@ def _create(product: Product, path: str | Path, *, time: bool = True) -> Iterato
                  "units": f"days since {CMIP_EPOCH} 00:00:00", "calendar": "standard",
                  "units_metadata": "leap_seconds: none", "bounds": "time_bnds"}
             )  # fmt: skip
-            bounds = file.createVariable("time_bnds", "f8", ("time", "bnds"))
-            bounds.long_name = "time_bounds"
+            file.createVariable("time_bnds", "f8", ("time", "bnds"))
         yield file
 
 
