@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test fuzz bench bench-year dry check lint format coverage docs dag report clean
+.PHONY: run test fuzz conformance bench bench-year dry check lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -23,6 +23,16 @@ test: .venv/installed
 
 fuzz: .venv/installed
 	cd tests && ../$(BIN)/python -m fuzz
+
+.venv/conformance: .venv/installed
+	$(BIN)/pip install --quiet -e ".[conformance]"
+	touch $@
+
+conformance: .venv/conformance
+	$(BIN)/snakemake --cores $(CORES) -s Snakefile --directory results/conformance --quiet all \
+		--configfile config.yaml workflow/config/smoke.yaml tests/conformance/published.yaml \
+		-- results/product/totals.csv ilamb zarr
+	cd tests && ../$(BIN)/python -m conformance ../results/conformance/results/product
 
 bench: .venv/installed
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

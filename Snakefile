@@ -2,6 +2,7 @@
 
 snakemake --cores 2               the whole chain
 snakemake --cores 1 check         look at the configuration and every input file, compute nothing
+snakemake --cores 2 ilamb zarr    copies of the product for ILAMB and as Zarr
 snakemake --cores 2 compare_models     our model beside those that users would pick instead
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
@@ -52,7 +53,9 @@ include: "workflow/rules/towers.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/uncertainty.smk"
 include: "workflow/rules/inference.smk"
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/product.smk"
+include: "workflow/rules/copies.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/intervals.smk"

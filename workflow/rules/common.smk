@@ -66,6 +66,24 @@ def modis_files(wc):
     return near_year({file for y in years for file in raw_files(path, y)}, year)
 
 
+def files_of_kind(wc):
+    """Raw files of ERA5 or MODIS in a year, of the land surface, or of the towers."""
+    if wc.kind in ("era5", "modis"):
+        return (era5_files if wc.kind == "era5" else modis_files)(wc)
+    inputs, towers = config["inputs"], config["inputs"]["towers"]
+    if wc.kind == "towers":
+        return raw_files(towers["path"]) + [towers["sites"]] * bool(towers["sites"])
+    return [inputs[k] for k in ("landcover", "koppen", "elevation") if inputs[k]]
+
+
+def raw_tables(wc):
+    """Tables of the raw files that a product year follows from."""
+    year = int(wc.year)
+    years = sorted({*TRAINING_YEARS, year, history_year(year)})
+    kinds = [f"{kind}_{y}" for kind in ("era5", "modis") for y in years]
+    return [f"results/provenance/{kind}.csv" for kind in [*kinds, "land", "towers"]]
+
+
 def site_table(wildcards):
     """Files of a site table: the one with folds, or the second, to predict."""
     if config["real_towers"] is None:

@@ -3,6 +3,7 @@ rule assemble_product:
         tiles="results/tiles/tamrl_{year}.zarr",
         static="results/predictors/static.nc",
         calibration="results/models/calibration.json",
+        inputs="results/product/inputs_{year}.csv",
     output:
         daily="results/product/tamflux_daily_{year}.nc",
     log:
@@ -15,8 +16,7 @@ rule assemble_product:
         mem_mb=2000,
     params:
         code=code_hash("tamflux.product.assemble"),
-        product=config["product"],
-        inputs=config["inputs"],
+        config=RECORDED,
     message:
         "assembling the daily product of {wildcards.year}"
     script:

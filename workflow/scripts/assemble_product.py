@@ -8,6 +8,6 @@ with job_log(snakemake.log[0], f"assemble product {snakemake.wildcards.year}"):
         snakemake.input.static,
         snakemake.input.calibration,
         snakemake.output.daily,
-        product=snakemake.params.product,
-        inputs=snakemake.params.inputs,
+        inputs=snakemake.input.inputs,
+        config=snakemake.params.config,
     )

@@ -162,7 +162,7 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
         {
             "sha256": file_hash(path),
             "model": description.model,
-            "training_sites": len(description.training_sites),
+            "training_sites": list(description.training_sites),
             "provenance": description.provenance,
         }
         for path, description in zip(inputs.checkpoints, sources.ensemble.descriptions, strict=True)

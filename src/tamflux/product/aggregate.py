@@ -10,7 +10,8 @@ import netCDF4
 import numpy as np
 from tqdm import tqdm
 
-from tamflux.product.metadata import PLACE_ATTRIBUTES, aggregate_attributes
+from tamflux.product.acdd import aggregate_attributes
+from tamflux.product.metadata import PLACE_ATTRIBUTES
 from tamflux.product.netcdf import FILL, bands, create_product, open_product
 from tamflux.variables import FLUXES
 

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
-from tamflux.product.metadata import QUANTUM, file_attributes
+from tamflux.product.acdd import file_attributes
+from tamflux.product.metadata import QUANTUM
 from tamflux.product.netcdf import FILL, bands, create_product
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -28,8 +29,8 @@ def assemble_product(
     calibration: str | Path,
     output: str | Path,
     *,
-    product: Mapping[str, str],
-    inputs: Mapping[str, Any],
+    inputs: str | Path,
+    config: Mapping[str, Any],
 ) -> None:
     """Write the daily product of a year from its tiles, band by band.
 
@@ -46,8 +47,10 @@ def assemble_product(
         From `tamflux.uncertainty.unseen.calibrate`, for uncertainty and applicability.
     output : path
         NetCDF file to write.
-    product, inputs : mapping
-        Sections of the configuration, for the attributes.
+    inputs : path
+        Table of the raw files (`tamflux.product.inputs`), for the attributes.
+    config : mapping
+        Configuration that made the product, for the attributes.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def assemble_product(
     edges = np.arange(f"{year}-01-01", f"{year + 1}-01-02", dtype="datetime64[D]")
     land_fraction = _land_fraction(Path(static), grid)
     intervals = Calibration.load(calibration)
-    header = file_attributes("daily", year, grid, attrs, product, inputs)
+    header = file_attributes("daily", year, grid, attrs, config, inputs)
     with create_product(
         output, grid, edges, "daily", header, land_fraction, store["quality"][:]
     ) as file:

@@ -10,20 +10,24 @@ import xarray as xr
 from tamflux.grid import Grid
 from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
+from tamflux.product.inputs import checksum_inputs
 from tamflux.product.totals import tabulate_totals
 from tamflux.uncertainty.calibration import ACTIVITY, Calibration
 
 CONFIG = {
-    "product": {"version": "0.1", "institution": "I", "creator": "C", "license": "CC-BY-4.0"},
+    "seed": 7,
+    "product": {"version": "0.1", "institution": "I", "creator": "C", "license": "CC-BY-4.0",
+                "date": None, "doi": None, "url": None, "email": None},
     "inputs": {
         "era5": {"kind": "hourly", "path": "era5/{year}.nc"},
         "modis": {"product": "MCD43C4", "path": "modis/{year}.hdf"},
         "landcover": "landcover.hdf",
         "koppen": "koppen.tif",
-        "towers": {"path": "towers/*.zip"},
+        "towers": {"path": "/home/me/towers/*.zip"},
     },
-}
+}  # fmt: skip
 RESOLUTION = 7.5
+SITES = [f"XX-{i:03d}" for i in range(40)]
 
 
 def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> SimpleNamespace:
@@ -46,7 +50,12 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     data["distance"] = (dims[1:], distance.astype(np.float32))
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
     members = [
-        {"sha256": f"{i}" * 64, "model": "tamrl", "training_sites": 40, "provenance": {"seed": i}}
+        {
+            "sha256": f"{i}" * 64,
+            "model": "tamrl",
+            "training_sites": SITES,
+            "provenance": {"seed": i},
+        }
         for i in range(3)
     ]
     tiles.attrs = {"year": year, "resolution": resolution, "bbox": list(grid.bbox),
@@ -62,16 +71,31 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
         (0.1, 0.05),
     )
     calibration.save(folder / "calibration.json")
+    checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
     return SimpleNamespace(
-        calibration=folder / "calibration.json", tiles=folder / "tiles.zarr",
-        static=folder / "static.nc", data=tiles, grid=grid, land=land, land_fraction=land_fraction,
+        calibration=folder / "calibration.json", inputs=folder / "inputs.csv",
+        tiles=folder / "tiles.zarr", static=folder / "static.nc", data=tiles, grid=grid,
+        land=land, land_fraction=land_fraction,
     )  # fmt: skip
+
+
+def _assemble(source: SimpleNamespace, output: Path, config=CONFIG) -> None:
+    """Write the daily file of the tiles."""
+    assemble_product(
+        source.tiles, source.static, source.calibration, output, inputs=source.inputs, config=config
+    )
 
 
 @pytest.fixture(scope="session")
 def config():
-    """The sections `product` and `inputs` of a configuration."""
+    """What the attributes name of a configuration."""
     return CONFIG
+
+
+@pytest.fixture(scope="session")
+def assemble():
+    """Function (source, output, config) that writes the daily file of the tiles."""
+    return _assemble
 
 
 @pytest.fixture
@@ -86,7 +110,7 @@ def product(tmp_path_factory):
     folder = tmp_path_factory.mktemp("product")
     source = write_tiles(folder, 2004)
     paths = {step: folder / f"{step}.nc" for step in ("daily", "monthly", "annual")}
-    assemble_product(source.tiles, source.static, source.calibration, paths["daily"], **CONFIG)
+    _assemble(source, paths["daily"])
     aggregate_product(*paths.values())
     tabulate_totals([paths["annual"]], folder / "totals.csv")
     return SimpleNamespace(**paths, totals=folder / "totals.csv", source=source)

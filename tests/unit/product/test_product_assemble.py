@@ -1,5 +1,8 @@
 """The daily file holds what the tiles hold, closes exactly, and is the same bytes each time."""
 
+import hashlib
+import json
+
 import netCDF4
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ import xarray as xr
 import zarr
 
 from tamflux.errors import ContractError
-from tamflux.product.assemble import assemble_product
+from tamflux.product.aggregate import aggregate_product
 from tamflux.product.metadata import QUANTUM
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -56,46 +59,68 @@ def test_attributes_name_units_signs_and_origin(product):
     assert "1" * 16 in daily.attrs["tamflux_checkpoints"]
     assert "3 members, trained at 40" in daily.attrs["source"]
     assert '"seed": 2' in daily.attrs["tamflux_training"]
-    assert daily.attrs["input_era5"] == "hourly: era5/{year}.nc"
-
-
-def test_same_inputs_give_the_same_bytes(product, config, tmp_path):
-    assemble_product(
-        product.source.tiles,
-        product.source.static,
-        product.source.calibration,
-        tmp_path / "again.nc",
-        **config,
+    assert daily.attrs["input_era5"] == "hourly: {year}.nc"
+    assert daily.attrs["input_towers"] == "*.zip"
+    assert daily.attrs["tamflux_training_sites"].split()[:2] == ["XX-000", "XX-001"]
+    assert json.loads(daily.attrs["tamflux_config"]) == {"seed": 7}
+    table = product.source.inputs
+    assert (
+        daily.attrs["tamflux_inputs"]
+        == f"land: 1 files, {product.source.static.stat().st_size} bytes"
     )
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert daily.attrs["tamflux_inputs_table"] == f"inputs.csv, sha256 {digest}"
+
+
+def test_no_path_of_the_machine_is_in_the_file(product):
+    with netCDF4.Dataset(product.daily) as file:
+        attributes = {name: str(file.getncattr(name)) for name in file.ncattrs()}
+    for text in attributes.values():
+        assert "/home" not in text and str(product.daily.parent) not in text
+
+
+def test_a_published_product_names_its_doi(product, assemble, config, tmp_path):
+    published = {"date": "2026-11-25", "doi": "10.5281/zenodo.1", "url": "https://example.org",
+                 "email": "a@example.org"}  # fmt: skip
+    assemble(
+        product.source, tmp_path / "daily.nc", config | {"product": config["product"] | published}
+    )
+    aggregate_product(tmp_path / "daily.nc", tmp_path / "monthly.nc", tmp_path / "annual.nc")
+    for step in ("daily", "monthly"):
+        attrs = xr.open_dataset(tmp_path / f"{step}.nc").attrs
+        assert (attrs["id"], attrs["naming_authority"]) == ("10.5281/zenodo.1", "org.doi")
+        assert attrs["references"].startswith("https://doi.org/10.5281/zenodo.1")
+        assert attrs["date_created"] == "2026-11-25"
+        assert attrs["creator_email"] == attrs["publisher_email"] == "a@example.org"
+    assert "naming_authority" not in xr.open_dataset(product.daily).attrs
+
+
+def test_same_inputs_give_the_same_bytes(product, assemble, tmp_path):
+    assemble(product.source, tmp_path / "again.nc")
     assert (tmp_path / "again.nc").read_bytes() == product.daily.read_bytes()
 
 
-def test_a_hole_in_the_land_is_refused_and_nothing_is_left(source, config, tmp_path):
+def test_a_hole_in_the_land_is_refused_and_nothing_is_left(source, assemble, tmp_path):
     row, col = np.argwhere(source.land)[7]
     zarr.open_group(source.tiles)["reco"][100, row, col] = np.nan
     with pytest.raises(ContractError, match="do not cover the land") as error:
-        assemble_product(
-            source.tiles, source.static, source.calibration, tmp_path / "daily.nc", **config
-        )
+        assemble(source, tmp_path / "daily.nc")
     assert error.value.details["variable"] == "reco"
     assert not list(tmp_path.glob("*daily*"))
 
 
-def test_fluxes_that_do_not_close_are_refused(source, config, tmp_path):
+def test_fluxes_that_do_not_close_are_refused(source, assemble, tmp_path):
     row, col = np.argwhere(source.land)[7]
     zarr.open_group(source.tiles)["nee"][100, row, col] += 0.5
     with pytest.raises(ContractError, match="nee is not reco - gpp"):
-        assemble_product(
-            source.tiles, source.static, source.calibration, tmp_path / "daily.nc", **config
-        )
+        assemble(source, tmp_path / "daily.nc")
 
 
-def test_static_fields_of_another_grid_are_refused(source, config, tmp_path):
+def test_static_fields_of_another_grid_are_refused(source, assemble, tmp_path):
     xr.open_dataset(source.static).isel(lat=slice(2, None)).to_netcdf(tmp_path / "other.nc")
+    source.static = tmp_path / "other.nc"
     with pytest.raises(ContractError, match="another grid"):
-        assemble_product(
-            source.tiles, tmp_path / "other.nc", source.calibration, tmp_path / "daily.nc", **config
-        )
+        assemble(source, tmp_path / "daily.nc")
 
 
 def test_uncertainty_and_applicability_follow_the_calibration(product):
@@ -117,9 +142,7 @@ def test_uncertainty_and_applicability_follow_the_calibration(product):
     np.testing.assert_array_equal(np.isnan(daily["applicability"]), unknown)
 
 
-def test_a_damaged_calibration_is_refused(source, config, tmp_path):
+def test_a_damaged_calibration_is_refused(source, assemble, tmp_path):
     source.calibration.write_text("{}")
     with pytest.raises(ContractError, match="cannot read the calibration"):
-        assemble_product(
-            source.tiles, source.static, source.calibration, tmp_path / "daily.nc", **config
-        )
+        assemble(source, tmp_path / "daily.nc")

@@ -1,0 +1,179 @@
+"""What the product says about the file: ACDD-1.3 attributes and what it was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tamflux import __version__
+from tamflux.grid import Grid
+from tamflux.product.inputs import input_attributes
+from tamflux.provenance import code_hash
+
+DEMO_EARTH = "results/demo_earth/"
+"""Folder of synthetic inputs."""
+
+METHOD = "https://arxiv.org/abs/2603.09974"
+"""Task-aware modulation for upscaling of terrestrial carbon fluxes."""
+
+_STEPS = {"daily": "P1D", "monthly": "P1M", "annual": "P1Y"}
+
+
+def file_attributes(
+    step: str,
+    year: int,
+    grid: Grid,
+    tiles: Mapping[str, Any],
+    config: Mapping[str, Any],
+    inputs: str | Path,
+) -> dict[str, Any]:
+    """ACDD attributes of a daily file.
+
+    No wall-clock time, folder or host of a machine is among them: the same inputs, code and
+    configuration give the same bytes wherever they are made.
+
+    Parameters
+    ----------
+    tiles : mapping
+        Attributes of the tile store.
+    config : mapping
+        Sections `product` and `inputs` of the configuration, and those that shape the fluxes.
+    inputs : path
+        Table of the raw files, from `tamflux.product.inputs`.
+    """
+    return {
+        "Conventions": "CF-1.11, ACDD-1.3",
+        **_names(step, year),
+        "summary": (
+            "Gross primary production (gpp), ecosystem respiration (reco) and net ecosystem "
+            "exchange (nee = reco - gpp, positive upward) of the land surface, upscaled from eddy-"
+            "covariance towers with task-aware modulated recurrent networks from ERA5 weather, "
+            "MODIS reflectance and land cover. Fluxes are masses of carbon per area of land: a "
+            "regional total is the sum of flux x cell_area x land_fraction x days of the time step."
+        ),
+        "comment": "CMIP calls -nee nep, apart from fire, which nee leaves out; reco is ra + rh. "
+        "Intervals, quality bits and known weaknesses: docs/product.md of the source code",
+        "keywords": "carbon flux, gross primary production, ecosystem respiration, net ecosystem "
+        "exchange, eddy covariance, upscaling",
+        "project": "TAMFlux",
+        **_sources(tiles, config["inputs"]),
+        "history": f"made by TAMFlux {__version__}",
+        "processing_level": "4",
+        **_publication(config["product"]),
+        "standard_name_vocabulary": "CF Standard Name Table v93",
+        "cdm_data_type": "Grid",
+        "time_coverage_start": f"{year}-01-01T00:00:00Z",
+        "time_coverage_end": f"{year + 1}-01-01T00:00:00Z",
+        "time_coverage_duration": "P1Y",
+        **_extent(grid),
+        **_provenance(tiles, config),
+        **input_attributes(inputs),
+    }
+
+
+def aggregate_attributes(daily: Mapping[str, Any], step: str, year: int) -> dict[str, Any]:
+    """Attributes of a monthly or annual file from those of the daily one."""
+    history = f"{daily['history']}; {step} means of tamflux_daily_{year}.nc"
+    names = _names(step, year)
+    if "naming_authority" in daily:  # the DOI is the id of all files together
+        names["id"] = daily["id"]
+    return {**daily, **names, "history": history}
+
+
+def _names(step: str, year: int) -> dict[str, str]:
+    return {
+        "title": f"TAMFlux {step} land-atmosphere carbon fluxes, {year}",
+        "id": f"tamflux_{step}_{year}",
+        "time_coverage_resolution": _STEPS[step],
+    }
+
+
+def _publication(product: Mapping[str, Any]) -> dict[str, str]:
+    """Version, licence and people; keys that the configuration leaves null give no attribute."""
+    doi = product["doi"]
+    known = {
+        "date_created": product["date"],
+        "creator_email": product["email"],
+        "publisher_email": product["email"],
+        "creator_url": product["url"],
+        "publisher_url": product["url"],
+        "id": doi,
+        "naming_authority": "org.doi" if doi else None,
+    }
+    return {
+        "product_version": product["version"],
+        "source_version_number": product["version"],
+        "institution": product["institution"],
+        "creator_name": product["creator"],
+        "creator_type": "group",
+        "publisher_name": product["institution"],
+        "license": product["license"],
+        "references": f"https://doi.org/{doi}, method: {METHOD}" if doi else f"method: {METHOD}",
+        **{name: value for name, value in known.items() if value is not None},
+    }
+
+
+def _extent(grid: Grid) -> dict[str, Any]:
+    """Edges of the grid. A WKT polygon counts latitude first where its reference system does."""
+    west, south, east, north = map(float, grid.bbox)
+    corners = [(south, west), (south, east), (north, east), (north, west), (south, west)]
+    return {
+        "geospatial_bounds": f"POLYGON (({', '.join(f'{y:g} {x:g}' for y, x in corners)}))",
+        "geospatial_bounds_crs": "EPSG:4326",
+        "geospatial_lat_min": south,
+        "geospatial_lat_max": north,
+        "geospatial_lat_units": "degrees_north",
+        "geospatial_lat_resolution": grid.resolution,
+        "geospatial_lon_min": west,
+        "geospatial_lon_max": east,
+        "geospatial_lon_units": "degrees_east",
+        "geospatial_lon_resolution": grid.resolution,
+    }
+
+
+def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Where the numbers come from; a product of the demo Earth says that it is synthetic."""
+    era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
+    synthetic = towers["path"].startswith(DEMO_EARTH)
+    thanks = (
+        "the teams of the eddy-covariance towers; Copernicus Climate Change Service (ERA5); "
+        "NASA (MODIS)"
+    )
+    return {
+        "source": f"TAM-RL ensemble of {len(tiles['members'])} members, trained at "
+        f"{len(_sites(tiles))} eddy-covariance towers"
+        + (" of the demo Earth: SYNTHETIC towers and predictors" if synthetic else ""),
+        "acknowledgement": "none: synthetic inputs" if synthetic else thanks,
+        "input_era5": f"{era5['kind']}: {_name(era5['path'])}",
+        "input_modis": f"{modis['product']}: {_name(modis['path'])}",
+        "input_landcover": _name(inputs["landcover"]),
+        "input_koppen": _name(inputs["koppen"]),
+        "input_towers": _name(towers["path"]),
+    }
+
+
+def _name(path: str) -> str:
+    """Name of a file or pattern; its folder is the user's own affair."""
+    return Path(path).name
+
+
+def _sites(tiles: Mapping[str, Any]) -> list[str]:
+    return sorted({site for member in tiles["members"] for site in member["training_sites"]})
+
+
+def _provenance(tiles: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    members = tiles["members"]
+    product = code_hash("tamflux.product.assemble")
+    settings = {key: config[key] for key in config if key not in ("product", "inputs")}
+    return {
+        "tamflux_version": __version__,
+        "tamflux_code": f"inference {tiles['code']}, product {product}",
+        "tamflux_checkpoints": " ".join(member["sha256"][:16] for member in members),
+        "tamflux_training": json.dumps(
+            [member["provenance"] for member in members], sort_keys=True
+        ),
+        "tamflux_training_sites": " ".join(_sites(tiles)),
+        "tamflux_config": json.dumps(settings, sort_keys=True),
+    }

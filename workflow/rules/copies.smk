@@ -1,0 +1,98 @@
+PRODUCT_YEARS = sorted(config["years"]["product"])
+PERIODS = [
+    (first, next(y for y in range(first, first + 1000) if y + 1 not in PRODUCT_YEARS))
+    for first in PRODUCT_YEARS
+    if first - 1 not in PRODUCT_YEARS
+]
+
+
+localrules:
+    ilamb,
+    zarr,
+
+
+rule ilamb:
+    input:
+        [
+            f"results/product/ilamb/{flux}_tamflux_{first}-{last}.nc"
+            for flux in ("gpp", "reco", "nee")
+            for first, last in PERIODS
+        ],
+        "results/product/ilamb/areacella_tamflux.nc",
+        "results/product/ilamb/sftlf_tamflux.nc",
+
+
+rule zarr:
+    input:
+        expand("results/product/tamflux_daily_{year}.zarr", year=PRODUCT_YEARS),
+
+
+rule write_ilamb_flux:
+    input:
+        monthly=lambda wc: expand(
+            "results/product/tamflux_monthly_{year}.nc",
+            year=range(int(wc.first), int(wc.last) + 1),
+        ),
+    output:
+        flux="results/product/ilamb/{flux}_tamflux_{first}-{last}.nc",
+    log:
+        "results/logs/product/write_ilamb_flux_{flux}_{first}-{last}.log",
+    benchmark:
+        "results/benchmarks/product/write_ilamb_flux_{flux}_{first}-{last}.tsv"
+    wildcard_constraints:
+        flux="gpp|reco|nee",
+        first=r"\d{4}",
+        last=r"\d{4}",
+    conda:
+        "../../envs/tamflux.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("tamflux.product.ilamb"),
+    message:
+        "writing monthly {wildcards.flux} for ILAMB"
+    script:
+        "../scripts/write_ilamb_flux.py"
+
+
+rule write_ilamb_cells:
+    input:
+        monthly=f"results/product/tamflux_monthly_{PRODUCT_YEARS[0]}.nc",
+    output:
+        areacella="results/product/ilamb/areacella_tamflux.nc",
+        sftlf="results/product/ilamb/sftlf_tamflux.nc",
+    log:
+        "results/logs/product/write_ilamb_cells.log",
+    benchmark:
+        "results/benchmarks/product/write_ilamb_cells.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("tamflux.product.ilamb"),
+    message:
+        "writing the area of cells and land for ILAMB"
+    script:
+        "../scripts/write_ilamb_cells.py"
+
+
+rule copy_to_zarr:
+    input:
+        daily="results/product/tamflux_daily_{year}.nc",
+    output:
+        store=directory("results/product/tamflux_daily_{year}.zarr"),
+    log:
+        "results/logs/product/copy_to_zarr_{year}.log",
+    benchmark:
+        "results/benchmarks/product/copy_to_zarr_{year}.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        code=code_hash("tamflux.product.zarr_copy"),
+    message:
+        "copying the daily product of {wildcards.year} to Zarr"
+    script:
+        "../scripts/copy_to_zarr.py"
