@@ -125,7 +125,7 @@ FIELDS = {
 
 
 def answer(request, path, noise=0.0):
-    """The file that a request asks for, 2.5 degrees between nodes; every value the same but for
+    """The file that a request asks for, 2 degrees between nodes; every value the same but for
     `noise`, which makes large files."""
     (long_name,) = request["variable"]
     name, value = FIELDS[long_name]
@@ -141,8 +141,8 @@ def answer(request, path, noise=0.0):
             except ValueError:
                 continue  # 30 February, as the store does
             stamps += [date.astype("datetime64[h]") + hour for hour in hours]
-    north, west, south, east = request.get("area", [90, 0, -90, 357.5])
-    lat, lon = np.arange(north, south - 0.1, -2.5), np.arange(west, east + 0.1, 2.5)
+    north, west, south, east = request.get("area", [90, 0, -90, 358])
+    lat, lon = np.arange(north, south - 0.1, -2.0), np.arange(west, east + 0.1, 2.0)
     field = np.random.default_rng(0).normal(value, noise, (len(stamps), len(lat), len(lon)))
     return write_era5(path, {name: field}, stamps, lat, lon)
 

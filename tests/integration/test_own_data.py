@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import providers
 import pytest
 import xarray as xr
 import yaml
@@ -129,3 +130,26 @@ def test_the_overlay_itself_is_accepted_once_files_are_there(user):
             (data / kind / str(year) / name).touch()
     result = user.snakemake("-n", "--configfile", "workflow/config/europe.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_rule_downloads_two_files_at_once_and_notices_what_vanished(user, monkeypatch):
+    targets = [f"results/download/era5/{role}_2016.csv" for role in ("t2m", "d2m", "sp", "tp")]
+    folder = user.folder / "data/era5/2016"
+    shutil.rmtree(folder, ignore_errors=True)
+    home = user.folder / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    with providers.running(providers.DataStore) as store:
+        store.folder, store.pause = user.folder / "store", 3.0
+        url = f"http://127.0.0.1:{store.server_port}/api"
+        (home / ".cdsapirc").write_text(f"url: {url}\nkey: {providers.KEY}\n")
+        result = run(user, *targets, "--cores", "4")
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert len(store.requests) == 4 and store.most <= 2
+        assert {path.suffix for path in folder.iterdir()} == {".nc", ".sha256"}
+        assert "Nothing to be done" in run(user, *targets).stderr
+        next(folder.glob("2m_temperature*.nc")).unlink()
+        run(user, *targets)
+        assert len(store.requests) == 5 and len(list(folder.glob("*.nc"))) == 4
+    seen = [p for p in user.folder.rglob("*") if p.is_file() and p.name != ".cdsapirc"]
+    assert not any(providers.KEY.encode() in p.read_bytes() for p in seen if "results" in str(p))

@@ -23,14 +23,18 @@ rule download_era5:
         manifest=f"{MANIFESTS}/era5/{{role}}_{{year}}.csv",
     log:
         "results/logs/download/era5/{role}_{year}.log",
-    conda:
-        "../../envs/tamflux.yaml"
     wildcard_constraints:
         role="[a-z0-9]+(_min|_max)?",
+    conda:
+        "../../envs/tamflux.yaml"
     resources:
         downloads=1,
     params:
-        config={key: config[key] for key in ("inputs", "grid", "years", "predictors")},
+        config={
+            "inputs": {"era5": config["inputs"]["era5"]},
+            "grid": {key: config["grid"][key] for key in ("resolution", "bbox")},
+            "years": config["years"],
+        },
         vanished=lambda wc: vanished(f"{MANIFESTS}/era5/{wc.role}_{wc.year}.csv"),
     message:
         "downloading ERA5 {wildcards.role} of {wildcards.year}"

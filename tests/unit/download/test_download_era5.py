@@ -9,7 +9,7 @@ import pytest
 from era5_writer import write_era5
 from providers import KEY, LICENCE
 
-from tamflux.download.era5 import area_of, download_era5, era5_request
+from tamflux.download.era5 import area_of, download_era5, era5_request, wrong_area
 from tamflux.download.places import era5_roles
 from tamflux.errors import ConfigError, DownloadError
 from tamflux.grid import Grid
@@ -203,3 +203,10 @@ def test_a_path_that_names_no_folder_is_refused(tmp_path, path):
     bad["inputs"]["era5"]["path"] = path
     with pytest.raises(ConfigError, match=r"inputs\.era5\.path"):
         download_era5(bad, "t2m", 2001, tmp_path / "manifest.csv")
+
+
+@pytest.mark.realdata
+def test_a_real_file_is_judged_by_its_area(shared_data):
+    path = shared_data / "era5" / "cds_grib_to_netcdf_sample.nc"
+    assert wrong_area(path, Grid(5.0, (-15, 40, 40, 65))) is None
+    assert "does not cover the region" in wrong_area(path, Grid(5.0))
