@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
 from glob import glob
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tamflux.errors import InputError
+from tamflux.download.places import era5_files, era5_roles, modis_folder
+from tamflux.errors import ConfigError, InputError
 from tamflux.grid import Grid
 from tamflux.sources.demo_earth.layout import demo_files
 from tamflux.sources.era5 import inspect_era5
@@ -22,6 +23,17 @@ from tamflux.variables import METEOROLOGY
 
 COLUMNS = ("input", "part", "files", "verdict", "problem")
 OK, WRONG, REJECTED, LATER = "ok", "WRONG", "rejected", "demo"
+_ABSENT = ("no file holds", "days are missing", "a year has no MODIS", "MODIS files are missing")
+"""How problems begin that a download ends."""
+_BY_HAND = {
+    "koppen": "download the archive of https://doi.org/10.6084/m9.figshare.6396959, and name its "
+    "GeoTIFF of the present climate (Beck_KG_V1_present_0p083.tif)",
+    "elevation": "name a file of elevation, or null: it is optional",
+    "towers": "accept the data policy of a network (https://data.fluxnet.org, "
+    "https://ameriflux.lbl.gov, https://www.icos-cp.eu), download its zips, and put them there; "
+    "they cannot be fetched without your consent",
+}
+"""Where the inputs are that no rule fetches."""
 
 
 def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -51,7 +63,8 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         spare = [] if era5["kind"] == "daily_statistics" else _files(era5["path"], year + 1)
         files = _files(era5["path"], year)
         problems = inspect_era5([*files, *spare], era5["kind"], year, grid, wanted) if files else []
-        rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later)
+        cure = _rule("download_era5", lambda y=year: _era5_folder(config, y))
+        rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later, cure)
 
         files = _files(modis["path"], year)
         near = [
@@ -59,14 +72,17 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         ]
         composites = near_year({*files, *near}, year)
         problems = inspect_modis(composites, modis["product"], year, grid) if files else []
-        rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later)
-    surface = [inputs[name] for name in ("landcover", "koppen", "elevation")]
-    absent = [path for path in surface if path and not Path(path).exists()]
-    for path in absent:
-        rows += _rows("land surface", Path(path).name, path, [], [], later)
+        cure = _rule("download_modis", lambda y=year: modis_folder(config, y))
+        rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
+    surface = {name: inputs[name] for name in ("landcover", "koppen", "elevation")}
+    cures = _BY_HAND | {"landcover": _rule("download_landcover", lambda: inputs["landcover"])}
+    absent = [name for name, path in surface.items() if path and not Path(path).exists()]
+    for name in absent:
+        path = surface[name]
+        rows += _rows("land surface", Path(path).name, path, [], [], later, cures[name])
     if not absent:
-        files = [path for path in surface if path]
-        rows += _rows("land surface", "", "", files, inspect_landcover(*surface), later)
+        files = [path for path in surface.values() if path]
+        rows += _rows("land surface", "", "", files, inspect_landcover(*surface.values()), later)
     return rows + _tower_rows(towers, later)
 
 
@@ -78,7 +94,7 @@ def _tower_rows(towers: Mapping[str, Any], later: Sequence[str]) -> list[dict[st
     except InputError as error:
         return [_row("towers", "", len(files), WRONG, _sentence(error))]
     if not files:
-        return _rows("towers", "", towers["path"], files, [], later)
+        return _rows("towers", "", towers["path"], files, [], later, _BY_HAND["towers"])
     usable = {row["site_id"] for row in found if not row["problems"]}
     verdict = OK if usable else WRONG
     return [
@@ -100,16 +116,37 @@ def _rows(
     files: Sequence[str],
     problems: Sequence[InputError],
     later: Sequence[str],
+    cure: str = "",
 ) -> list[dict[str, Any]]:
-    """One row of an input that is right or still to come, else a row for each problem."""
+    """One row of an input that is right or still to come, else a row for each problem.
+
+    `cure` says what brings files that are missing.
+    """
     if not files and any(fnmatch(file, pattern) for file in later):
         return [_row(name, part, 0, LATER, "the demo Earth writes it when the run starts")]
     if not files:
-        fix = "correct the path in the configuration, or put the files there"
+        fix = f"correct the path in the configuration, or {cure or 'put the files there'}"
         return [_row(name, part, 0, WRONG, f"no file matches {pattern}; fix: {fix}")]
     if not problems:
         return [_row(name, part, len(files), OK, "")]
-    return [_row(name, part, len(files), WRONG, _sentence(problem)) for problem in problems]
+    sentences = [
+        _sentence(problem) + (f"; or {cure}" if cure and problem.what.startswith(_ABSENT) else "")
+        for problem in problems
+    ]
+    return [_row(name, part, len(files), WRONG, sentence) for sentence in sentences]
+
+
+def _rule(rule: str, place: Callable[[], object]) -> str:
+    """What the rule of a download would do, or why it cannot."""
+    try:
+        return f"let `snakemake --cores 2 download` (rule {rule}) fetch to {place()}"
+    except ConfigError as error:
+        return f"put the files there (rule {rule} cannot: {error.what})"
+
+
+def _era5_folder(config: Mapping[str, Any], year: int) -> Path:
+    first = era5_files(config, era5_roles(config)[0], year)
+    return next(iter(first.values())).parent
 
 
 def _row(name: str, part: Any, files: int, verdict: str, problem: str) -> dict[str, Any]:

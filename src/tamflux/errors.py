@@ -43,6 +43,10 @@ class InputError(TamfluxError):
     """A raw file of a provider is damaged or is not what it should be."""
 
 
+class DownloadError(TamfluxError):
+    """A provider refused a download, or did not deliver it whole."""
+
+
 class ContractError(TamfluxError):
     """A file between two stages does not keep its contract (see docs/architecture.md)."""
 

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
     "validation": FOUNDATIONS
     | {"product", "inference", "uncertainty", "training", "samples", "predictors"},
-    "check": FOUNDATIONS | {"sources", "predictors", "towers"},
+    "download": FOUNDATIONS | {"sources"},
+    "check": FOUNDATIONS | {"sources", "predictors", "towers", "download"},
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),

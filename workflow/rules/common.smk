@@ -41,7 +41,8 @@ def raw_files(path, year=None):
         raise ConfigError(
             "no file matches a path of `inputs`",
             file=pattern,
-            fix="correct the path in config.yaml, or put the files there",
+            fix="correct the path in the configuration, or put the files there: "
+            "`snakemake --cores 1 check` with the same --configfile lists all that is missing",
         )
     return files
 

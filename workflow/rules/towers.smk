@@ -1,6 +1,6 @@
 rule harmonise_towers:
     input:
-        towers=raw_files(config["inputs"]["towers"]["path"]),
+        towers=lambda wc: raw_files(config["inputs"]["towers"]["path"]),
         site_table=config["inputs"]["towers"]["sites"] or [],
     output:
         fluxes="results/towers/fluxes.parquet",

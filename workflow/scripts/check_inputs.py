@@ -9,5 +9,7 @@ with job_log(snakemake.log[0], "check inputs"):
     print(table.to_string(index=False, justify="left", max_colwidth=None))
     wrong = int((table["verdict"] == WRONG).sum())
     print(f"\n{wrong} problems that would stop the run" if wrong else "\nready to run")
+    if table["problem"].str.contains("(rule download_", regex=False).any():
+        print("what a rule can fetch: snakemake --cores 2 download, with this configuration")
 if wrong:
     raise SystemExit(1)

@@ -423,3 +423,40 @@ def test_a_real_monthly_file_is_listed_as_monthly(tmp_path, shared_data):
     paths = [*tmp_path.glob("*.zip"), *(shared_data / "formats").glob("FLX_FR-Pue_*_MM_*.csv")]
     _, _, rejected = harmonise(tmp_path, paths)
     assert any("weekly, monthly or yearly" in r for r in reasons(rejected, "file", "FR-Pue"))
+
+
+@pytest.mark.realdata
+def test_real_daily_files_equal_a_direct_reading(tmp_path, shared_data):
+    """A folder of daily files and a table of sites: every flux and its quality as pandas reads it.
+
+    Days that the harmonisation rejects (listed, with their number) are all that may be missing.
+    """
+    folder = shared_data / "oneflux"
+    known = pd.read_csv(shared_data / "fluxnet2015" / "sites.csv")
+    table = tmp_path / "table.csv"
+    known.rename(columns={"IGBP": "igbp"})[["site_id", "lat", "lon", "igbp"]].to_csv(
+        table, index=False
+    )
+    fluxes, sites, rejected = harmonise(tmp_path, sorted(folder.glob("*.csv")), table)
+    assert len(sites) == 12
+    n_missing = 0
+    for path in folder.glob("*.csv"):
+        site_id = path.name.split("_")[1]
+        raw = pd.read_csv(path, na_values=-9999, dtype={"TIMESTAMP": str})
+        raw.index = pd.to_datetime(raw["TIMESTAMP"], format="%Y%m%d")
+        ours = fluxes[fluxes["site_id"] == site_id].set_index("date")
+        variant = sites.loc[site_id, "variant"]
+        assert variant == "VUT_REF"
+        for name, column in {"nee": f"NEE_{variant}", "gpp": f"GPP_NT_{variant}",
+                             "reco": f"RECO_NT_{variant}", "t2m": "TA_F"}.items():  # fmt: skip
+            direct = raw[column].reindex(ours.index)
+            both = ours[name].notna() & direct.notna()
+            np.testing.assert_allclose(ours[name][both], direct[both], rtol=1e-5, atol=1e-5)
+            assert not (ours[name].notna() & direct.isna()).any(), "nothing is made up"
+            if name != "t2m":
+                n_missing += int(raw[column].notna().sum() - both.sum())
+        quality = raw[f"NEE_{variant}_QC"].reindex(ours.index)
+        given = ours["qc"].notna()
+        np.testing.assert_allclose(ours["qc"][given], quality[given], atol=1e-5)
+    listed = rejected[rejected["what"].isin(["day", "value"])]["n"].sum()
+    assert n_missing <= 3 * listed and len(fluxes) > 40_000
