@@ -26,6 +26,8 @@ REFLECTANCES = [f"refl_b{band}" for band in BANDS]
 _OTHER_NAMES = {"site": "site_id", "TIMESTAMP": "date", "time": "date"}
 _STATE = ("state_1km", "state_1km_1")
 _STATE_FILL = 65535
+DARKEST, MIN_SAMPLE = 0.002, 20
+"""No band of `MIN_SAMPLE` site-days or more has only reflectances below `DARKEST`."""
 MAX_TILE_BYTES = 2 * 1024**3
 """Largest size of an unpacked tile; one of 250 m has about 0.5 GiB."""
 
@@ -210,6 +212,10 @@ def _as_reflectance(values: np.ndarray, path: Path, column: str) -> np.ndarray:
         raise _refuse("a reflectance is out of range", path, column,
                       f"{bad.sum()} values, such as {values[bad][0]:g}",
                       "counts of -100 to 16000, or reflectance, fill -28672")  # fmt: skip
+    if present.size >= MIN_SAMPLE and present.max() < DARKEST and (present > 0).any():
+        raise _refuse("reflectances are far too small: they look scaled twice by 0.0001", path,
+                      column, f"at most {present.max():g}", f"somewhere {DARKEST:g} or more, or "
+                      f"counts")  # fmt: skip
     return np.where(in_range & ~fill, counts * SCALE, np.nan)
 
 
