@@ -95,7 +95,7 @@ def guess_unit(raw: np.ndarray, role: str, table, units: str | None) -> str | No
     least, most = np.fmin.reduce(raw, axis=None), np.fmax.reduce(raw, axis=None)
     wanted = CATALOGUE_UNITS[kind.family]
     foreign = [u for u in MISTAKEN[wanted] if plain_unit(units) in (u, u.removesuffix(" d-1"))]
-    if foreign and plain_unit(units) not in table:
+    if foreign and plain_unit(units) not in known_units(role, DAY_SECONDS):
         return f"convert them from {units} to {wanted}, and set the units attribute"
     fits = [u for u, (f, o) in table.items() if low <= least * f + o and most * f + o <= high]
     said = f" but say {units}" if units else ""

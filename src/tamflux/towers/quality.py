@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from tamflux.files import plain_text
 from tamflux.towers.daily import FLUX_NAMES
 from tamflux.units import is_kilopascal, likely_units
 from tamflux.variables import FLUXES, METEOROLOGY, Variable
@@ -38,7 +39,8 @@ class Rejections:
     def add(self, site_id: str, file: str, what: str, reason: str, n: int = 1) -> None:
         """Add an entry, unless `n` is 0."""
         if n:
-            self._rows.append((site_id, file, what, reason, int(n)))
+            row = site_id, plain_text(file), what, plain_text(reason), int(n)
+            self._rows.append(row)
 
     def to_frame(self) -> pd.DataFrame:
         """All entries, ordered by site, file, what and reason."""
