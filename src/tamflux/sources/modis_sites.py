@@ -164,7 +164,7 @@ def _unzip(path: Path, folder: Path) -> Path:
             if size > MAX_TILE_BYTES or (size > 1024**2 and ratio > MAX_TILE_RATIO):
                 raise _refuse("the zip unpacks to more than a tile can be", path, None,
                               f"{size} bytes, {ratio:.0f} times the compressed size",
-                              f"at most {MAX_TILE_BYTES} bytes and {MAX_TILE_RATIO} times")  # fmt: skip
+                              f"at most {MAX_TILE_BYTES} and {MAX_TILE_RATIO} times")  # fmt: skip
             with archive.open(entries[0]) as source, open(target, "wb") as copy:
                 shutil.copyfileobj(source, copy)
     except (*DAMAGED_ZIP, OSError) as error:
