@@ -4,12 +4,13 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test fuzz conformance bench bench-year dry check lint format coverage docs dag report clean
+.PHONY: run test fuzz conformance audit lock bench bench-year dry check lint format coverage docs dag report clean
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -e ".[test]"
+	sed -n 's/^\([a-z0-9][^\]*==[^\]*[^ \]\) *\\*$$/\1/p' requirements.lock > .venv/versions.txt
+	$(BIN)/pip install --quiet --constraint .venv/versions.txt -e ".[test]"
 	touch $@
 
 run: .venv/installed
@@ -33,6 +34,15 @@ conformance: .venv/conformance
 		--configfile config.yaml workflow/config/smoke.yaml tests/conformance/published.yaml \
 		-- results/product/totals.csv ilamb zarr
 	cd tests && ../$(BIN)/python -m conformance ../results/conformance/results/product
+audit: .venv/installed
+	$(BIN)/ruff check --select S --ignore S101 src workflow
+	cd tests && ../$(BIN)/python -m audit
+
+lock: .venv/installed
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--default-index https://pypi.org/simple --generate-hashes --no-annotate --no-header \
+		--quiet --output-file requirements.lock
 
 bench: .venv/installed
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -24,11 +24,20 @@ class TamfluxError(Exception):
             "expected": expected,
             "fix": fix,
         }
-        lines = [f"  {name}: {value}" for name, value in self.details.items() if value is not None]
+        lines = [
+            f"  {name}: {_visible(str(value))}"
+            for name, value in self.details.items()
+            if value is not None
+        ]
         super().__init__("\n".join([what, *lines]))
 
     def __reduce__(self):  # keeps the details when a worker process raises it
         return _rebuild, (type(self), self.what, self.details)
+
+
+def _visible(text: str) -> str:
+    """Control characters as escapes: a hostile file name must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def _rebuild(cls, what, details):

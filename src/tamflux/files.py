@@ -24,6 +24,11 @@ DAMAGED_TABLE = (
 """What pandas and pyarrow raise on a damaged Parquet or CSV file."""
 
 
+def plain_text(text: str) -> str:
+    """Text of a data file for a table: printable, and no formula when a spreadsheet opens it."""
+    return "".join(c for c in text if c.isprintable()).strip().lstrip("=+-@ ")
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` on success, else remove it.

@@ -8,20 +8,25 @@ import time
 from collections import Counter
 
 from .batches import run_inputs
+from .contracts import CONTRACT_READERS
 from .era5 import ERA5_READERS
 from .land import LAND_READERS
 from .modis import MODIS_READERS
+from .real import REAL_READERS
 from .sites import SITE_READERS
 from .towers import TOWER_READERS
 from .trial import BAD, GOOD
 
-READERS = (*ERA5_READERS, *MODIS_READERS, *LAND_READERS, *TOWER_READERS, *SITE_READERS)
+READERS = (
+    *ERA5_READERS, *MODIS_READERS, *LAND_READERS, *TOWER_READERS, *SITE_READERS,
+    *CONTRACT_READERS, *REAL_READERS,
+)  # fmt: skip
 
 
 def main() -> int:
     """Number of the process: 0 where no input led to an outcome of `BAD`."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=300, help="damaged inputs a reader")
+    parser.add_argument("--inputs", type=int, default=120, help="damaged inputs a reader")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--reader", help="readers whose name holds this, and no other")
     arguments = parser.parse_args()

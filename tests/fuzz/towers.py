@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tower_files import badm_text, daily_frame, half_hourly_frame
+from tower_files import NAMES, badm_text, daily_frame, half_hourly_frame, write_zip
 
 from tamflux.sources.oneflux.tables import METEOROLOGY
 from tamflux.towers.harmonise import harmonise_towers
@@ -109,7 +109,21 @@ def cut_rows(folder: Path, pattern: str) -> None:
     path.write_text("\n".join([*lines[:4], *(line.rsplit(",", 2)[0] for line in lines[4:])]))
 
 
+def write_networks(folder: Path) -> None:
+    """One zip of each network, and AmeriFlux BASE."""
+    sites = ("US-Ha1", "FR-Bil", "US-MMS", "JP-Ozm", "DE-Tha")
+    for number, (network, site) in enumerate(zip(NAMES, sites, strict=True)):
+        frame = daily_frame(40, qc=np.linspace(2.1, 0, 40) if network == "JapanFlux" else 0.9)
+        write_zip(folder, network, site, {"DD": frame}, badm_text(site, lat=42.0 + number))
+    steps = half_hourly_frame(25).rename(columns={"NEE_VUT_REF": "NEE_PI"})
+    base = steps[["TIMESTAMP_START", "TIMESTAMP_END", "NEE_PI"]].to_csv(index=False)
+    with zipfile.ZipFile(folder / "AMF_US-CRT_BASE-BADM_2-5.zip", "w") as archive:
+        add_to_zip(archive, "AMF_US-CRT_BASE_HH_2-5.csv", f"# Site: US-CRT\n{base}")
+        add_to_zip(archive, "AMF_US-CRT_BIF_20230101.csv", badm_text("US-CRT", lat=41.6))
+
+
 TOWER_READERS = (
     Reader("towers, zips", write_towers, read_towers, RANGES, files="*.zip"),
+    Reader("towers, all networks", write_networks, read_towers, RANGES, files="*.zip"),
     Reader("towers, CSV and table", write_bare_towers, read_towers, RANGES, TOWER_FAULTS, "*.csv"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import traceback
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from tamflux.errors import TamfluxError
 
 from .damage import damage
+from .edits import can_edit, draw_edits, edit_file
 
 GOOD = ("identical", "in range", "refused", "listed")
 BAD = ("wrong accepted", "traceback", "hang", "abort", "silent NaN", "out of range")
@@ -55,8 +57,8 @@ def try_input(
 ) -> tuple[str, str, str]:
     """Damage a copy of the folder `whole` and read it.
 
-    Every fifth input has the next of the reader's faults, the others damaged bytes; input `number`
-    of a seed is always the same.
+    Every fifth input has the next of the reader's faults, two more of five have edits that
+    hypothesis draws, the others damaged bytes; input `number` of a seed is always the same.
 
     Returns
     -------
@@ -72,11 +74,9 @@ def try_input(
             fault = how = list(reader.faults)[number // 5 % len(reader.faults)]
             reader.faults[fault](folder)
         else:
-            files = sorted(folder.glob(reader.files))
+            files = [path for path in sorted(folder.glob(reader.files)) if path.is_file()]
             file = files[rng.integers(len(files))]
-            how, content = damage(file.read_bytes(), rng)
-            file.write_bytes(content)
-            how = f"{how}, {file.name}"
+            how = _change(file, number, rng)
         try:
             values = reader.read(folder)
         except TamfluxError as error:
@@ -87,6 +87,25 @@ def try_input(
     if fault and outcome in ("identical", "in range"):
         outcome = "wrong accepted"
     return how, outcome, text
+
+
+def _change(file: Path, number: int, rng: np.random.Generator) -> str:
+    """Edit a file, or damage its bytes or those of a member of a zip; what was done."""
+    if number % 5 in (1, 2) and can_edit(file):
+        edits = draw_edits(int(rng.integers(2**31)))
+        return f"{file.name}, {edit_file(file, edits)}"
+    if file.suffix == ".zip" and number % 5 == 3:
+        with zipfile.ZipFile(file) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        name = list(members)[rng.integers(len(members))]
+        how, members[name] = damage(members[name], rng)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for other, content in members.items():
+                archive.writestr(zipfile.ZipInfo(other), content, zipfile.ZIP_DEFLATED)
+        return f"{how}, {file.name}/{name}"
+    how, content = damage(file.read_bytes(), rng)
+    file.write_bytes(content)
+    return f"{how}, {file.name}"
 
 
 def judge(values: dict, expected: dict, ranges: Mapping) -> tuple[str, str]:

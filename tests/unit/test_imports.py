@@ -7,7 +7,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "tamflux"
 
-FOUNDATIONS = {"errors", "files", "logs", "grid", "variables", "config", "provenance"}
+FOUNDATIONS = {
+    "errors", "files", "logs", "grid", "variables", "units", "config", "provenance",
+}  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),
     "data": {"variables"},

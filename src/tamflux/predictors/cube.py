@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from tamflux.errors import ContractError, TamfluxError
 from tamflux.files import atomic_path
@@ -27,6 +27,11 @@ FLAG_NO_DATA = 2
 _CATALOGUE = {**PREDICTORS, FLAG: REFL_FILLED}
 _CODEC = BloscCodec(cname="lz4", clevel=3, shuffle="bitshuffle")
 """Of rounded values as small as zstd on shuffled bytes, and three times as fast both ways."""
+_DAMAGED = (
+    OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, MemoryError,
+    OverflowError,
+)  # fmt: skip
+"""What zarr and its codecs raise on damaged metadata and chunks."""
 RERUN = "delete the store and run snakemake again: it remakes the predictors of this year"
 
 
@@ -73,7 +78,7 @@ def create_store(
                 chunks=(len(days), *(min(tile_size, n) for n in grid.shape)),
                 dtype="int8" if flag else "float32",
                 fill_value=FLAG_NO_DATA if flag else np.nan,
-                compressors=[_CODEC],
+                compressors=[_CODEC, Crc32cCodec()],
                 dimension_names=DIMS,
                 attributes=variable.attrs,
             )
@@ -143,16 +148,23 @@ class Cube:
         ContractError
             Naming what is wrong and what to run again.
         """
-        return cls(path)
+        try:
+            return cls(path)
+        except _DAMAGED as error:
+            raise ContractError(
+                "the metadata of a store are damaged", file=path,
+                found=f"{type(error).__name__}: {error}", expected="a store as in contract 1",
+                fix=RERUN,
+            ) from error  # fmt: skip
 
     def read(self, rows: slice, cols: slice, variables: Sequence[str] | None = None) -> np.ndarray:
         """(time, row, col, feature) float32 of a block of cells, NaN where missing."""
         names = self._names(variables)
-        first = self._arrays[names[0]][:, rows, cols]
+        first = self._values(names[0], rows, cols)
         block = np.empty((*first.shape, len(names)), np.float32)
         block[..., 0] = first
         for feature, name in enumerate(names[1:], 1):
-            block[..., feature] = self._arrays[name][:, rows, cols]
+            block[..., feature] = self._values(name, rows, cols)
         return block
 
     def read_flag(self, rows: slice, cols: slice) -> np.ndarray:
@@ -161,7 +173,7 @@ class Cube:
             FLAG in self._arrays, "the store has no reflectance flag", found=list(self._arrays),
             expected=FLAG,
         )  # fmt: skip
-        return self._arrays[FLAG][:, rows, cols]
+        return self._values(FLAG, rows, cols)
 
     def read_cells(
         self, rows: np.ndarray, cols: np.ndarray, variables: Sequence[str] | None = None
@@ -185,9 +197,20 @@ class Cube:
                 slice(west, cols[here].max() + 1),
             )
             for feature, name in enumerate(names):
-                values = self._arrays[name][:, *block]
+                values = self._values(name, *block)
                 cells[here, :, feature] = values[:, rows[here] - south, cols[here] - west].T
         return cells
+
+    def _values(self, name: str, rows: slice, cols: slice) -> np.ndarray:
+        """(time, row, col) of one array; a damaged chunk does not keep its checksum."""
+        try:
+            return self._arrays[name][:, rows, cols]
+        except (*_DAMAGED, AssertionError) as error:
+            raise ContractError(
+                "a tile of the store is damaged", file=self.path, variable=name,
+                found=f"{type(error).__name__}: {error}", expected="chunks as they were written",
+                fix=RERUN,
+            ) from error  # fmt: skip
 
     def _names(self, variables: Sequence[str] | None) -> tuple[str, ...]:
         names = self.variables if variables is None else tuple(variables)
@@ -275,7 +298,7 @@ def with_history(year: np.ndarray, before: np.ndarray | None, days: int = 365) -
 def _open_group(path: Path) -> zarr.Group:
     try:
         return zarr.open_group(path, mode="r")
-    except (FileNotFoundError, ValueError, KeyError, OSError) as error:
+    except _DAMAGED as error:
         raise ContractError(
             "cannot open the predictors of a year",
             file=path,

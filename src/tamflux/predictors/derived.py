@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamflux.units import saturation_vapour_pressure
+
 SOLAR_CONSTANT = 0.0820e6 / 60
 """W m-2; FAO-56 gives 0.0820 MJ m-2 min-1."""
-
-
-def saturation_vapour_pressure(temperature: np.ndarray) -> np.ndarray:
-    """Saturation vapour pressure over water in hPa at a temperature in degC (FAO-56 eq. 11)."""
-    return 6.108 * np.exp(17.27 * temperature / (temperature + 237.3))
 
 
 def vpd_instant(t2m: np.ndarray, d2m: np.ndarray) -> np.ndarray:

@@ -41,6 +41,10 @@ BLOCK_BYTES = 24_000_000
 """Size of the block of days of one raw variable that is read at once: below 32 MB the C library
 hands the same memory out again, while every larger array costs the kernel fresh pages."""
 
+DEW_POINT_SLACK, MAX_SATURATED = 5.0, 0.02
+"""K by which the dew point may lie above the temperature, and the share of a day's values that may
+do so by more: interpolation and packing make a little of it, an exchanged file makes much."""
+
 _TOGETHER = ("t2m", "t2m_min", "t2m_max", "vpd")
 """Predictors made of the same raw variables: read in one pass."""
 
@@ -117,8 +121,10 @@ def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
                 expected="t2m_min <= t2m_max",
                 fix="look whether the files of minimum and maximum were exchanged",
             )
+        _check_dew_point(raw["d2m"], raw["t2m_max"])
         return vpd_daily(*(raw[role][:, 0] for role in raw_variables(kind, "vpd")))
     if predictor == "vpd":
+        _check_dew_point(raw["d2m"], raw["t2m"])
         return _mean_over_samples(vpd_instant, raw["t2m"], raw["d2m"])
     if predictor == "wind":
         return _mean_over_samples(wind_speed, raw["u10"], raw["v10"])
@@ -126,6 +132,21 @@ def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
         return getattr(raw["t2m"], predictor[-3:])(axis=1)
     samples = raw[predictor]
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+
+
+def _check_dew_point(d2m: np.ndarray, t2m: np.ndarray) -> None:
+    """Air cannot be much moister than saturated: the dew point lies below the temperature."""
+    above = d2m - t2m
+    if (above > DEW_POINT_SLACK).mean() > MAX_SATURATED:
+        raise InputError(
+            "the dew point is above the air temperature",
+            file="inputs.era5.path",
+            variable="d2m, t2m",
+            found=f"up to {np.nanmax(above):.3g} K above, in "
+            f"{(above > DEW_POINT_SLACK).mean():.0%} of the values",
+            expected="d2m <= t2m",
+            fix="look whether the files were exchanged, or one has another unit or place",
+        )
 
 
 def _mean_over_samples(function, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from tamflux.errors import ContractError
+from tamflux.sources.hdf5_structure import misfit
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 
 KOPPEN_GROUPS = ("A", "B", "C", "D", "E")
@@ -34,9 +35,11 @@ def open_static(path: str | Path) -> xr.Dataset:
     """
     rerun = "delete the file and run snakemake again"
     try:
+        if Path(path).is_file() and (reason := misfit(Path(path))):
+            raise OSError(reason)
         with xr.open_dataset(path, engine="netcdf4") as file:
             data = file.load()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:
         raise ContractError(
             "cannot open the land surface", file=path, found=str(error),
             expected="static.nc as in contract 1", fix=rerun,
@@ -47,6 +50,15 @@ def open_static(path: str | Path) -> xr.Dataset:
             "variables are missing", file=path, found=sorted(map(str, data.data_vars)),
             expected=missing, fix=rerun,
         )  # fmt: skip
+    for name in wanted:
+        values, top = data[name].to_numpy(), len(KOPPEN_CLASSES) if name == "koppen" else 1 + 1e-6
+        number = values.dtype.kind in "iuf" and values.ndim == 2
+        if not number or not ((values >= 0) & (values <= top)).all():
+            raise ContractError(
+                "a field is out of its range", file=path, variable=name,
+                found=f"{values.min()} to {values.max()}" if number else f"{values.dtype}",
+                expected=f"numbers from 0 to {top:g} (lat, lon)", fix=rerun,
+            )  # fmt: skip
     total = np.zeros(data["land_fraction"].shape, np.float32)
     for name in IGBP_FRACTIONS:
         total += data[name].to_numpy()

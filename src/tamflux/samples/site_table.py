@@ -8,6 +8,7 @@ Meteorology is the tower's own; what a table cannot give follows from latitude a
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,14 @@ from tamflux.samples.site_climate import (
     complete_days,
     describe_climate,
 )
+from tamflux.units import is_kilopascal, likely_units
 from tamflux.variables import (
     FLUXES,
     IGBP_CLASSES,
     KOPPEN_CLASSES,
     PREDICTORS,
     VEGETATED,
+    Variable,
     igbp_fraction,
 )
 
@@ -244,20 +247,35 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
     values = days[name].astype(np.float64)
     if name in PREDICTORS and name != "tp" and values.isna().all():
         raise InputError("a predictor is missing on every day", file=path, variable=column)
-    kind = (PREDICTORS | FLUXES).get(name)
-    low, high, units = (kind.valid_min, kind.valid_max, kind.units) if kind else (0, 1, "1")
+    kind = (PREDICTORS | FLUXES).get(name) or Variable(name, "1", "", 0, 1)
     if name == "tp_clim":
-        high, units = high * DAYS_PER_MONTH, "mm month-1"
+        kind = replace(kind, valid_max=kind.valid_max * DAYS_PER_MONTH, units="mm month-1")
+    low, high = kind.valid_min, kind.valid_max
     outside = (values < low - ROUNDING) | (values > high + ROUNDING)
-    if outside.mean() > MAX_OUTSIDE:
-        first = days[outside].iloc[0]
+    wrong = days["site_id"][outside] if outside.mean() > MAX_OUTSIDE else days["site_id"][:0]
+    looks = likely_units(*values.quantile([0.01, 0.99]), kind)
+    if name == "vpd" and wrong.empty:
+        wrong, looks = _kilopascal_sites(days.assign(vpd=values)), "kPa"
+    if len(wrong):
+        first = days.loc[wrong.index[0]]
         raise InputError(
             "values out of their physical range: wrong unit, or missing values not marked?",
             file=path, variable=column,
             found=f"{first[name]:g} at {first['site_id']} {first['date']:%Y-%m-%d} and "
-            f"{outside.sum() - 1} more (the range is {values.min():g} to {values.max():g})",
-            expected=f"{low:g} to {high:g} {units}", fix="convert the column, or empty such values",
+            f"{len(wrong) - 1} more (the range is {values.min():g} to {values.max():g})",
+            expected=f"{low:g} to {high:g} {kind.units}",
+            fix=f"the values look like {looks}: convert the column to {kind.units}"
+            if looks
+            else "convert the column, or empty such values",
         )  # fmt: skip
     if outside.any():
         log.warning("%s: %d values out of range are taken as missing", column, outside.sum())
     return values.clip(low, high).mask(outside)
+
+
+def _kilopascal_sites(days: pd.DataFrame) -> pd.Series:
+    """`site_id` of the site-days of towers whose vapour pressure deficit is in kPa."""
+    wrong = [
+        site for site, rows in days.groupby("site_id") if is_kilopascal(rows["vpd"], rows["t2m"])
+    ]
+    return days["site_id"][days["site_id"].isin(wrong)]

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from tamflux.errors import InputError
 from tamflux.files import DAMAGED_TABLE
 from tamflux.sources.modis_sites import read_site_reflectance
-from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS
+from tamflux.units import likely_units
+from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS, Variable
 
 log = logging.getLogger("tamflux")
 
@@ -209,14 +210,15 @@ def _read_era5(path: Path) -> pd.DataFrame:
     result = table[["site_id"]].assign(date=_dates(table["date"], path, "date", None))
     _need_once(result, path)
     for column, (name, factor, offset) in ERA5_LAND.items():
-        values, kind = _numbers(table[column], path, column) * factor + offset, PREDICTORS[name]
+        raw, kind = _numbers(table[column], path, column), PREDICTORS[name]
         low = kind.valid_min - 0.01  # accumulated fields fall a little below zero
-        values = _in_range(values, low, kind.valid_max, kind.units, path, column)
+        place = (kind.units, path, column, raw)
+        values = _in_range(raw * factor + offset, low, kind.valid_max, *place)
         peak = values.max()
         if not peak >= _MIN_PEAK.get(name, low):
-            found, expected = f"at most {peak:g} {kind.units}", f"up to {kind.valid_max:g}"
+            found = f"at most {peak:g} {kind.units}" + _guess(raw, kind, _MIN_PEAK.get(name, 0))
             what = "values are missing or far too small: another unit?"
-            raise _refuse(what, path, column, found, expected)
+            raise _refuse(what, path, column, found, f"up to {kind.valid_max:g}")
         result[name] = values.clip(kind.valid_min, kind.valid_max).astype(np.float32)
     return result
 
@@ -288,16 +290,30 @@ def _numbers(values: pd.Series, path: Path, column: str) -> pd.Series:
     return values.astype(np.float64)
 
 
-def _in_range(values: pd.Series, low, high, units: str, path: Path, column: str) -> pd.Series:
-    """Values with stray ones out of their physical range missing; many of them are refused."""
+def _in_range(
+    values: pd.Series, low, high, units: str, path: Path, column: str, raw: pd.Series | None = None
+) -> pd.Series:
+    """Values with stray ones out of their physical range missing; many of them are refused.
+
+    `raw` are the values before their conversion, where there is one.
+    """
     outside = (values < low) | (values > high)
     if outside.sum() > _MAX_OUTSIDE * len(values):
         found = f"{values.min():g} to {values.max():g}"
+        found += _guess(values if raw is None else raw, Variable(column, units, "", low, high))
         raise _refuse("values out of range: another unit?", path, column, found,
                       f"{low:g} to {high:g} {units}")  # fmt: skip
     if outside.any():
         log.warning("%s, %s: %d values out of range are missing", path, column, outside.sum())
     return values.mask(outside)
+
+
+def _guess(raw: pd.Series, kind: Variable, floor: float = 0.0) -> str:
+    """Which unit the values in the file look like, as a part of a message."""
+    least, most = raw.quantile([0.01, 0.99])
+    already = kind.valid_min <= least and most <= kind.valid_max and raw.max() >= floor
+    looks = kind.units if already else likely_units(least, most, kind, floor)
+    return f"; those in the file look like {looks}" if looks else ""
 
 
 def _refuse(what, path, variable, found, expected) -> InputError:

@@ -21,6 +21,11 @@ from tamflux.sources.era5_variables import (
 MIN_PEAK = {"ssrd": 50.0, "strd": 50.0, "tp": 1.0}
 """Least value that the highest daily mean of four days, one a season, has: W m-2, mm d-1.
 Midsummer days have over 200 W m-2 of short-wave even at the poles."""
+SEASONAL = ("t2m", "t2m_min", "t2m_max", "d2m", "ssrd", "strd")
+EXTRATROPICS = 30
+MIN_MIRRORED = 0.7
+"""Raw variables that follow the sun, the degree of latitude from which on they do so surely, and
+the correlation of their change over half a year with latitude that, below zero, is a mistake."""
 _MAX_FALL = 0.02
 """Falls within a day, as a share of its sum, that packing may cause in values that only grow."""
 
@@ -45,6 +50,48 @@ def check_sample(source: Era5Year) -> None:
         lon = source.nodes(role)[1]
         if role != "tp" or lon[-1] - lon[0] >= 180:
             _check_peak(source, role, days)
+    for role in sorted({*SEASONAL} & {*source.roles}):
+        _check_seasons(source, role)
+    if "sp" in source.roles:
+        _check_antarctica(source)
+
+
+def _check_seasons(source: Era5Year, role: str) -> None:
+    """Beyond the tropics July must be warmer than January in the north, colder in the south."""
+    lat = source.nodes(role)[0]
+    july, january = (_zonal_mean(source, role, day) for day in (195, 14))
+    rise = np.where(abs(lat) >= EXTRATROPICS, july - january, 0)
+    size = np.sqrt(np.square(rise).sum() * np.square(lat[rise != 0]).sum())
+    if size > 0 and (rise * lat).sum() / size < -MIN_MIRRORED:
+        raise InputError(
+            "the seasons are those of the other hemisphere: latitude looks mirrored",
+            file=source.layer(role).label, variable=role,
+            found=f"July less January: {rise[-1]:.3g} at {lat[-1]:g}, {rise[0]:.3g} at {lat[0]:g}",
+            expected="a warmer July in the north, a colder one in the south",
+            fix="look whether latitude runs the way the file says, and the stamps are right",
+        )  # fmt: skip
+
+
+def _check_antarctica(source: Era5Year) -> None:
+    """Antarctica is high: surface pressure is lower there than at the north pole."""
+    lat = source.nodes("sp")[0]
+    if lat[0] > -80 or lat[-1] < 80:
+        return
+    pressure = _zonal_mean(source, "sp", 0)
+    south, north = pressure[lat <= -80].mean(), pressure[lat >= 80].mean()
+    if north < south - 100:
+        raise InputError(
+            "the north pole is as high as Antarctica: latitude looks mirrored",
+            file=source.layer("sp").label, variable="sp",
+            found=f"{north:.0f} hPa north of 80 N, {south:.0f} hPa south of 80 S",
+            expected="the lower surface pressure in the south",
+            fix="look whether latitude runs the way the file says",
+        )  # fmt: skip
+
+
+def _zonal_mean(source: Era5Year, role: str, day: int) -> np.ndarray:
+    """(lat,) mean of a raw variable over a day and all longitudes, from the south."""
+    return np.nanmean(source.read(role, slice(day, day + 1)), axis=(0, 1, 3), dtype=np.float64)
 
 
 def _check_kind(source: Era5Year, role: str, days: list[int]) -> None:

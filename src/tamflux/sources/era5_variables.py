@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamflux.variables import METEOROLOGY
+from tamflux.units import MISTAKEN, likely_units
+from tamflux.variables import METEOROLOGY, Variable
 
 DAY_SECONDS = 86400.0
 
@@ -90,13 +91,19 @@ def plain_unit(units: str) -> str:
 
 def guess_unit(raw: np.ndarray, role: str, table, units: str) -> str | None:
     """What the values look like: a remedy naming the units that bring them into range."""
-    low, high = RAW[role.split("_")[0]].valid
+    kind = RAW[role.split("_")[0]]
+    low, high = kind.valid
     least, most = np.fmin.reduce(raw, axis=None), np.fmax.reduce(raw, axis=None)
+    wanted = CATALOGUE_UNITS[kind.family]
+    foreign = [u for u in MISTAKEN[wanted] if plain_unit(units) in (u, u.removesuffix(" d-1"))]
+    if foreign and plain_unit(units) not in known_units(role, DAY_SECONDS):
+        return f"convert them from {units} to {wanted}, and set the units attribute"
     fits = [u for u, (f, o) in table.items() if low <= least * f + o and most * f + o <= high]
-    if not fits:
-        return None
     said = f" but say {units}" if units else ""
-    return f"the values look like {' or '.join(fits)}{said}: correct the units attribute"
+    if fits:
+        return f"the values look like {' or '.join(fits)}{said}: correct the units attribute"
+    other = likely_units(least, most, Variable(role, wanted, "", low, high))
+    return other and f"the values look like {other}{said}: convert them to {wanted}"
 
 
 def raw_name(name: str) -> str:

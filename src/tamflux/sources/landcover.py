@@ -23,7 +23,8 @@ from pyhdf.SD import SD
 from tamflux.errors import InputError
 from tamflux.sources.hdf4 import field_names, field_shape, open_hdf4, read_field
 from tamflux.sources.hdf5_structure import misfit
-from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
+from tamflux.units import likely_units
+from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, Variable
 
 log = logging.getLogger("tamflux")
 
@@ -31,6 +32,9 @@ PERCENT = "Land_Cover_Type_1_Percent"
 MAJORITY = "Majority_Land_Cover_Type_1"
 FILL = 255
 MCD12Q1_WATER = 17
+ELEVATION = Variable("elevation", "m", "height above sea level", -12000, 9000)
+WIDE_DEGREES, MIN_PEAK_M = 90, 100
+"""A raster wider than this, in degrees, has land higher than this, in m."""
 _LAT_NAMES = ("lat", "latitude", "y")
 _LON_NAMES = ("lon", "longitude", "x")
 
@@ -131,11 +135,20 @@ def read_elevation(path: str | Path) -> Raster:
             expected="m above sea level, missing ones marked",
             fix="declare -9999 as nodata (GeoTIFF) or _FillValue (NetCDF)",
         )
-    if not finite.size or finite.min() < -12000 or finite.max() > 9000:
+    if not finite.size:
         raise InputError(
-            "elevation is missing everywhere" if not finite.size else "elevation is out of range",
+            "elevation is missing everywhere", file=path, found="no value",
+            expected="m above sea level", fix="look whether fill values are declared rightly",
+        )  # fmt: skip
+    least, most = float(finite.min()), float(finite.max())
+    outside = least < ELEVATION.valid_min or most > ELEVATION.valid_max
+    flat = np.ptp(raster.lon_edges) > WIDE_DEGREES and most < MIN_PEAK_M
+    if outside or flat:
+        looks = likely_units(least, most, ELEVATION, floor=MIN_PEAK_M)
+        raise InputError(
+            "elevation is out of range" if outside else "the whole raster is lower than any land",
             file=path,
-            found=f"{finite.min():g} to {finite.max():g}" if finite.size else "no value",
+            found=f"{least:g} to {most:g}" + (f": the values look like {looks}" if looks else ""),
             expected="m above sea level, -12000 to 9000",
             fix="give elevation in m, with fill values declared as nodata or _FillValue",
         )

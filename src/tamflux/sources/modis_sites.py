@@ -26,8 +26,12 @@ REFLECTANCES = [f"refl_b{band}" for band in BANDS]
 _OTHER_NAMES = {"site": "site_id", "TIMESTAMP": "date", "time": "date"}
 _STATE = ("state_1km", "state_1km_1")
 _STATE_FILL = 65535
+DARKEST, MIN_SAMPLE = 0.002, 20
+"""No band of `MIN_SAMPLE` site-days or more has only reflectances below `DARKEST`."""
 MAX_TILE_BYTES = 2 * 1024**3
 """Largest size of an unpacked tile; one of 250 m has about 0.5 GiB."""
+MAX_TILE_RATIO = 200
+"""Largest ratio of it to the compressed size: HDF4 tiles are compressed inside already."""
 
 
 def read_site_reflectance(path: str | Path) -> pd.DataFrame:
@@ -153,9 +157,14 @@ def _unzip(path: Path, folder: Path) -> Path:
             if len(entries) != 1:
                 raise _refuse("the zip does not hold one HDF file", path, None,
                               archive.namelist(), "one entry *.hdf")  # fmt: skip
-            if entries[0].file_size > MAX_TILE_BYTES:
+            size, ratio = (
+                entries[0].file_size,
+                entries[0].file_size / (1 + entries[0].compress_size),
+            )
+            if size > MAX_TILE_BYTES or (size > 1024**2 and ratio > MAX_TILE_RATIO):
                 raise _refuse("the zip unpacks to more than a tile can be", path, None,
-                              entries[0].file_size, f"at most {MAX_TILE_BYTES}")  # fmt: skip
+                              f"{size} bytes, {ratio:.0f} times the compressed size",
+                              f"at most {MAX_TILE_BYTES} and {MAX_TILE_RATIO} times")  # fmt: skip
             with archive.open(entries[0]) as source, open(target, "wb") as copy:
                 shutil.copyfileobj(source, copy)
     except (*DAMAGED_ZIP, OSError) as error:
@@ -210,6 +219,10 @@ def _as_reflectance(values: np.ndarray, path: Path, column: str) -> np.ndarray:
         raise _refuse("a reflectance is out of range", path, column,
                       f"{bad.sum()} values, such as {values[bad][0]:g}",
                       "counts of -100 to 16000, or reflectance, fill -28672")  # fmt: skip
+    if present.size >= MIN_SAMPLE and present.max() < DARKEST and (present > 0).any():
+        raise _refuse("reflectances are far too small: they look scaled twice by 0.0001", path,
+                      column, f"at most {present.max():g}", f"somewhere {DARKEST:g} or more, or "
+                      f"counts")  # fmt: skip
     return np.where(in_range & ~fill, counts * SCALE, np.nan)
 
 

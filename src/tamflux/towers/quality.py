@@ -6,13 +6,20 @@ it would bias the mean.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from tamflux.files import plain_text
 from tamflux.towers.daily import FLUX_NAMES
-from tamflux.variables import METEOROLOGY
+from tamflux.units import is_kilopascal, likely_units
+from tamflux.variables import FLUXES, METEOROLOGY, Variable
 
 REJECTED_COLUMNS = ("site_id", "file", "what", "reason", "n")
+
+MAX_OUTSIDE = 0.2
+"""Share of a column that may lie beyond its range; more is another unit, and no value is right."""
 
 MIN_CLOSURE = 0.5
 """Smallest correlation of NEE with RECO - GPP. Real files have 0.95 to 1.00; a sign turned around
@@ -32,7 +39,8 @@ class Rejections:
     def add(self, site_id: str, file: str, what: str, reason: str, n: int = 1) -> None:
         """Add an entry, unless `n` is 0."""
         if n:
-            self._rows.append((site_id, file, what, reason, int(n)))
+            row = site_id, plain_text(file), what, plain_text(reason), int(n)
+            self._rows.append(row)
 
     def to_frame(self) -> pd.DataFrame:
         """All entries, ordered by site, file, what and reason."""
@@ -77,22 +85,38 @@ def check_days(
     fluxes = list(FLUX_NAMES)
     days = days.copy()
     for flux in fluxes:
-        too_large = days[flux].abs() > max_abs_flux
-        reason = f"{flux} beyond towers.max_abs_flux ({max_abs_flux:g} g m-2 d-1)"
-        rejected.add(site_id, file, "value", reason, too_large.sum())
-        days[flux] = days[flux].mask(too_large)
+        _take_out(days, replace(FLUXES[flux], valid_min=-max_abs_flux, valid_max=max_abs_flux),
+                  f"{flux} beyond towers.max_abs_flux ({max_abs_flux:g} g m-2 d-1)",
+                  site_id, file, rejected)  # fmt: skip
     for name in sorted(METEOROLOGY.keys() & set(days)):
-        variable = METEOROLOGY[name]
-        bad = (days[name] < variable.valid_min) | (days[name] > variable.valid_max)
-        reason = f"{name} outside {variable.valid_min:g} to {variable.valid_max:g} {variable.units}"
-        rejected.add(site_id, file, "value", reason, bad.sum())
-        days[name] = days[name].mask(bad)
+        kind = METEOROLOGY[name]
+        reason = f"{name} outside {kind.valid_min:g} to {kind.valid_max:g} {kind.units}"
+        _take_out(days, kind, reason, site_id, file, rejected)
+    if {"vpd", "t2m"} <= set(days) and is_kilopascal(days["vpd"], days["t2m"]):
+        reason = "vpd is a tenth of what air of this temperature has: the values look like kPa"
+        rejected.add(site_id, file, "value", reason, days["vpd"].notna().sum())
+        days["vpd"] = np.nan
     days = days[days[fluxes].notna().any(axis=1)]
     unknown = days["qc"].isna()
     rejected.add(site_id, file, "day", "fluxes without a quality flag of NEE", unknown.sum())
     outside = (days["qc"] < 0) | (days["qc"] > 1)
     rejected.add(site_id, file, "day", "quality flag of NEE outside its range", outside.sum())
     return days[~unknown & ~outside].sort_values("date", ignore_index=True)
+
+
+def _take_out(
+    days: pd.DataFrame, kind: Variable, reason: str, site_id: str, file: str, rejected: Rejections
+) -> None:
+    """Take out the values of a column beyond its range; all of them where that is no exception."""
+    values = days[kind.name]
+    bad = (values < kind.valid_min) | (values > kind.valid_max)
+    if bad.sum() > MAX_OUTSIDE * values.notna().sum():
+        looks = likely_units(*values.quantile([0.02, 0.98]), kind)
+        reason += f" on {bad.sum()} days: the whole column is left out"
+        reason += f"; the values look like {looks}" if looks else ""
+        bad = values.notna()
+    rejected.add(site_id, file, "value", reason, bad.sum())
+    days[kind.name] = values.mask(bad)
 
 
 def closure_problem(days: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.model.tamrl import INGREDIENTS, SITE_BLIND, Light, TamRL
+from tamflux.variables import FLUXES
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,29 @@ class Description:
         return np.nan_to_num(scaled, copy=False, nan=0.0)
 
 
+MAX_SIZE = 100_000
+"""No size of a network comes near this: a damaged one must not ask for all of the memory."""
+
+
+def _check_description(description: Description) -> None:
+    """Raise ValueError where a description, as JSON gave it, cannot be one."""
+    for name in ("hidden_size", "code_size", "history_days"):
+        value = getattr(description, name)
+        if type(value) is not int or not 0 <= value <= MAX_SIZE:
+            raise ValueError(f"{name} is {value!r}")
+    for name in ("predictors", "units", "static_features", "training_sites"):
+        if not all(isinstance(text, str) for text in getattr(description, name)):
+            raise ValueError(f"{name} are not names")
+    n = len(description.predictors)
+    sizes = {"units": n, "mean": n, "sd": n, "flux_scale": len(FLUXES)}
+    for name, size in sizes.items():
+        values = getattr(description, name)
+        if len(values) != size or (name != "units" and not np.isfinite(values).all()):
+            raise ValueError(f"{name} are not {size} numbers")
+    if min(*description.sd, *description.flux_scale) <= 0:
+        raise ValueError("a scale is not above zero")
+
+
 def left_out(model: str) -> frozenset[str]:
     """Ingredients that a model of this name goes without.
 
@@ -93,8 +118,19 @@ def left_out(model: str) -> frozenset[str]:
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
     """Write tensors and a JSON header, whole or not at all."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(header, sort_keys=True)
     with atomic_path(path) as partial:
-        save_file(contiguous, partial, metadata={"tamflux": json.dumps(header, sort_keys=True)})
+        metadata = {"tamflux": text, "sha256": _checksum(contiguous, text)}
+        save_file(contiguous, partial, metadata=metadata)
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], text: str) -> str:
+    """SHA-256 of the tensors, in the order of their names, and of the header."""
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
@@ -107,9 +143,12 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["tamflux"])
-            return {name: file.get_tensor(name) for name in file.keys()}, header
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if metadata["sha256"] != _checksum(tensors, metadata["tamflux"]):
+            raise ValueError("the checksum is not that of the content")
+        return tensors, json.loads(metadata["tamflux"])
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ContractError(
             "cannot read a checkpoint",
             file=path,
@@ -138,13 +177,16 @@ def load_checkpoint(path: str | Path) -> tuple[TamRL, Description]:
             k: tuple(v) if isinstance(v, list) else v for k, v in header.items()
         }
         description = Description(**fields)
+        _check_description(description)
         network = description.network()
         network.load_state_dict(tensors)
-    except (TypeError, RuntimeError, AttributeError) as error:
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise ValueError("weights that are not numbers")
+    except (TypeError, RuntimeError, AttributeError, ValueError, LookupError) as error:
         raise ContractError(
             "a checkpoint does not fit this version of the model",
             file=path,
-            found=str(error).splitlines()[0],
+            found=(str(error) or type(error).__name__).splitlines()[0],
             fix="delete it and run snakemake again: the member is trained again",
         ) from error
     return network.eval(), description

@@ -101,6 +101,18 @@ class Calibration:
         with atomic_path(path) as partial:
             Path(partial).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
+    def _check(self) -> None:
+        """Raise ValueError where the numbers, as JSON gave them, cannot be a calibration."""
+        knots = _positive(self.activity)
+        if knots.ndim != 1 or len(knots) < 2 or not (np.diff(knots) > 0).all():
+            raise ValueError("the knots of activity do not rise")
+        if _positive(self.error_per_activity).shape != (2,):
+            raise ValueError("error_per_activity are not two numbers")
+        for flux in FLUXES:
+            if _positive(self.scale[flux]).shape != knots.shape:
+                raise ValueError(f"the scale of {flux} does not fit the knots")
+            _positive([self.multiplier[flux][str(level)] for level in LEVELS])
+
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
         """Read what `save` wrote.
@@ -112,10 +124,12 @@ class Calibration:
         """
         try:
             calibration = cls(**json.loads(Path(path).read_text(encoding="utf-8")))
-            for flux in FLUXES:
-                calibration.half_width(flux, np.zeros(1), np.zeros(1))
+            calibration._check()
             return calibration
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (
+            OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError,
+            OverflowError,
+        ) as error:  # fmt: skip
             raise ContractError(
                 "cannot read the calibration of the intervals",
                 file=path,
@@ -123,6 +137,14 @@ class Calibration:
                 expected="the JSON file of the rule calibrate",
                 fix="delete it and run snakemake again",
             ) from error
+
+
+def _positive(numbers) -> np.ndarray:
+    """Numbers as an array; ValueError unless all are finite and none is below zero."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array >= 0)).all():
+        raise ValueError(f"{numbers!r} are not numbers of zero or more"[:200])
+    return array
 
 
 def fit_widths(

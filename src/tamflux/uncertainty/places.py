@@ -168,8 +168,16 @@ class Places:
                 header = json.loads((file.metadata() or {})["tamflux"])
                 names = ("fold", "centre", "spread", "towers")
                 arrays = {name: file.get_tensor(name) for name in names}
+            n_towers, n_features = arrays["towers"].shape
+            sizes = {"fold": n_towers, "centre": n_features, "spread": n_features}
+            whole = all(arrays[name].shape == (size,) for name, size in sizes.items())
+            whole &= len(header["site_ids"]) == n_towers > 0 and 0 < header["unit"] < np.inf
+            if not whole or not all(np.isfinite(array).all() for array in arrays.values()):
+                raise ValueError("arrays that do not fit together, or no numbers")
+            if (arrays["spread"] < 0).any():
+                raise ValueError("a spread below zero")
             return cls(tuple(header["site_ids"]), unit=header["unit"], **arrays)
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
             raise ContractError(
                 "cannot read the places of the training towers",
                 file=path,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from tamflux.errors import InputError
-from tamflux.files import DAMAGED_TABLE
+from tamflux.files import DAMAGED_TABLE, plain_text
 from tamflux.sources.oneflux.archive import Member
 from tamflux.sources.oneflux.names import is_site_id
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
@@ -175,6 +175,7 @@ def clean_fields(fields: dict[str, str]) -> tuple[dict[str, str | float], str]:
     A field of `OPTIONAL` that cannot be read or is out of its range is left out.
     """
     site: dict[str, str | float] = {field: fields.get(field, "") for field in FIELDS}
+    site["site_name"] = plain_text(fields.get("site_name", ""))
     numbers: dict[str, float] = {}
     for field in NUMBERS:
         number = pd.to_numeric(fields.get(field, ""), errors="coerce")

@@ -1,0 +1,113 @@
+"""Compare the installed distributions with the lock and its licences; ask for known weaknesses.
+
+Exit 1 where a pin of pyproject.toml is not in the lock, an installed distribution is not, or a
+licence is not an open one. Where the database of weaknesses answers, pip-audit's verdict counts
+too; where it does not, that is said.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+REPO = Path(__file__).parents[2]
+LOCK = REPO / "requirements.lock"
+OWN = {"tamflux", "pip", "setuptools", "wheel", "uv", "pip-audit"}
+"""The project, and the installers."""
+
+OPEN = (
+    "apache", "bsd", "mit", "isc", "psf", "python", "mpl", "mozilla", "zlib", "unlicense", "lgpl",
+    "gnu lesser", "lesser general", "hpnd", "cnri", "public domain", "cc0", "0bsd", "boost",
+    "artistic", "epl", "wtfpl",
+)  # fmt: skip
+"""Words of licences under which a dependency may be used and passed on with the project."""
+CLOSED_BUT_NEEDED = re.compile(r"nvidia-.*|cuda-.*")
+"""NVIDIA's libraries, which torch and xgboost need on Linux; installed from PyPI, not passed on."""
+
+
+def plain(name: str) -> str:
+    """A distribution's name as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked() -> dict[str, str]:
+    """Name -> version of the lock; every entry must have a hash."""
+    entries = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())
+    found = {}
+    for entry in entries:
+        if match := re.match(r"([a-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", entry):
+            assert "--hash=sha256:" in entry, f"{match[1]} has no hash in the lock"
+            found[plain(match[1])] = match[2]
+    return found
+
+
+def pinned() -> dict[str, str]:
+    """Name -> version of every pin in pyproject.toml."""
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+    found = {}
+    for text in (text for items in lists for text in items):
+        name, _, version = text.partition("==")
+        found[plain(re.sub(r"\[.*?\]", "", name).strip())] = version.split(";")[0].strip()
+    return found
+
+
+def licence(distribution: metadata.Distribution) -> str:
+    """What the metadata say of the licence, or the first lines of the licence's file."""
+    data = distribution.metadata
+    classifiers = [text.rpartition("::")[2] for text in data.get_all("Classifier", [])
+                   if text.startswith("License")]  # fmt: skip
+    texts = [data.get("License-Expression") or "", *classifiers, (data.get("License") or "")[:300]]
+    if not any(texts):
+        files = [f for f in distribution.files or () if re.match("LICEN[CS]E|COPYING", f.name)]
+        texts = [file.read_text()[:300] for file in files[:1]]
+    return " / ".join(" ".join(text.split()) for text in texts if text.strip())
+
+
+def faults() -> list[str]:
+    """All that is wrong, one line each."""
+    lock, wrong = locked(), []
+    for name, version in pinned().items():
+        if lock.get(name) != version:
+            wrong.append(f"{name} {version} of pyproject.toml is {lock.get(name)} in the lock")
+    for distribution in metadata.distributions():
+        name, version = plain(distribution.metadata["Name"]), distribution.version
+        if name in OWN:
+            continue
+        if lock.get(name) != version.partition("+")[0]:
+            wrong.append(f"{name} {version} is installed, the lock has {lock.get(name)}")
+        terms = licence(distribution)
+        if not any(word in terms.lower() for word in OPEN) and not CLOSED_BUT_NEEDED.match(name):
+            wrong.append(f"{name} {version} has the licence {terms[:80] or 'unknown'!r}")
+    return wrong
+
+
+def known_weaknesses() -> tuple[bool, str]:
+    """Whether pip-audit found any, and its verdict."""
+    command = [sys.executable, "-m", "pip_audit", "--requirement", str(LOCK), "--disable-pip",
+               "--require-hashes", "--progress-spinner", "off"]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    except subprocess.TimeoutExpired:
+        return False, "the database of weaknesses does not answer: not asked"
+    said = done.stdout + done.stderr
+    if "could not be audited" in said or "ConnectionError" in said or "No module" in said:
+        return False, "the database of weaknesses cannot be reached: the lock was reviewed alone"
+    return done.returncode != 0, said.strip()
+
+
+def main() -> int:
+    """0 where nothing is wrong."""
+    wrong = faults()
+    print("\n".join(wrong) or f"{len(locked())} distributions locked, installed ones all open")
+    bad, said = known_weaknesses()
+    print(said)
+    return int(bool(wrong) or bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Providers' own files, where they lie beside the checkout: their real headers, damaged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.sources.cds_files import open_netcdf, read_axis, read_fields, read_times
+from tamflux.sources.modis_sites import read_tile
+from tamflux.sources.oneflux.archive import list_members
+from tamflux.sources.oneflux.metadata import clean_fields, read_badm
+from tamflux.sources.oneflux.names import parse_name
+from tamflux.sources.oneflux.tables import read_table
+
+from .frames import RANGES
+from .trial import Reader
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def copy_of(pattern: str, rows: int | None = None):
+    """Writer of one real file, of text its first `rows` lines."""
+
+    def write(folder: Path) -> None:
+        path = next(iter(sorted(DATA.glob(pattern))))
+        if rows is None:
+            shutil.copyfile(path, folder / path.name)
+            return
+        with open(path, "rb") as source, open(folder / path.name, "wb") as copy:
+            copy.writelines(line for line, _ in zip(source, range(rows), strict=False))
+
+    return write
+
+
+def read_converted(folder: Path) -> dict[str, np.ndarray]:
+    """Axes and temperature of the converter's NetCDF."""
+    path = next(folder.glob("*.nc"))
+    with open_netcdf(path, path.name) as file:
+        time, stamps = read_times(file, path.name)
+        axes = {n: read_axis(file, n, path.name) for n in ("latitude", "longitude")}
+        name = next((v for v in ("t2m",) if v in file.variables), None)
+        values = read_fields(file, name, time, slice(0, 1), path.name) if name else np.zeros(1)
+    return axes | {"stamps": stamps.astype("datetime64[D]").astype(float), "t2m": values}
+
+
+def read_sinusoidal(*names: str):
+    """Reader of data sets of a tile."""
+
+    def read(folder: Path) -> dict[str, np.ndarray]:
+        tile = read_tile(next(path for path in folder.iterdir() if path.is_file()), names)
+        place = np.array([tile.left, tile.top, tile.width, tile.height])
+        return {n: tile.fields[n].astype(float) for n in names} | {"place": place}
+
+    return read
+
+
+def read_towers(folder: Path) -> dict[str, np.ndarray]:
+    """Time stamps, fluxes and meteorology of a table as it came."""
+    path = next(path for path in folder.iterdir() if path.suffix == ".csv")
+    frame = read_table(list_members(path)[0], parse_name(path.name)).frame
+    days = (frame.pop("time") - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    return {"date": days.to_numpy()} | {n: c.to_numpy(float) for n, c in frame.items()}
+
+
+def read_bif(folder: Path) -> dict[str, np.ndarray]:
+    """Places of the sites that have one."""
+    path = next(folder.glob("*.csv"))
+    cleaned = [clean_fields(fields) for fields in read_badm(list_members(path)[0]).values()]
+    usable = [site for site, problem in cleaned if not problem]
+    return {n: np.array([site[n] for site in usable], float) for n in ("lat", "lon")}
+
+
+ANY = {name: (-np.inf, np.inf) for name in ("gpp", "reco", "nee", "t2m", "vpd", "ssrd", "tp")}
+TABLE = ANY | {"date": RANGES["date"], "flag": (-np.inf, np.inf)}
+"""Later stages take out what is beyond its range: a table is passed on as it came."""
+AXES = {"latitude": (-90.001, 90.001), "longitude": (-1e4, 1e4), "stamps": (-1e6, 1e6),
+        "t2m": (-np.inf, np.inf)}  # fmt: skip
+REAL_READERS = (
+    Reader("real ERA5 header", copy_of("era5/cds_grib*.nc"), read_converted, AXES),
+    Reader("real MOD09A1 in a zip", copy_of("modis/MOD09A1*"),
+           read_sinusoidal("sur_refl_b01", "sur_refl_state_500m"), {}),
+    Reader("real MOD13A2", copy_of("modis/MOD13A2*"), read_sinusoidal("1 km 16 days NDVI"), {}),
+    Reader("real FLUXNET2015 days", copy_of("oneflux/FLX_AU-Lox*", 120), read_towers, TABLE),
+    Reader("real FLUXNET2015 half-hours", copy_of("formats/FLX_CH-Cha*", 120), read_towers, TABLE),
+    Reader("real AmeriFlux BASE", copy_of("formats/AMF_US-CRT*", 120), read_towers, TABLE),
+    Reader("real BIF", copy_of("formats/*BIF*", 800), read_bif, RANGES),
+) if DATA.is_dir() else ()  # fmt: skip
