@@ -34,6 +34,7 @@ conformance: .venv/conformance
 		--configfile config.yaml workflow/config/smoke.yaml tests/conformance/published.yaml \
 		-- results/product/totals.csv ilamb zarr
 	cd tests && ../$(BIN)/python -m conformance ../results/conformance/results/product
+
 audit: .venv/installed
 	$(BIN)/ruff check --select S --ignore S101 src workflow
 	cd tests && ../$(BIN)/python -m audit
