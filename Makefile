@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test fuzz bench bench-year dry check lint format dag report clean
+.PHONY: run test fuzz faults bench bench-year dry check verify lint format dag report clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -13,7 +13,7 @@ BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*
 	touch $@
 
 run: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+	$(BIN)/snakemake --cores $(CORES)
 	@echo
 	@echo "product: $$(ls -d $(CURDIR)/results/product/*.nc | tr '\n' ' ')"
 	@echo "report:  $(CURDIR)/results/report.html"
@@ -23,6 +23,9 @@ test: .venv/installed
 
 fuzz: .venv/installed
 	cd tests && ../$(BIN)/python -m fuzz
+
+faults: .venv/installed
+	cd tests && ../$(BIN)/python -m faults --kills $(or $(KILLS),50)
 
 bench: .venv/installed
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
@@ -35,6 +38,9 @@ dry: .venv/installed
 
 check: .venv/installed
 	$(BIN)/snakemake --cores 1 check
+
+verify: .venv/installed
+	$(BIN)/snakemake --cores 1 verify
 
 lint: .venv/installed
 	$(BIN)/ruff check .

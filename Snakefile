@@ -2,6 +2,7 @@
 
 snakemake --cores 2               the whole chain
 snakemake --cores 1 check         look at the configuration and every input file, compute nothing
+snakemake --cores 1 verify        compare every result with its checksums; set damaged ones aside
 snakemake --cores 2 compare_models     our model beside those that users would pick instead
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
@@ -29,6 +30,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     check,
+    verify,
 
 
 rule all:
@@ -45,6 +47,7 @@ rule all:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/lock.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/demo_earth.smk"
 include: "workflow/rules/predictors.smk"

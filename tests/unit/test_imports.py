@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "tamflux"
 
-FOUNDATIONS = {"errors", "files", "logs", "grid", "variables", "config", "provenance"}
+FOUNDATIONS = {"errors", "files", "logs", "grid", "variables", "config", "provenance", "checksums"}
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),
     "data": {"variables"},
@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
     "validation": FOUNDATIONS
     | {"product", "inference", "uncertainty", "training", "samples", "predictors"},
+    "job": FOUNDATIONS,
     "check": FOUNDATIONS | {"sources", "predictors", "towers"},
 }
 FORBIDDEN = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -91,10 +92,22 @@ def left_out(model: str) -> frozenset[str]:
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
-    """Write tensors and a JSON header, whole or not at all."""
+    """Write tensors, a JSON header and the checksum of both, whole or not at all."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(header, sort_keys=True)
+    metadata = {"tamflux": text, "sha256": _checksum(contiguous, text)}
     with atomic_path(path) as partial:
-        save_file(contiguous, partial, metadata={"tamflux": json.dumps(header, sort_keys=True)})
+        save_file(contiguous, partial, metadata=metadata)
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], header: str) -> str:
+    """SHA-256 of names, shapes, types and values of tensors and of the header."""
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
@@ -107,8 +120,11 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["tamflux"])
-            return {name: file.get_tensor(name) for name in file.keys()}, header
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if metadata["sha256"] != _checksum(tensors, metadata["tamflux"]):
+            raise ValueError("its checksum is not that of its content")
+        return tensors, json.loads(metadata["tamflux"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ContractError(
             "cannot read a checkpoint",
