@@ -16,7 +16,8 @@ REPO = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/product")
 HOLDS_TIMES = re.compile(r"(^|/)(logs|benchmarks)/|(^|/)\.")
 JOB = re.compile(rb"\.snakemake/scripts/tmp\w+\.(\w+)\.py")
-PATIENCE = 900  # seconds that one start may take
+CONFIG = ("--configfile", "workflow/config/smoke.yaml")
+PATIENCE = 3600  # seconds that one start may take
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Finished:
 
 
 class Chain:
-    """The workflow on the coarse planet, in a folder."""
+    """The workflow on the coarse planet of the integration tests, in a folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -44,7 +45,6 @@ class Chain:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy2(source, target)
-        shutil.copy2(Path(__file__).with_name("planet.yaml"), folder)
         return cls(folder)
 
     def copy(self, folder: Path) -> Chain:
@@ -85,9 +85,8 @@ class Run:
     def __init__(self, folder: Path, arguments: tuple[str, ...], environment: dict):
         self._said = open(folder / "said.txt", "a+")
         self._begin = self._said.seek(0, os.SEEK_END)
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "planet.yaml"]
         self._process = subprocess.Popen(
-            [*command, *arguments],
+            [sys.executable, "-m", "snakemake", "--cores", "2", *CONFIG, *arguments],
             cwd=folder,
             env=os.environ
             | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
