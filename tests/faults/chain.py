@@ -36,10 +36,10 @@ class Chain:
         self.results = folder / "results"
 
     @classmethod
-    def create(cls, folder: Path) -> Chain:
-        """A folder with the workflow of this repository and no results."""
+    def create(cls, folder: Path, source_folder: Path = REPO) -> Chain:
+        """A folder with the workflow of this repository, or of another run, and no results."""
         for name in PARTS:
-            source, target = REPO / name, folder / name
+            source, target = source_folder / name, folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -63,7 +63,7 @@ class Chain:
     def remove(self, *patterns: str) -> None:
         """Remove results, so that they are made again from those before."""
         for path in [path for pattern in patterns for path in self.results.glob(pattern)]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def is_done(self) -> bool:
         """Whether the same command finds nothing to do."""
@@ -132,7 +132,7 @@ class Run:
             seen |= {pid for pid, name in jobs.items() if names in name}
             if len(seen) >= count:
                 return jobs
-            time.sleep(0.02)
+            time.sleep(0.1)
         return {}
 
     def kill(self, with_jobs: bool = True) -> None:
@@ -144,7 +144,7 @@ class Run:
         self._process.wait()
         deadline = time.monotonic() + 10
         while self.jobs() and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def orphans(self) -> list[str]:
         """Jobs that outlived Snakemake."""

@@ -26,7 +26,7 @@ def kill_at_random(reference: Chain, folder: Path, kills: int, seed: int) -> Out
     outcome, rules = Outcome(f"kill -9 at a random moment, seed {seed}"), Counter()
     while outcome.times < kills and not outcome.problems:
         shutil.rmtree(folder, ignore_errors=True)
-        chain = Chain.create(folder)
+        chain = Chain.create(folder, reference.folder)
         spacing = len(seconds) / (kills - outcome.times)
         finished = None
         while finished is None:
@@ -57,7 +57,7 @@ def _wait_for_moment(run, spacing: float, seconds: dict[str, float], rng) -> boo
     while time.monotonic() < deadline:
         if not run.is_running():
             return False
-        time.sleep(0.02)
+        time.sleep(0.05)
     return bool(run.jobs())
 
 

@@ -2,6 +2,7 @@
 #
 # The system frees the lock of a process that dies. Nobody holds it: then the locks in Snakemake's
 # folder are of a killed run, and `--unlock` is not needed.
+import sys
 from contextlib import ExitStack
 
 from tamflux.errors import TamfluxError
