@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import lzma
+import math
 import os
 import shutil
 import socket
@@ -13,6 +14,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from tamflux.errors import TamfluxError
 
@@ -28,11 +31,20 @@ DAMAGED_TABLE = (
 """What pandas and pyarrow raise on a damaged Parquet or CSV file."""
 
 
+FULL_BELOW = 2_000_000
+"""Free bytes of a disk on which an error in writing is taken for that of a full disk."""
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` on success, else remove it.
 
     Works for files and for directories (Zarr stores). An existing `target` is replaced.
+
+    Raises
+    ------
+    TamfluxError
+        In place of any error on a disk that is full.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +55,16 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         if target.is_dir():
             remove(target)
         os.replace(partial, target)
+    except Exception as error:  # a library may hide the reason; ask before room is made
+        free = shutil.disk_usage(target.parent).free
+        if free < FULL_BELOW:
+            raise TamfluxError(
+                "the disk is full",
+                file=target,
+                found=f"{free / 1e6:.1f} MB free; {error}",
+                fix="make room and run the same command again: what is finished is kept",
+            ) from error
+        raise
     finally:
         remove(partial)
 
@@ -58,6 +80,17 @@ def scratch_folder(target: str | Path) -> Iterator[Path]:
         yield folder
     finally:
         remove(folder)
+
+
+def disk_array(file: Path | int, kind: type, shape: tuple[int, ...]) -> np.memmap:
+    """An array in a new or empty file (path or descriptor), whose room on the disk is taken now.
+
+    A full disk is then an error here; at a later write it would be a signal that kills.
+    """
+    own = not isinstance(file, int)
+    with open(file, "w+b" if own else "r+b", closefd=own) as opened:
+        os.posix_fallocate(opened.fileno(), 0, math.prod(shape) * np.dtype(kind).itemsize)
+        return np.memmap(opened, kind, "r+", shape=shape)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import ctypes
 import glob
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -24,8 +23,6 @@ from tamflux.files import remove
 from tamflux.logs import job_log
 
 PR_SET_PDEATHSIG = 1
-FULL_BELOW = 4_000_000
-"""Free bytes of a disk on which an unexpected error is taken for that of a full disk."""
 
 
 @contextmanager
@@ -53,9 +50,15 @@ def job(snakemake, title: str) -> Iterator[logging.Logger]:
             yield log
             for path in snakemake.output:
                 record_checksums(path)
-        except Exception as error:
-            _raise_fault(error, snakemake.output)
-            raise
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise TamfluxError(
+                "a file cannot be read or written",
+                file=error.filename,
+                found=error.strerror,
+                fix="make room for it, restore it or give permission; run the same command again",
+            ) from error
 
 
 def _die_with_parent() -> None:
@@ -83,29 +86,3 @@ def _end_future(inputs: Iterable[str]) -> None:
         for file in (path, path / STAMP) if path.is_dir() else (path,):
             if file.exists() and file.stat().st_mtime > now:
                 os.utime(file, (now, now))
-
-
-def _raise_fault(error: Exception, outputs: Iterable[str]) -> None:
-    """Name a full disk, or a file that cannot be read or written, if that is behind an error."""
-    free = min((_free(Path(path)) for path in outputs), default=FULL_BELOW)
-    if free < FULL_BELOW:
-        raise TamfluxError(
-            "the disk is full",
-            file=next(iter(outputs)),
-            found=f"{free / 1e6:.1f} MB free; {error}",
-            fix="make room and run the same command again: what is finished is kept",
-        ) from error
-    if isinstance(error, OSError) and error.filename:
-        raise TamfluxError(
-            "a file cannot be read or written",
-            file=error.filename,
-            found=error.strerror,
-            fix="restore the file or its permissions and run the same command again",
-        ) from error
-
-
-def _free(path: Path) -> int:
-    """Free bytes of the disk that a path lies on."""
-    while not path.exists():
-        path = path.absolute().parent
-    return shutil.disk_usage(path).free

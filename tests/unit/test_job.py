@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from tamflux import job as job_module
 from tamflux.checksums import damaged_files, record_checksums
 from tamflux.job import job
 
@@ -64,13 +63,6 @@ def test_inputs_of_the_future_are_of_now_afterwards(paths):
     with job(paths, "copy"):
         work(paths)
     assert os.stat(paths.input[0]).st_mtime <= time.time()
-
-
-def test_a_full_disk_is_named(paths, monkeypatch, capsys):
-    monkeypatch.setattr(job_module, "FULL_BELOW", 1 << 80)
-    with pytest.raises(SystemExit), job(paths, "copy"):
-        raise RuntimeError("NetCDF: HDF error")
-    assert "the disk is full" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_is_named(paths, capsys):

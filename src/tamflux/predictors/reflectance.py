@@ -15,7 +15,7 @@ import zarr
 from tqdm import tqdm
 
 from tamflux.errors import InputError
-from tamflux.files import scratch_folder
+from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
 from tamflux.predictors.rounding import round_bits
@@ -72,8 +72,8 @@ def prepare_modis(
         create_store(target, grid, year, tile_size, [*wanted, REFL_FILLED]) as store,
     ):
         shape = (len(dates), *grid.shape)
-        means = np.memmap(f"{scratch}/means", np.float32, "w+", shape=(len(bands), *shape))
-        pixels = np.memmap(f"{scratch}/pixels", np.uint16, "w+", shape=shape)
+        means = disk_array(scratch / "means", np.float32, (len(bands), *shape))
+        pixels = disk_array(scratch / "pixels", np.uint16, shape)
         for step, path in enumerate(tqdm(files.values(), desc=f"MODIS {year}", unit="file")):
             composite, factor = read_composite(path, product, bands, grid)
             means[:, step], pixels[step] = aggregate(composite, factor, grid, min_valid_fraction)
