@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test fuzz conformance audit lock bench bench-year dry check lint format coverage docs dag report clean
+.PHONY: run test fuzz faults conformance audit lock bench bench-year dry check verify lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -14,7 +14,7 @@ BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*
 	touch $@
 
 run: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+	$(BIN)/snakemake --cores $(CORES)
 	@echo
 	@echo "product: $$(ls -d $(CURDIR)/results/product/*.nc | tr '\n' ' ')"
 	@echo "report:  $(CURDIR)/results/report.html"
@@ -45,6 +45,9 @@ lock: .venv/installed
 		--default-index https://pypi.org/simple --generate-hashes --no-annotate --no-header \
 		--quiet --output-file requirements.lock
 
+faults: .venv/installed
+	cd tests && ../$(BIN)/python -m faults --kills $(or $(KILLS),50)
+
 bench: .venv/installed
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
@@ -56,6 +59,9 @@ dry: .venv/installed
 
 check: .venv/installed
 	$(BIN)/snakemake --cores 1 check
+
+verify: .venv/installed
+	$(BIN)/snakemake --cores 1 verify
 
 lint: .venv/installed
 	$(BIN)/ruff check .

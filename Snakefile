@@ -4,6 +4,7 @@ snakemake --cores 2               the whole chain
 snakemake --cores 1 check         look at the configuration and every input file, compute nothing
 snakemake --cores 2 ilamb zarr    copies of the product for ILAMB and as Zarr
 snakemake --cores 2 download      fetch ERA5 and MODIS into the folders of `inputs` (docs/tutorial.md)
+snakemake --cores 1 verify        compare every result with its checksums; set damaged ones aside
 snakemake --cores 2 compare_models     our model beside those that users would pick instead
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
@@ -31,6 +32,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     check,
+    verify,
 
 
 rule all:
@@ -47,6 +49,7 @@ rule all:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/lock.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/demo_earth.smk"

@@ -1,16 +1,23 @@
-"""Whole files or nothing: write under a temporary name, then rename."""
+"""Whole files or nothing: write under a temporary name, then rename; locks between processes."""
 
 from __future__ import annotations
 
+import fcntl
 import lzma
+import math
 import os
 import shutil
+import socket
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+
+from tamflux.errors import TamfluxError
 
 DAMAGED_ZIP = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
@@ -29,26 +36,104 @@ def plain_text(text: str) -> str:
     return "".join(c for c in text if c.isprintable()).strip().lstrip("=+-@ ")
 
 
+FULL_BELOW = 2_000_000
+"""Free bytes of a disk on which an error in writing is taken for that of a full disk."""
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` on success, else remove it.
 
     Works for files and for directories (Zarr stores). An existing `target` is replaced.
+
+    Raises
+    ------
+    TamfluxError
+        In place of any error on a disk that is full.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial{target.suffix}")
-    _remove(partial)
+    remove(partial)
     try:
         yield partial
         if target.is_dir():
-            _remove(target)
+            remove(target)
         os.replace(partial, target)
+    except Exception as error:  # a library may hide the reason; ask before room is made
+        free = shutil.disk_usage(target.parent).free
+        if free < FULL_BELOW:
+            raise TamfluxError(
+                "the disk is full",
+                file=target,
+                found=f"{free / 1e6:.1f} MB free; {error}",
+                fix="make room and run the same command again: what is finished is kept",
+            ) from error
+        raise
     finally:
-        _remove(partial)
+        remove(partial)
 
 
-def _remove(path: Path) -> None:
+@contextmanager
+def scratch_folder(target: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target` for what the making of it needs on disk."""
+    target = Path(target)
+    folder = target.with_name(f".{target.name}.{os.getpid()}.partial.scratch")
+    remove(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def disk_array(file: Path | int, kind: type, shape: tuple[int, ...]) -> np.memmap:
+    """An array in a new or empty file (path or descriptor), whose room on the disk is taken now.
+
+    A full disk is then an error here; at a later write it would be a signal that kills.
+    """
+    own = not isinstance(file, int)
+    with open(file, "w+b" if own else "r+b", closefd=own) as opened:
+        os.posix_fallocate(opened.fileno(), 0, math.prod(shape) * np.dtype(kind).itemsize)
+        return np.memmap(opened, kind, "r+", shape=shape)
+
+
+@contextmanager
+def exclusive(lock: str | Path, *, what: str, file: str | Path) -> Iterator[None]:
+    """Hold a lock, which the system releases even when the process is killed.
+
+    Parameters
+    ----------
+    lock : path
+        File to lock; it is made, and stays.
+    what, file : str, path
+        What a refusal says, and where.
+
+    Raises
+    ------
+    TamfluxError
+        If another process holds it.
+    """
+    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a+") as holder:
+        try:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder.seek(0)
+            raise TamfluxError(
+                what,
+                file=file,
+                found=f"lock held by {holder.read().strip() or 'another process'}",
+                fix="wait until it ends, or stop it",
+            ) from None
+        holder.truncate(0)
+        holder.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        holder.flush()
+        yield
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

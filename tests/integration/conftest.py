@@ -42,7 +42,7 @@ class Run:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("chain")
-    for name in ("Snakefile", "config.yaml", "workflow", "envs", "src", "tests"):
+    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests"):
         source = REPO / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

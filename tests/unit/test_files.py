@@ -1,6 +1,12 @@
+import os
+import subprocess
+
+import netCDF4
+import numpy as np
 import pytest
 
-from tamflux.files import atomic_path
+from tamflux.errors import TamfluxError
+from tamflux.files import atomic_path, disk_array, exclusive, scratch_folder
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path):
@@ -22,6 +28,40 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that takes 3 MB."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", tmp_path]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted without root")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+def write_netcdf(path):
+    with atomic_path(path) as partial, netCDF4.Dataset(partial, "w") as file:
+        file.createDimension("x", 1_000_000)
+        file.createVariable("x", "f8", ("x",))[:] = np.arange(1e6)
+
+
+def test_a_full_disk_is_named_whatever_the_library_says(small_disk):
+    with pytest.raises(TamfluxError, match="the disk is full") as error:
+        write_netcdf(small_disk / "a.nc")
+    assert "a.nc" in str(error.value)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_an_array_on_a_full_disk_is_an_error_and_no_signal(small_disk):
+    with pytest.raises(OSError, match="No space left"):
+        disk_array(small_disk / "x", np.float32, (1000, 1000))
+
+
+def test_an_array_on_disk_keeps_what_is_written(tmp_path):
+    with open(tmp_path / "x", "w+b") as file:
+        disk_array(file.fileno(), np.int16, (2, 3))[:] = 7
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "x", np.int16), [7] * 6)
+
+
 def test_a_folder_is_replaced_whole(tmp_path):
     target = tmp_path / "store.zarr"
     for name in ("a", "b"):
@@ -29,3 +69,23 @@ def test_a_folder_is_replaced_whole(tmp_path):
             path.mkdir()
             (path / name).touch()
     assert [item.name for item in target.iterdir()] == ["b"]
+
+
+def test_a_scratch_folder_lies_beside_its_target_and_goes(tmp_path):
+    with scratch_folder(tmp_path / "new" / "a.zarr") as folder:
+        (folder / "x").touch()
+        assert folder.parent == tmp_path / "new" and folder.name.startswith(".a.zarr.")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_lock_is_held_by_one_process_and_freed_when_it_ends(tmp_path):
+    lock = tmp_path / "x.lock"
+    with exclusive(lock, what="busy", file=tmp_path):
+        with (
+            pytest.raises(TamfluxError, match="busy") as error,
+            exclusive(lock, what="busy", file=tmp_path),
+        ):
+            pass
+        assert str(os.getpid()) in error.value.details["found"]
+    with exclusive(lock, what="busy", file=tmp_path):
+        pass

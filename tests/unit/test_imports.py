@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "tamflux"
 
 FOUNDATIONS = {
-    "errors", "files", "logs", "grid", "variables", "units", "config", "provenance",
+    "errors", "files", "logs", "grid", "variables", "units", "config", "provenance", "checksums",
 }  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),
@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
     "validation": FOUNDATIONS
     | {"product", "inference", "uncertainty", "training", "samples", "predictors"},
+    "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"sources"},
     "check": FOUNDATIONS | {"sources", "predictors", "towers", "download"},
 }

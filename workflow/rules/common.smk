@@ -1,3 +1,4 @@
+import os
 from fnmatch import fnmatch
 from glob import glob
 from pathlib import Path
@@ -13,7 +14,7 @@ check_config(config)
 CUBE_YEARS = sorted(
     {*config["years"]["train"], *config["years"]["product"], *config["years"]["spinup"]}
 )
-DEMO_FILES = demo_files(config)
+DEMO_FILES = {*map(str, demo_files(config))}
 
 
 def history_year(year):
@@ -45,6 +46,13 @@ def raw_files(path, year=None):
             "`snakemake --cores 1 check` with the same --configfile lists all that is missing",
         )
     return files
+
+
+def raw_state(files):
+    """Sizes and times of the user's own files: one put in place with an old date counts too."""
+    own = [file for file in files if file not in DEMO_FILES and os.path.exists(file)]
+    stats = {file: os.stat(file) for file in own}
+    return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats.items()]
 
 
 def era5_files(wc):

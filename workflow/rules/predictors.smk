@@ -16,6 +16,7 @@ rule prepare_era5:
     resources:
         mem_mb=2500 if config["inputs"]["era5"]["kind"] == "daily_statistics" else 4000,
     params:
+        raw=lambda wc: raw_state(era5_files(wc)),
         kind=config["inputs"]["era5"]["kind"],
         grid=config["grid"],
         variables=[
@@ -45,6 +46,7 @@ rule prepare_modis:
     resources:
         mem_mb=2500,
     params:
+        raw=lambda wc: raw_state(modis_files(wc)),
         product=config["inputs"]["modis"]["product"],
         grid=config["grid"],
         variables=[v for v in config["predictors"]["variables"] if v in REFLECTANCE],
@@ -73,6 +75,15 @@ rule prepare_static:
     resources:
         mem_mb=4000,
     params:
+        raw=raw_state(
+            filter(
+                None,
+                (
+                    config["inputs"][name]
+                    for name in ("landcover", "koppen", "elevation")
+                ),
+            )
+        ),
         grid={key: config["grid"][key] for key in ("resolution", "bbox")},
         code=code_hash("tamflux.predictors.land_surface"),
     message:

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"assemble the predictors of {snakemake.wildcards.year}"):
+with job(snakemake, f"assemble the predictors of {snakemake.wildcards.year}"):
     from tamflux.predictors.union import assemble_cube
 
     assemble_cube(

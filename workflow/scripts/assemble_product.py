@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"assemble product {snakemake.wildcards.year}"):
+with job(snakemake, f"assemble product {snakemake.wildcards.year}"):
     from tamflux.product.assemble import assemble_product
 
     assemble_product(

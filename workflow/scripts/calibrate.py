@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "calibrate"):
+with job(snakemake, "calibrate"):
     from tamflux.uncertainty.unseen import calibrate
 
     calibrate(

@@ -1,7 +1,7 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
 files, wildcards, params = snakemake.input, snakemake.wildcards, snakemake.params
-with job_log(snakemake.log[0], f"{wildcards.protocol}: {wildcards.model}, {wildcards.seed}"):
+with job(snakemake, f"{wildcards.protocol}: {wildcards.model}, {wildcards.seed}"):
     from tamflux.peers.fit import compare_model
 
     with_cells = "cells" in snakemake.output.keys()

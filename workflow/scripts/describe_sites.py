@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "describe sites"):
+with job(snakemake, "describe sites"):
     from tamflux.samples.extract import describe_sites
 
     describe_sites(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "draw cells between the towers"):
+with job(snakemake, "draw cells between the towers"):
     from tamflux.grid import Grid
     from tamflux.samples.cells import draw_cells
 

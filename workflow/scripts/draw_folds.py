@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"draw the folds of {snakemake.wildcards.protocol}"):
+with job(snakemake, f"draw the folds of {snakemake.wildcards.protocol}"):
     import pandas as pd
 
     from tamflux.files import atomic_path

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "evaluate the intervals"):
+with job(snakemake, "evaluate the intervals"):
     from tamflux.grid import Grid
     from tamflux.validation.intervals import evaluate_intervals
 

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "predict at the towers"):
+with job(snakemake, "predict at the towers"):
     from tamflux.validation.sites import evaluate_sites
 
     evaluate_sites(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "compare with the truth"):
+with job(snakemake, "compare with the truth"):
     from tamflux.grid import Grid
     from tamflux.validation.truth import evaluate_truth
 

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"read the drawn cells of {snakemake.wildcards.year}"):
+with job(snakemake, f"read the drawn cells of {snakemake.wildcards.year}"):
     from tamflux.samples.cells import extract_cells
 
     extract_cells(

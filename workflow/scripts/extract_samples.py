@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"extract samples {snakemake.wildcards.year}"):
+with job(snakemake, f"extract samples {snakemake.wildcards.year}"):
     from tamflux.samples.extract import extract_samples
 
     extract_samples(

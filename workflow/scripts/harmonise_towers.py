@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "harmonise towers"):
+with job(snakemake, "harmonise towers"):
     from tamflux.towers.harmonise import harmonise_towers
 
     harmonise_towers(

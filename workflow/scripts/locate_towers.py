@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"locate towers {snakemake.wildcards.model}"):
+with job(snakemake, f"locate towers {snakemake.wildcards.model}"):
     from tamflux.uncertainty.unseen import locate_towers
 
     locate_towers(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "draw the intervals"):
+with job(snakemake, "draw the intervals"):
     from tamflux.grid import Grid
     from tamflux.validation.interval_figures import plot_intervals
 

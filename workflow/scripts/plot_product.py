@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "draw the product"):
+with job(snakemake, "draw the product"):
     from tamflux.grid import Grid
     from tamflux.validation.product_figures import plot_product
 

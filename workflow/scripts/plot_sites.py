@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "draw the towers"):
+with job(snakemake, "draw the towers"):
     from tamflux.grid import Grid
     from tamflux.validation.site_figures import plot_sites
 

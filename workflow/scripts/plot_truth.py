@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "draw the comparison with the truth"):
+with job(snakemake, "draw the comparison with the truth"):
     from tamflux.grid import Grid
     from tamflux.validation.truth_figures import plot_truth
 

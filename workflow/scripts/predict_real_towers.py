@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "predict the towers of the site table"):
+with job(snakemake, "predict the towers of the site table"):
     from tamflux.training.real_towers import predict_real_towers
 
     predict_real_towers(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"predict {snakemake.wildcards.model} {snakemake.wildcards.year}"):
+with job(snakemake, f"predict {snakemake.wildcards.model} {snakemake.wildcards.year}"):
     from tamflux.inference.predict import predict_tiles
 
     predict_tiles(

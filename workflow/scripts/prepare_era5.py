@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"regrid ERA5 {snakemake.wildcards.year}"):
+with job(snakemake, f"regrid ERA5 {snakemake.wildcards.year}"):
     from tamflux.grid import Grid
     from tamflux.predictors.era5_cube import prepare_era5
 

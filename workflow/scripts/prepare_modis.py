@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"average MODIS {snakemake.wildcards.year}"):
+with job(snakemake, f"average MODIS {snakemake.wildcards.year}"):
     from tamflux.grid import Grid
     from tamflux.predictors.reflectance import prepare_modis
 

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "prepare the land surface"):
+with job(snakemake, "prepare the land surface"):
     from tamflux.grid import Grid
     from tamflux.predictors.land_surface import prepare_static
 

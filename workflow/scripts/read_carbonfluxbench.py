@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "read CarbonFluxBench"):
+with job(snakemake, "read CarbonFluxBench"):
     from tamflux.samples.carbonfluxbench import write_carbonfluxbench
 
     write_carbonfluxbench(snakemake.params.folder, snakemake.output.samples, snakemake.output.sites)

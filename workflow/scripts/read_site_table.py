@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"read the site table ({snakemake.wildcards.table})"):
+with job(snakemake, f"read the site table ({snakemake.wildcards.table})"):
     from tamflux.samples.site_table import read_site_table
 
     read_site_table(

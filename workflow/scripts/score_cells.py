@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "score the compared models between the towers"):
+with job(snakemake, "score the compared models between the towers"):
     from tamflux.validation.comparison import score_cells
 
     score_cells(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "score the compared models"):
+with job(snakemake, "score the compared models"):
     from tamflux.validation.comparison import score_comparison
 
     score_comparison(

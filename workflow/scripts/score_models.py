@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "score the models at held-out towers"):
+with job(snakemake, "score the models at held-out towers"):
     from tamflux.validation.scores import score_models
 
     score_models(

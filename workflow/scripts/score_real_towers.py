@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "score the towers of the site table"):
+with job(snakemake, "score the towers of the site table"):
     from tamflux.validation.real_towers_scores import score_real_towers
 
     score_real_towers(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"choose the settings of {snakemake.wildcards.model}"):
+with job(snakemake, f"choose the settings of {snakemake.wildcards.model}"):
     from tamflux.peers.search import search_settings
 
     search_settings(

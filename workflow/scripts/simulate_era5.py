@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"simulate ERA5 {snakemake.wildcards.year}"):
+with job(snakemake, f"simulate ERA5 {snakemake.wildcards.year}"):
     from tamflux.sources.demo_earth.layout import era5_files
     from tamflux.sources.demo_earth.raw_era5 import simulate_era5
 

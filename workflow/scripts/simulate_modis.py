@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"simulate MODIS {snakemake.wildcards.year}"):
+with job(snakemake, f"simulate MODIS {snakemake.wildcards.year}"):
     from tamflux.sources.demo_earth.layout import modis_files
     from tamflux.sources.demo_earth.raw_modis import simulate_modis
 

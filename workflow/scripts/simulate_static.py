@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "write static maps"):
+with job(snakemake, "write static maps"):
     from tamflux.sources.demo_earth.raw_modis import write_koppen, write_landcover
 
     write_landcover(snakemake.output.landcover)

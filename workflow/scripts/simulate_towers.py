@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "simulate towers"):
+with job(snakemake, "simulate towers"):
     from tamflux.sources.demo_earth.raw_towers import simulate_towers
 
     params = snakemake.params

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"simulate truth {snakemake.wildcards.year}"):
+with job(snakemake, f"simulate truth {snakemake.wildcards.year}"):
     from tamflux.grid import Grid
     from tamflux.sources.demo_earth.truth import simulate_truth
 

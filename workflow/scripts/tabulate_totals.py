@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "tabulate totals"):
+with job(snakemake, "tabulate totals"):
     from tamflux.product.totals import tabulate_totals
 
     tabulate_totals(snakemake.input.annual, snakemake.output.totals)

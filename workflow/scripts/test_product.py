@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"test product {snakemake.wildcards.year}") as log:
+with job(snakemake, f"test product {snakemake.wildcards.year}") as log:
     import os
     import subprocess
     import sys

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "test the responses of the members") as log:
+with job(snakemake, "test the responses of the members") as log:
     import os
     import subprocess
     import sys

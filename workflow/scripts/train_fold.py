@@ -1,7 +1,7 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
 fold = int(snakemake.wildcards.member)
-with job_log(snakemake.log[0], f"train without fold {fold}"):
+with job(snakemake, f"train without fold {fold}"):
     from tamflux.uncertainty.folds import train_fold
 
     train_fold(

@@ -1,7 +1,7 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
 model, member = snakemake.wildcards.model, int(snakemake.wildcards.member)
-with job_log(snakemake.log[0], f"train {model}, member {member}"):
+with job(snakemake, f"train {model}, member {member}"):
     from tamflux.training.members import train_member
 
     train_member(

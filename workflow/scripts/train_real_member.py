@@ -1,7 +1,7 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
 fold, member = snakemake.wildcards.fold, snakemake.wildcards.member
-with job_log(snakemake.log[0], f"train member {member} without fold {fold}"):
+with job(snakemake, f"train member {member} without fold {fold}"):
     from tamflux.training.real_towers import train_real_member
 
     train_real_member(

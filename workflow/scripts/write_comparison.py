@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "write the comparison of models"):
+with job(snakemake, "write the comparison of models"):
     from tamflux.validation.comparison_figures import plot_comparison
     from tamflux.validation.comparison_report import write_comparison
 

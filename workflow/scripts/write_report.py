@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "write the report"):
+with job(snakemake, "write the report"):
     from tamflux.validation.report import write_report
 
     sections = ("maps", "seasons", "scores", "truth", "intervals", "towers", "training")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from distributed import Client, as_completed
+from distributed import Client, KilledWorker, as_completed
 from tqdm import tqdm
 
 from tamflux.errors import TamfluxError
@@ -32,6 +32,8 @@ from tamflux.provenance import code_hash, file_hash
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
+
+LESS_MEMORY = "lower inference.batch_cells, or compute fewer tiles at once (--cores)"
 
 
 def predict_tiles(
@@ -89,6 +91,11 @@ def predict_tiles(
     land = [tile for tile in tiles if has_land(sources.static, tile)]
     log.info("%d of %d tiles have land", len(land), len(tiles))
     with open_work(output, inputs.identity, lambda path: create_tiles(path, inputs)) as work:
+        if cut_off := work.cut_off():
+            log.warning(
+                "the last run was cut off in tiles %s; %s", ", ".join(cut_off),
+                f"if that was for memory: {LESS_MEMORY} (batch_cells is {batch_cells} now)",
+            )  # fmt: skip
         todo = [tile for tile in land if not work.is_finished(tile)]
         if len(todo) < len(land):
             log.info("%d of %d tiles already finished", len(land) - len(todo), len(land))
@@ -204,14 +211,27 @@ def _run(
 
 def _finish_tile(inputs: Inputs, work: Work, tile: Tile, batch_cells: int) -> None:
     """The task: predict a tile and write it."""
-    work.write(tile, predict_tile(open_sources(inputs), tile, batch_cells))
+    work.begin(tile)
+    try:
+        work.write(tile, predict_tile(open_sources(inputs), tile, batch_cells))
+    finally:
+        work.end(tile)
 
 
 def _fail(tile: Tile, future) -> None:
     cause = future.exception() if future.status == "error" else None
+    remedy = LESS_MEMORY if _is_of_memory(cause) else "remove the cause"
     raise TamfluxError(
         f"tile {tile.id} failed (rows {tile.rows.start} to {tile.rows.stop - 1}, "
         f"columns {tile.cols.start} to {tile.cols.stop - 1})",
         found=str(cause) if isinstance(cause, TamfluxError) else repr(cause or future.status),
-        fix="remove the cause and run the same command: finished tiles are kept",
+        fix=f"{remedy} and run the same command: finished tiles are kept",
     ) from cause
+
+
+def _is_of_memory(cause: BaseException | None) -> bool:
+    """Whether memory ran out: of numpy, of torch on either device, or of a worker, now killed."""
+    if isinstance(cause, MemoryError | KilledWorker):
+        return True
+    said = str(cause).lower()
+    return isinstance(cause, RuntimeError) and ("out of memory" in said or "allocate" in said)

@@ -1,18 +1,16 @@
 """The work directory of a prediction: tiles that are finished stay finished when a run is killed.
 
 ``results/tiles/.{model}_{year}.work/`` holds ``identity`` (what the tiles are made from),
-``tiles.zarr`` (the store to be), ``marks/{tile}`` (checksum of a finished tile) and ``lock``.
+``tiles.zarr`` (the store to be), ``marks/{tile}`` (checksum of a finished tile), ``begun/{tile}``
+(a tile in work) and ``lock``.
 Snakemake deletes the declared output of a failed job; the work directory is not declared.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
-import os
 import shutil
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,8 +19,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from tamflux.errors import TamfluxError
-from tamflux.files import atomic_path
+from tamflux.files import atomic_path, exclusive
 from tamflux.grid import Tile
 from tamflux.provenance import file_hash
 
@@ -41,6 +38,22 @@ class Work:
     def __init__(self, folder: Path):
         self.folder = folder
         self.store = folder / "tiles.zarr"
+
+    def begin(self, tile: Tile) -> None:
+        """Note that a tile is in work, for the next run to tell where this one was killed."""
+        (self.folder / "begun").mkdir(exist_ok=True)
+        (self.folder / "begun" / tile.id).touch()
+
+    def cut_off(self) -> list[str]:
+        """Tiles that were in work when the last run was killed; they are forgotten by this."""
+        begun = sorted((self.folder / "begun").glob("*"))
+        for note in begun:
+            note.unlink()
+        return [note.name for note in begun]
+
+    def end(self, tile: Tile) -> None:
+        """Note that a tile is not in work any more, finished or failed."""
+        (self.folder / "begun" / tile.id).unlink(missing_ok=True)
 
     def write(self, tile: Tile, values: dict[str, np.ndarray]) -> None:
         """Write the values of a tile, then its mark: a mark stands for complete data."""
@@ -90,7 +103,8 @@ def open_work(output: Path, identity: str, create_store) -> Iterator[Work]:
     """
     folder = output.with_name(f".{output.stem}.work")
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "lock", output):
+    busy = "another run is working on these tiles"
+    with exclusive(folder / "lock", what=busy, file=output):
         work = Work(folder)
         mark = folder / "identity"
         if not (mark.exists() and mark.read_text() == identity and work.store.is_dir()):
@@ -103,26 +117,6 @@ def open_work(output: Path, identity: str, create_store) -> Iterator[Work]:
             with atomic_path(mark) as partial:
                 partial.write_text(identity)
         yield work
-
-
-@contextmanager
-def _locked(path: Path, output: Path) -> Iterator[None]:
-    """Hold an exclusive lock, which the system releases even when the process is killed."""
-    with open(path, "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise TamfluxError(
-                "another run is working on these tiles",
-                file=output,
-                found=f"lock held by {file.read().strip() or 'another process'}",
-                fix="wait until it ends, or stop it",
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        yield
 
 
 def _checksum(values: dict[str, np.ndarray]) -> str:

@@ -8,7 +8,6 @@ blocks of days or one band, whatever the grid.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from math import prod
@@ -19,6 +18,7 @@ import zarr
 from tqdm import tqdm
 
 from tamflux.errors import InputError
+from tamflux.files import scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import create_store, year_days
 from tamflux.predictors.derived import (
@@ -82,9 +82,8 @@ def prepare_era5(
     weather = [name for name in variables if name in METEOROLOGY]
     catalogue = METEOROLOGY | ASTRONOMY
     wanted = [catalogue[name] for name in variables if name in catalogue]
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=Path(target).parent, prefix=".era5_") as scratch,
+        scratch_folder(target) as scratch,
         closing(Era5Year(paths, kind, year, grid, weather, scratch)) as source,
     ):
         _raise_first(source.problems)
@@ -96,7 +95,7 @@ def prepare_era5(
             tqdm(total=len(groups) * source.days, desc=f"ERA5 {year}", unit="day") as progress,
         ):
             for group in groups:
-                files = _regrid_group(source, group, grid, Path(scratch), progress)
+                files = _regrid_group(source, group, grid, scratch, progress)
                 source.close()  # frees the chunks held in memory
                 for name, file in files.items():
                     _write_tiles(file, store[name], tile_size)

@@ -7,7 +7,6 @@ disk with the cell means of every composite. Memory holds one raw file or one ba
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import zarr
 from tqdm import tqdm
 
 from tamflux.errors import InputError
+from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
 from tamflux.predictors.rounding import round_bits
@@ -67,14 +67,13 @@ def prepare_modis(
     wanted = [REFLECTANCE[name] for name in variables if name in REFLECTANCE]
     bands = needed_bands([variable.name for variable in wanted])
     dates = np.array(list(files), "datetime64[D]")
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=Path(target).parent, prefix=".modis_") as scratch,
+        scratch_folder(target) as scratch,
         create_store(target, grid, year, tile_size, [*wanted, REFL_FILLED]) as store,
     ):
         shape = (len(dates), *grid.shape)
-        means = np.memmap(f"{scratch}/means", np.float32, "w+", shape=(len(bands), *shape))
-        pixels = np.memmap(f"{scratch}/pixels", np.uint16, "w+", shape=shape)
+        means = disk_array(scratch / "means", np.float32, (len(bands), *shape))
+        pixels = disk_array(scratch / "pixels", np.uint16, shape)
         for step, path in enumerate(tqdm(files.values(), desc=f"MODIS {year}", unit="file")):
             composite, factor = read_composite(path, product, bands, grid)
             means[:, step], pixels[step] = aggregate(composite, factor, grid, min_valid_fraction)

@@ -116,20 +116,21 @@ def left_out(model: str) -> frozenset[str]:
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
-    """Write tensors and a JSON header, whole or not at all."""
+    """Write tensors, a JSON header and the checksum of both, whole or not at all."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header, sort_keys=True)
+    metadata = {"tamflux": text, "sha256": _checksum(contiguous, text)}
     with atomic_path(path) as partial:
-        metadata = {"tamflux": text, "sha256": _checksum(contiguous, text)}
         save_file(contiguous, partial, metadata=metadata)
 
 
-def _checksum(tensors: Mapping[str, torch.Tensor], text: str) -> str:
-    """SHA-256 of the tensors, in the order of their names, and of the header."""
-    digest = hashlib.sha256(text.encode())
-    for name, tensor in sorted(tensors.items()):
+def _checksum(tensors: Mapping[str, torch.Tensor], header: str) -> str:
+    """SHA-256 of names, shapes, types and values of tensors and of the header."""
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

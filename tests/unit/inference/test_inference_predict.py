@@ -15,6 +15,7 @@ import zarr
 from toy_planet import ToyEnsemble, toy_fluxes, write_places, write_planet
 
 from tamflux.errors import ConfigError, ContractError, TamfluxError
+from tamflux.grid import Grid
 from tamflux.inference import predict, tiles
 from tamflux.inference.predict import predict_tiles
 from tamflux.inference.work import open_work
@@ -189,6 +190,27 @@ def test_a_damaged_tile_and_other_inputs_are_computed_again(planet, tmp_path, mo
     with pytest.raises(TamfluxError):
         predict_tiles(**planet, output=output, workers=1, batch_cells=9)
     assert len(calls) >= len(finished)
+
+
+def test_a_tile_without_memory_is_named_and_how_to_need_less(planet, tmp_path, monkeypatch):
+    def greedy(x, static):
+        return np.empty((1 << 46, len(x)))  # more than any machine has
+
+    monkeypatch.setattr("toy_planet.toy_fluxes", greedy)
+    with pytest.raises(TamfluxError, match=r"tile r\d+c\d+ failed") as error:
+        predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
+    assert "lower inference.batch_cells" in error.value.details["fix"]
+
+
+def test_a_run_after_a_kill_names_the_tile_that_was_in_work(planet, tmp_path, caplog, monkeypatch):
+    output = tmp_path / "t_2004.zarr"
+    monkeypatch.setattr(predict.log, "propagate", True)
+    with open_work(output, "killed", lambda path: path.mkdir()) as work:
+        tile = Grid(15.0).tiles(4)[3]
+        work.begin(tile)
+    predict_tiles(**planet, output=output, **RUN)
+    assert f"cut off in tiles {tile.id}" in caplog.text and "batch_cells" in caplog.text
+    assert not (tmp_path / ".t_2004.work").exists()
 
 
 def test_two_runs_at_once_are_refused(planet, tmp_path):

@@ -16,7 +16,7 @@ import rasterio
 from pyhdf.SD import SD, SDC
 from tqdm import tqdm
 
-from tamflux.files import atomic_path
+from tamflux.files import atomic_path, disk_array
 from tamflux.sources.demo_earth.layout import composite_date
 from tamflux.sources.demo_earth.planet import (
     igbp_fractions,
@@ -73,7 +73,7 @@ def simulate_modis(
     folder = Path(next(iter(targets.values()))).parent
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:  # a global year would not fit in memory
-        layers = np.memmap(file, np.int16, "w+", shape=(len(days), 9, *shape))
+        layers = disk_array(file.fileno(), np.int16, (len(days), 9, *shape))
         for band in tqdm(bands_of_rows(*shape), desc=f"MODIS {year}"):
             rows = band.stop - band.start
             place = np.repeat(lat[band], shape[1]), np.tile(lon, rows)

@@ -1,0 +1,109 @@
+"""Checksums of results: what was damaged on disk after it was written is never read as good.
+
+Beside a result ``x`` lies ``.x.sha256`` in the format of the program sha256sum, one line per file
+(a Zarr store has many), names relative to the folder that both lie in: ``sha256sum --check`` reads
+it too. A result without such a file, as raw files are, is not checked.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path, remove
+from tamflux.provenance import file_hash
+
+log = logging.getLogger("tamflux")
+
+STAMP = ".snakemake_timestamp"
+"""File that Snakemake keeps in a folder for its time; no content."""
+
+
+def record_checksums(result: str | Path) -> None:
+    """Write the checksums of a finished file or folder beside it."""
+    result = Path(result)
+    lines = [f"{value}  {name}\n" for name, value in _hashes(result).items()]
+    with atomic_path(_beside(result)) as partial:
+        partial.write_text("".join(lines))
+
+
+def forget_checksums(result: str | Path) -> None:
+    """Remove the checksums of a result that is about to be made anew."""
+    _beside(Path(result)).unlink(missing_ok=True)
+
+
+def damaged_files(result: str | Path) -> list[str]:
+    """Names of files that are not as recorded: changed, lost or added; none without a record."""
+    result, beside = Path(result), _beside(Path(result))
+    if not beside.exists() or not result.exists():
+        return []
+    recorded = {}
+    for line in beside.read_bytes().decode(errors="replace").splitlines():
+        value, _, name = line.partition("  ")
+        recorded[name] = value
+    found = _hashes(result)
+    names = {name for name in recorded | found if recorded.get(name) != found.get(name)}
+    return sorted(names) if recorded else [result.name]
+
+
+def verify(results: Iterable[str | Path]) -> None:
+    """Check results against their checksums; set the damaged ones aside, to be made again.
+
+    A damaged ``x`` is renamed to ``.x.damaged``.
+
+    Raises
+    ------
+    ContractError
+        Naming each damaged result; the last one is raised, those before are logged.
+    """
+    problem = None
+    for result in map(Path, results):
+        if names := damaged_files(result):
+            if problem:
+                log.error("%s", problem)
+            problem = _set_aside(result, names)
+    if problem:
+        raise problem
+
+
+def recorded_results(folder: str | Path) -> list[Path]:
+    """All results below a folder that have checksums."""
+    records = sorted(Path(folder).rglob(".*.sha256"))
+    return [record.with_name(record.name[1 : -len(".sha256")]) for record in records]
+
+
+def _set_aside(result: Path, names: list[str]) -> ContractError:
+    aside = result.with_name(f".{result.name}.damaged")
+    remove(aside)
+    os.replace(result, aside)
+    forget_checksums(result)
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return ContractError(
+        "a result was damaged after it was written",
+        file=result,
+        found=f"{names[0]}{others}: not as written",
+        expected=f"the checksums that were in {_beside(result).name}",
+        fix=f"run the same command again: it makes the result anew (the damaged one is now "
+        f"{aside.name}); if it happens again, look at the machine's disk and memory",
+    )
+
+
+def _beside(result: Path) -> Path:
+    return result.with_name(f".{result.name}.sha256")
+
+
+def _hashes(result: Path) -> dict[str, str]:
+    """SHA-256 of each file of a result, by its name relative to the result's folder."""
+    files = (
+        sorted(file for file in result.rglob("*") if file.is_file() and file.name != STAMP)
+        if result.is_dir()
+        else [result]
+    )
+    with ThreadPoolExecutor(2) as pool:  # hashing releases the interpreter lock
+        hashes = pool.map(file_hash, files)
+        names = [file.relative_to(result.parent).as_posix() for file in files]
+        return dict(zip(names, hashes, strict=True))

@@ -1,0 +1,88 @@
+"""What every job does around its work, so that no fault of a machine spoils a result.
+
+A job dies with the Snakemake that started it, removes what a killed one left, checks its inputs
+against their checksums, and writes the checksums of its outputs when all of them are finished.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tamflux.checksums import STAMP, forget_checksums, record_checksums, verify
+from tamflux.errors import TamfluxError
+from tamflux.files import remove
+from tamflux.logs import job_log
+
+PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def job(snakemake, title: str) -> Iterator[logging.Logger]:
+    """Do the work of a Snakemake script inside this.
+
+    Parameters
+    ----------
+    snakemake : object
+        What Snakemake gives a script: `input`, `output` and `log` are used.
+    title : str
+        Names the job in the log.
+
+    Raises
+    ------
+    SystemExit
+        In place of a `TamfluxError`, which is printed; see `tamflux.logs.job_log`.
+    """
+    _die_with_parent()
+    with job_log(snakemake.log[0], title) as log:
+        _remove_leftovers(snakemake.output)
+        _end_future(snakemake.input)
+        try:
+            verify(snakemake.input)
+            yield log
+            for path in snakemake.output:
+                record_checksums(path)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise TamfluxError(
+                "a file cannot be read or written",
+                file=error.filename,
+                found=error.strerror,
+                fix="make room for it, restore it or give permission; run the same command again",
+            ) from error
+
+
+def _die_with_parent() -> None:
+    """On Linux, be killed when Snakemake is: a job nobody waits for would disturb the next run."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _remove_leftovers(outputs: Iterable[str]) -> None:
+    """Remove checksums of the last time and what killed jobs left under temporary names."""
+    for path in map(Path, outputs):
+        forget_checksums(path)
+        name = glob.escape(f".{path.name}.")
+        for leftover in path.parent.glob(f"{name}*.partial*"):
+            remove(leftover)
+
+
+def _end_future(inputs: Iterable[str]) -> None:
+    """Give inputs that a wrong clock dated in the future the time of now.
+
+    Snakemake would take everything behind them for outdated, again and again.
+    """
+    now = time.time()
+    for path in map(Path, inputs):
+        for file in (path, path / STAMP) if path.is_dir() else (path,):
+            if file.exists() and file.stat().st_mtime > now:
+                os.utime(file, (now, now))
