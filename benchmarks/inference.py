@@ -59,6 +59,7 @@ def random_ensemble(settings: dict, folder: Path) -> list[Path]:
             model="tamrl",
             hidden_size=settings["model"]["hidden_size"],
             code_size=settings["model"]["code_size"],
+            trees=settings["model"]["trees"],
             history_days=HISTORY_DAYS,
             predictors=names,
             units=tuple(PREDICTORS[name].units for name in names),

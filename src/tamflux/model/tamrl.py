@@ -1,5 +1,8 @@
 """TAM-RL: a task encoder reads a place's history; its code modulates one recurrent flux model.
 
+Beside the network stand regression trees, which are shown the same days, months of memory and
+places; the fluxes are the mean of both, since networks and trees err differently at new places.
+
 Shapes: batch is places, time is days, feature is scaled predictors. Outputs are fluxes in
 g C m-2 d-1 (gpp, reco, nee).
 """
@@ -15,6 +18,7 @@ from torch.nn import functional
 
 from tamflux.model.encoder import TaskEncoder
 from tamflux.model.memory import MEMORY_DAYS, Memory
+from tamflux.model.trees import ObliviousTrees
 
 CONDITION_SIZE = 64
 """Width of the network between task code and modulation."""
@@ -24,12 +28,13 @@ DROPOUT = 0.1
 INGREDIENTS = (
     "code", "static", "film_input", "film_output", "memory", "spinup", "year_code",
     "light_gate", "hard_closure", "reconstruction", "pretraining", "site_effects",
+    "site_weights", "trees",
 )  # fmt: skip
 """What can be left out of the model or of its training, to see what it is worth."""
 
 SITE_BLIND = frozenset(
     {"code", "static", "film_input", "film_output", "memory", "light_gate", "pretraining"}
-    | {"site_effects"}
+    | {"site_effects", "site_weights", "trees"}
 )
 """Left out of the plain LSTM, which knows no place."""
 
@@ -38,6 +43,9 @@ WEATHER_DAYS = 30
 
 BLOCK_DAYS = 20
 """Days that `TamRL.predict` computes at once."""
+
+DIM_LIGHT = 5.0
+"""Daily mean radiation that halves the productivity of the trees, W m-2: dark days have none."""
 
 HALF_LIGHT = 100.0
 """Daily mean radiation at which `light_gate` is half open before training, W m-2."""
@@ -72,14 +80,29 @@ class Fluxes(NamedTuple):
 class Place(NamedTuple):
     """How the model is modulated at some places.
 
+    static : (batch, static feature) that the trees are shown, or None if they are shown none.
     film_input, film_output : (batch, 2 * hidden) scale and shift, or None for no modulation.
     reconstruction, target : as in `Fluxes`.
     """
 
+    static: Tensor | None = None
     film_input: Tensor | None = None
     film_output: Tensor | None = None
     reconstruction: Tensor | None = None
     target: Tensor | None = None
+
+
+class Days(NamedTuple):
+    """Some days on their way to fluxes.
+
+    x : (batch, time, feature) predictors.
+    seen : (batch, time, feature * (1 + memory)) predictors and their means of `Memory`.
+    states : (batch, time, hidden) of the recurrence.
+    """
+
+    x: Tensor
+    seen: Tensor
+    states: Tensor
 
 
 class Past(NamedTuple):
@@ -106,6 +129,8 @@ class TamRL(nn.Module):
         (3,) standard deviations of gpp, reco, nee over the training days, g C m-2 d-1.
     light : Light, optional
         Radiation among the features; without it gpp has no `light_gate`.
+    trees : int
+        Number of regression trees beside the network.
     without : collection of str
         Those of `INGREDIENTS` that are left out.
     """
@@ -120,6 +145,7 @@ class TamRL(nn.Module):
         code_size: int,
         flux_scale: Tensor,
         light: Light | None = None,
+        trees: int = 0,
         without: Collection[str] = (),
     ):
         super().__init__()
@@ -142,6 +168,8 @@ class TamRL(nn.Module):
         ) if known else None  # fmt: skip
         self.film_input = self._film("film_input", hidden_size)
         self.film_output = self._film("film_output", hidden_size)
+        grows = trees and "trees" not in self.without
+        self.trees = ObliviousTrees(trees, outputs=2) if grows else None
 
     def forward(
         self, x: Tensor, static: Tensor, history_days: int, *, modulated: bool = True
@@ -163,8 +191,8 @@ class TamRL(nn.Module):
         place = self.place(history, static) if modulated else Place()
         with torch.no_grad():  # gradients do not reach back into the spin-up
             past = self.spin_up(history, place, block_days=history_days)
-        states, _ = self.advance(year, place, past)
-        return Fluxes(self.fluxes(states, place, year), place.reconstruction, place.target)
+        days, _ = self.advance(year, place, past)
+        return Fluxes(self.network_fluxes(days, place), place.reconstruction, place.target)
 
     @torch.inference_mode()
     def predict(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
@@ -177,15 +205,16 @@ class TamRL(nn.Module):
         past = self.spin_up(history, place, block_days=BLOCK_DAYS)
         flux = []
         for days in year.split(BLOCK_DAYS, dim=1):
-            states, past = self.advance(days, place, past)
-            flux.append(self.fluxes(states, place, days))
+            block, past = self.advance(days, place, past)
+            flux.append(self.fluxes(block, place))
         return torch.cat(flux, dim=1)
 
     def place(self, history: Tensor, static: Tensor) -> Place:
         """What the model knows of some places: their task code and static features, as FiLM."""
+        shown = None if "static" in self.without else static
         if self.condition is None:
-            return Place()
-        known = [] if "static" in self.without else [static]
+            return Place(shown)
+        known = [] if shown is None else [shown]
         reconstruction = target = None
         if self.encoder is not None:
             read = self._what_the_encoder_reads(history)
@@ -196,31 +225,57 @@ class TamRL(nn.Module):
         condition = self.condition(torch.cat(known, dim=-1))
         film_input = None if self.film_input is None else self.film_input(condition)
         film_output = None if self.film_output is None else self.film_output(condition)
-        return Place(film_input, film_output, reconstruction, target)
+        return Place(shown, film_input, film_output, reconstruction, target)
 
     def spin_up(self, history: Tensor, place: Place, block_days: int) -> Past:
         """State after the history; the means start from that of the history itself."""
-        past = Past(None, None)
-        if self.memory is not None:
-            means = history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1)
-            past = Past(means, None)
+        past = self._start(history)
         for days in history.split(block_days, dim=1):
             _, past = self.advance(days, place, past)
         return past if "spinup" not in self.without else Past(past.means, None)
 
-    def advance(self, x: Tensor, place: Place, past: Past) -> tuple[Tensor, Past]:
-        """States (batch, time, hidden) of some days, and the past of the day after them."""
-        means = past.means
-        inputs = x
-        if self.memory is not None:
-            inputs, means = self.memory(x, means)
-        embedded = _modulate(self.embed(inputs), place.film_input)
+    def advance(self, x: Tensor, place: Place, past: Past) -> tuple[Days, Past]:
+        """Some days x (batch, time, feature), and the past of the day after them."""
+        seen, means = (x, None) if self.memory is None else self.memory(x, past.means)
+        embedded = _modulate(self.embed(seen), place.film_input)
         states, recurrent = self.recurrence(functional.silu(embedded), past.recurrent)
-        return states, Past(means, recurrent)
+        return Days(x, seen, states), Past(means, recurrent)
 
-    def fluxes(self, states: Tensor, place: Place, x: Tensor) -> Tensor:
-        """Fluxes (batch, time, 3) of the days of some states, g C m-2 d-1."""
-        states = _modulate(states, place.film_output)
+    def fluxes(self, days: Days, place: Place) -> Tensor:
+        """Fluxes (batch, time, 3) of some days, g C m-2 d-1: the mean of network and trees."""
+        of_network = self.network_fluxes(days, place)
+        if self.trees is None:
+            return of_network
+        gpp, reco = self.trees(self.tree_features(days.seen, place.static)).clamp(min=0).unbind(-1)
+        gpp = gpp * self._share_of_light(days.x, DIM_LIGHT)
+        return (of_network + torch.stack([gpp, reco, reco - gpp], dim=-1)) / 2
+
+    @staticmethod
+    def tree_features(seen: Tensor, static: Tensor | None) -> Tensor:
+        """What the trees are shown (batch, time, feature): days as `Days.seen`, and the place."""
+        if static is None:
+            return seen
+        return torch.cat([seen, static[:, None].expand(-1, seen.shape[1], -1)], dim=-1)
+
+    @torch.inference_mode()
+    def days_to_grow_from(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
+        """`tree_features` (batch, time, feature) of the days after the history."""
+        seen = x[:, history_days:]
+        if self.memory is not None:
+            _, means = self.memory(x[:, :history_days], self._start(x[:, :history_days]).means)
+            seen, _ = self.memory(seen, means)
+        return self.tree_features(seen, None if "static" in self.without else static)
+
+    def _start(self, history: Tensor) -> Past:
+        """Before the history: its own mean stands for what was earlier."""
+        if self.memory is None:
+            return Past(None, None)
+        return Past(history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1), None)
+
+    def network_fluxes(self, days: Days, place: Place) -> Tensor:
+        """Fluxes (batch, time, 3) of some days as the network alone has them, g C m-2 d-1."""
+        x = days.x
+        states = _modulate(days.states, place.film_output)
         with torch.autocast(x.device.type, enabled=False):
             raw = self.head(self.dropout(states.float()))
         # productivity and respiration cannot be negative; their difference can
@@ -255,8 +310,13 @@ class TamRL(nn.Module):
         """
         if self.light is None:
             return 1.0
+        return self._share_of_light(x, self.log_half_light.exp())
+
+    def _share_of_light(self, x: Tensor, half: Tensor | float) -> Tensor | float:
+        if self.light is None:
+            return 1.0
         light = (x[..., self.light.feature] * self.light.sd + self.light.mean).clamp(min=0)
-        return light / (light + self.log_half_light.exp())
+        return light / (light + half)
 
 
 def close_balance(flux: Tensor) -> Tensor:

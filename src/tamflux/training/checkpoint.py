@@ -28,8 +28,8 @@ class Description:
     ----------
     model : str
         ``tamrl``, ``lstm`` (site-blind) or ``tamrl_without_...``.
-    hidden_size, code_size, history_days : int
-        Shape of the network.
+    hidden_size, code_size, trees, history_days : int
+        Shape of the network, number of its trees.
     predictors, units, static_features : tuple of str
         Features in their order, and the predictors' units.
     mean, sd : tuple of float
@@ -45,6 +45,7 @@ class Description:
     model: str
     hidden_size: int
     code_size: int
+    trees: int
     history_days: int
     predictors: tuple[str, ...]
     units: tuple[str, ...]
@@ -68,6 +69,7 @@ class Description:
             code_size=self.code_size,
             flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
             light=light,
+            trees=self.trees,
             without=left_out(self.model),
         )
 

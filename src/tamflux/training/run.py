@@ -22,6 +22,7 @@ from tamflux.training.checkpoint import (
     save_tensors,
 )
 from tamflux.training.device import choose_device, has_bfloat16, mixed_precision
+from tamflux.training.grow_trees import grow_trees
 
 log = logging.getLogger("tamflux")
 
@@ -58,6 +59,7 @@ class Run:
         self.batch_size = training["batch_size"]
         self.peak_rate = training["learning_rate"]
         self.history_days = description.history_days
+        self.seed = seed
         self.random = np.random.default_rng(seed)
         torch.manual_seed(seed)
         self.network = description.network().to(self.device)
@@ -68,7 +70,10 @@ class Run:
         self.optimiser = torch.optim.AdamW(groups, lr=self.peak_rate, fused=True)
         self.x = torch.from_numpy(description.scale(samples.x)).to(self.device)
         self.y = torch.tensor(samples.y).to(self.device)
-        self.weight = torch.from_numpy(day_weights(samples, MIN_QC)).to(self.device)
+        weight = day_weights(samples, MIN_QC)
+        if "site_weights" not in without:
+            weight *= site_weights(samples, chosen, weight)[samples.site, None]
+        self.weight = torch.from_numpy(weight).to(self.device)
         self.static = torch.tensor(samples.static).to(self.device)
         self.train = self._training_windows(samples, chosen)
         site_years = np.bincount(self.train.site, minlength=len(samples.sites))
@@ -123,6 +128,30 @@ class Run:
         self.curve.append(row)
         self.epoch += 1
         return row
+
+    def grow_trees(self, threads: int) -> None:
+        """Give the network its trees, grown on the days that it has learnt from."""
+        trees = self.network.trees
+        if trees is None:
+            return
+        start = time.monotonic()
+        days: list[list[np.ndarray]] = []
+        for first in range(0, len(self.train.rows), self.batch_size):
+            batch = np.arange(first, min(first + self.batch_size, len(self.train.rows)))
+            x, static, flux, weight = self._gather(self.train, batch)
+            features = self.network.days_to_grow_from(x, static, self.history_days)
+            flux = flux.masked_fill(weight == 0, torch.nan)
+            used = (weight > 0).any(-1)
+            days.append([part[used].cpu().numpy() for part in (features, flux, weight.amax(-1))])
+        number = len(trees.leaf)
+        grown = grow_trees(
+            *map(np.concatenate, zip(*days, strict=True)),
+            trees=number,
+            seed=self.seed,
+            threads=threads,
+        )
+        trees.load_state_dict(grown)
+        log.info("%d trees grown in %.1f s", number, time.monotonic() - start)
 
     def _check_finite(self, row: Mapping[str, Any]) -> None:
         """Stop a diverged training."""
@@ -197,6 +226,18 @@ def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
     """(row, 3) float32 weight of each flux: the day's qc, 0 below `min_qc` or where missing."""
     usable = np.isfinite(samples.y) & (samples.qc >= min_qc)[:, None]
     return np.where(usable, samples.qc[:, None], 0).astype(np.float32)
+
+
+def site_weights(samples: Samples, chosen: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(site,) float32 weight of each site: its number of weighted days to the power of -1/2.
+
+    A place with a long record tells more than one with a short record, but not in proportion to
+    its days, which resemble each other. The mean over the days of the chosen sites is 1.
+    """
+    days = np.bincount(samples.site, (weight > 0).any(axis=1), minlength=len(samples.sites))
+    of_site = np.maximum(days, 1) ** -0.5
+    mean = np.average(of_site[chosen], weights=np.maximum(days[chosen], 1))
+    return (of_site / mean).astype(np.float32)
 
 
 def _schedule(progress: float) -> float:

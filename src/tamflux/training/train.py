@@ -89,6 +89,7 @@ def fit_member(
             "epoch %d/%d (%s): loss %.4f, %.1f s",
             row["epoch"], run.epochs, row["stage"], row["loss"], row["seconds"],
         )  # fmt: skip
+    run.grow_trees(threads)
     with atomic_path(curve) as path:
         pd.DataFrame(run.curve).to_csv(path, index=False)
     save_checkpoint(checkpoint, run.network, description)
@@ -113,6 +114,7 @@ def _describe(
         model=name,
         hidden_size=model["hidden_size"],
         code_size=model["code_size"],
+        trees=model["trees"],
         history_days=HISTORY_DAYS,
         predictors=samples.predictors,
         units=tuple(PREDICTORS[predictor].units for predictor in samples.predictors),

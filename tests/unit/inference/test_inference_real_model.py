@@ -23,9 +23,10 @@ def write_members(folder, units=UNITS):
     for seed in range(2):
         torch.manual_seed(seed)
         description = Description(
-            model="tamrl", hidden_size=8, code_size=4, history_days=365, predictors=PREDICTORS,
-            units=units, static_features=STATIC_FEATURES, mean=(10, 0.5, 150), sd=(8, 0.3, 90),
-            flux_scale=(3, 2, 2), training_sites=("A", "B"), provenance={"seed": seed},
+            model="tamrl", hidden_size=8, code_size=4, trees=2, history_days=365,
+            predictors=PREDICTORS, units=units, static_features=STATIC_FEATURES,
+            mean=(10, 0.5, 150), sd=(8, 0.3, 90), flux_scale=(3, 2, 2),
+            training_sites=("A", "B"), provenance={"seed": seed},
         )  # fmt: skip
         network = description.network()
         with torch.no_grad():

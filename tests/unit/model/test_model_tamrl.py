@@ -127,6 +127,33 @@ def test_no_light_no_productivity_and_light_saturates(inputs):
     torch.testing.assert_close(gated[..., 2], gated[..., 1] - gated[..., 0])
 
 
+@pytest.mark.parametrize("name", ["memory", "static", "code", "hard_closure", "year_code"])
+def test_fluxes_are_the_mean_of_network_and_trees(name, inputs):
+    """Beside trees that are asked by hand; two of the three days are bright, one is dark."""
+    torch.manual_seed(4)
+    light = Light(feature=2, mean=150.0, sd=80.0)
+    model = TamRL(
+        FEATURES, STATIC, 7, 2, torch.ones(3), light, trees=4, without={name} - {"year_code"}
+    ).eval()
+    x, static = inputs
+    x[:, HISTORY + 3, 2] = -150 / 80  # 0 W m-2
+    shown = FEATURES * (1 if name == "memory" else 1 + len(MEMORY_DAYS))
+    shown += 0 if name == "static" else STATIC
+    model.trees.feature.copy_(torch.randint(shown, model.trees.feature.shape))
+    model.trees.border.copy_(torch.randn(model.trees.border.shape))
+    model.trees.leaf.copy_(torch.randn(model.trees.leaf.shape))
+    features = model.days_to_grow_from(x, static, HISTORY)
+    assert features.shape == (BATCH, DAYS, shown)
+    gpp, reco = model.trees(features).clamp(min=0).unbind(-1)
+    bright = (x[:, HISTORY:, 2] * 80 + 150).clamp(min=0)
+    gpp = gpp * bright / (bright + 5)
+    of_trees = torch.stack([gpp, reco, reco - gpp], dim=-1)
+    expected = (model(x, static, HISTORY).flux + of_trees) / 2
+    found = model.predict(x, static, HISTORY)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (found[:, 3, 0] == 0).all() and (found[:, 4, 0] > 0).any()
+
+
 @pytest.mark.parametrize("name", INGREDIENTS)
 def test_every_ingredient_can_be_left_out(name, inputs):
     torch.manual_seed(0)

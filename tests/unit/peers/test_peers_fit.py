@@ -14,7 +14,7 @@ from tamflux.peers import fit
 TREES = {"rounds": 40, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20,
          "bagging_fraction": 0.5}  # fmt: skip
 OURS = {
-    "model": {"hidden_size": 8, "code_size": 4, "balance_weight": 0.1},
+    "model": {"hidden_size": 8, "code_size": 4, "trees": 3, "balance_weight": 0.1},
     "training": {"pretrain_epochs": 0, "epochs": 1, "batch_size": 4, "learning_rate": 0.01,
                  "device": "cpu"},
 }  # fmt: skip

@@ -11,7 +11,7 @@ from tamflux.training.ensemble import Ensemble
 
 HISTORY, DAYS, CELLS = 20, 15, 7
 DESCRIPTION = Description(
-    model="tamrl", hidden_size=6, code_size=2, history_days=HISTORY,
+    model="tamrl", hidden_size=6, code_size=2, trees=4, history_days=HISTORY,
     predictors=("t2m", "vpd", "ndvi"), units=("degC", "hPa", "1"),
     static_features=STATIC_FEATURES, mean=(10.0, 5.0, 0.4), sd=(12.0, 4.0, 0.2),
     flux_scale=(4.0, 3.0, 2.0), training_sites=("AA-Aaa",),

@@ -8,7 +8,7 @@ from tamflux.errors import ContractError
 from tamflux.samples.site_table import read_site_table
 from tamflux.training.real_towers import predict_real_towers, train_real_member
 
-MODEL = {"hidden_size": 8, "code_size": 4, "balance_weight": 0.1}
+MODEL = {"hidden_size": 8, "code_size": 4, "trees": 3, "balance_weight": 0.1}
 TRAINING = {
     "pretrain_epochs": 0,
     "epochs": 1,

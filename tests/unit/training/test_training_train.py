@@ -19,7 +19,7 @@ from tamflux.training.ensemble import Ensemble
 from tamflux.training.run import Run, day_weights
 from tamflux.training.train import fit_member, member_seed
 
-MODEL = {"hidden_size": 8, "code_size": 2, "balance_weight": 0.1}
+MODEL = {"hidden_size": 8, "code_size": 2, "trees": 3, "balance_weight": 0.1}
 TRAINING = {
     "pretrain_epochs": 1, "epochs": 2, "batch_size": 4, "learning_rate": 0.01, "device": "cpu",
 }  # fmt: skip
@@ -47,6 +47,16 @@ def test_same_seed_same_weights_other_seed_other_weights(tmp_path):
     first, second = fit(tmp_path, samples)[0], fit(tmp_path, samples)[0]
     assert equal(first, second)
     assert not equal(first, fit(tmp_path, samples, seed=2)[0])
+
+
+def test_a_long_record_weighs_by_the_root_of_its_days():
+    samples = toy_samples(12)
+    weight = day_weights(samples, 0.5)
+    chosen = np.arange(8)
+    of_site = run.site_weights(samples, chosen, weight)
+    days = np.bincount(samples.site, (weight > 0).any(axis=1))
+    np.testing.assert_allclose(of_site / of_site[0], (days / days[0]) ** -0.5, rtol=1e-6)
+    np.testing.assert_allclose(np.average(of_site[chosen], weights=days[chosen]), 1, rtol=1e-6)
 
 
 class Killed(Exception):

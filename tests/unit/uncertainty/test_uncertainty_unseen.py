@@ -96,7 +96,7 @@ def study(tmp_path):
 
 def save_member(path, seen):
     description = Description(
-        model="tamrl", hidden_size=4, code_size=3, history_days=365, predictors=PREDICTORS,
+        model="tamrl", hidden_size=4, code_size=3, trees=2, history_days=365, predictors=PREDICTORS,
         units=("degC", "W m-2"), static_features=STATIC_FEATURES, mean=(10, 150), sd=(5, 90),
         flux_scale=(2, 1, 2), training_sites=tuple(seen), provenance={},
     )  # fmt: skip

@@ -50,7 +50,7 @@ def write_members(folder, model, n):
     for seed in range(n):
         torch.manual_seed(seed)
         description = Description(
-            model=model, hidden_size=8, code_size=4, history_days=365, predictors=FEATURES,
+            model=model, hidden_size=8, code_size=4, trees=2, history_days=365, predictors=FEATURES,
             units=("degC", "1"), static_features=STATIC_FEATURES, mean=(10, 0.5), sd=(8, 0.3),
             flux_scale=(3, 2, 2), training_sites=("B", "C"), provenance={"seed": seed},
         )  # fmt: skip
