@@ -36,6 +36,7 @@ from training import BATCH, DYNAMIC, STATIC, WINDOW, ReferenceEncoder, Reference
 
 from tamflux.grid import Grid
 from tamflux.inference.predict import predict_tiles
+from tamflux.model.memory import MEMORY_DAYS
 from tamflux.predictors.cube import create_store
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import HISTORY_DAYS
@@ -73,6 +74,11 @@ def random_ensemble(settings: dict, folder: Path) -> list[Path]:
         network = description.network()
         for film in (network.film_input, network.film_output):
             torch.nn.init.normal_(film.weight, std=0.1)
+        trees = network.trees
+        shown = len(names) * (1 + len(MEMORY_DAYS)) + len(STATIC_FEATURES)
+        trees.feature.random_(shown)
+        trees.border.normal_()
+        trees.leaf.normal_(std=0.1)
         paths.append(folder / f"tamrl_{seed}.safetensors")
         save_checkpoint(paths[-1], network, description)
     return paths

@@ -174,7 +174,7 @@ class TamRL(nn.Module):
     def forward(
         self, x: Tensor, static: Tensor, history_days: int, *, modulated: bool = True
     ) -> Fluxes:
-        """Fluxes of the days after the history, to train on.
+        """Fluxes of the days after the history; in training those of the network alone.
 
         Parameters
         ----------
@@ -192,7 +192,8 @@ class TamRL(nn.Module):
         with torch.no_grad():  # gradients do not reach back into the spin-up
             past = self.spin_up(history, place, block_days=history_days)
         days, _ = self.advance(year, place, past)
-        return Fluxes(self.network_fluxes(days, place), place.reconstruction, place.target)
+        flux = self.network_fluxes(days, place) if self.training else self.fluxes(days, place)
+        return Fluxes(flux, place.reconstruction, place.target)
 
     @torch.inference_mode()
     def predict(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:

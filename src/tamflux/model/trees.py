@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+NEVER = torch.finfo(torch.float32).max
+"""Border that no value is above."""
+
 DEPTH = 7
 """Splits of a tree; at most 8, so that the number of a leaf is one byte."""
 
@@ -31,7 +34,7 @@ class ObliviousTrees(nn.Module):
     def __init__(self, trees: int, outputs: int):
         super().__init__()
         self.register_buffer("feature", torch.zeros(DEPTH, trees, dtype=torch.int64))
-        self.register_buffer("border", torch.full((DEPTH, trees), torch.inf))
+        self.register_buffer("border", torch.full((DEPTH, trees), NEVER))
         self.register_buffer("leaf", torch.zeros(trees, 2**DEPTH, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
