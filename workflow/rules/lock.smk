@@ -9,7 +9,7 @@ from tamflux.errors import TamfluxError
 from tamflux.files import exclusive
 
 RUN_LOCK = {
-    "lock": ".snakemake/tamflux.lock",
+    "lock": ".snakemake/run.lock",
     "what": "another run works in this folder",
     "file": Path.cwd(),
 }
