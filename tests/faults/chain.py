@@ -124,13 +124,13 @@ class Run:
                 found[int(entry.name)] = script[1].decode()
         return found
 
-    def wait_for_jobs(self, count: int, names: str = "") -> dict[int, str]:
-        """Wait until so many jobs of a name have started since now; the running ones."""
+    def wait_for_jobs(self, finished: int) -> dict[int, str]:
+        """Wait until so many jobs have finished since now and others run; those, or none."""
         seen: set[int] = set()
         while self.is_running():
             jobs = self.jobs()
-            seen |= {pid for pid, name in jobs.items() if names in name}
-            if len(seen) >= count:
+            seen |= jobs.keys()
+            if jobs and len(seen) - len(jobs) >= finished:
                 return jobs
             time.sleep(0.1)
         return {}

@@ -18,16 +18,16 @@ ALONE = 0.2  # share of kills that hit Snakemake alone and not its jobs
 def kill_at_random(reference: Chain, folder: Path, kills: int, seed: int) -> Outcome:
     """Kill the chain so many times, in rounds; every round ends and is compared.
 
-    A kill comes some jobs after the start, at a random moment of the last one's usual time. How
-    many jobs is drawn so that the kills of a round reach all stages.
+    A kill comes when some jobs have finished since the start, at a random moment of the usual time
+    of one that runs. How many jobs is drawn so that the kills of a round reach all stages.
     """
     rng = np.random.default_rng(seed)
-    seconds = _usual_seconds(reference)
+    jobs, seconds = _usual_seconds(reference)
     outcome, rules = Outcome(f"kill -9 at a random moment, seed {seed}"), Counter()
     while outcome.times < kills and not outcome.problems:
         shutil.rmtree(folder, ignore_errors=True)
         chain = Chain.create(folder, reference.folder)
-        spacing = len(seconds) / (kills - outcome.times)
+        spacing = jobs / (kills - outcome.times)
         finished = None
         while finished is None:
             run = chain.start()
@@ -49,10 +49,10 @@ def kill_at_random(reference: Chain, folder: Path, kills: int, seed: int) -> Out
 
 def _wait_for_moment(run, spacing: float, seconds: dict[str, float], rng) -> bool:
     """Wait for the moment of a kill; False if the run ended before."""
-    jobs = run.wait_for_jobs(max(1, rng.poisson(spacing)))
+    jobs = run.wait_for_jobs(rng.poisson(spacing))
     if not jobs:
         return False
-    usual = seconds.get(jobs[max(jobs)], 1.0)
+    usual = seconds.get(jobs[rng.choice(sorted(jobs))], 1.0)
     deadline = time.monotonic() + rng.uniform(0, 1.1) * usual
     while time.monotonic() < deadline:
         if not run.is_running():
@@ -61,11 +61,14 @@ def _wait_for_moment(run, spacing: float, seconds: dict[str, float], rng) -> boo
     return bool(run.jobs())
 
 
-def _usual_seconds(reference: Chain) -> dict[str, float]:
-    """Seconds of each job of the undisturbed run by the name of its script; one entry a job."""
-    found = {}
-    for file in (reference.results / "benchmarks").rglob("*.tsv"):
-        found[file.stem] = float(file.read_text().splitlines()[1].split()[0])
-    scripts = [p.stem for p in (reference.folder / "workflow" / "scripts").glob("*.py")]
-    usual = {s: t for name, t in found.items() for s in scripts if name.startswith(s)}
-    return found | usual
+def _usual_seconds(reference: Chain) -> tuple[int, dict[str, float]]:
+    """Number of jobs of the undisturbed run, and seconds of one by the name of its script."""
+    scripts = [path.stem for path in (reference.folder / "workflow" / "scripts").glob("*.py")]
+    files = list((reference.results / "benchmarks").rglob("*.tsv"))
+    seconds = {
+        script: float(file.read_text().splitlines()[1].split()[0])
+        for file in files
+        for script in scripts
+        if file.stem.startswith(script)
+    }
+    return len(files), seconds
