@@ -58,7 +58,10 @@ def can_edit(path: Path) -> bool:
 def edit_file(path: Path, edits: list[tuple]) -> str:
     """Change the file by the edits; what was done."""
     for edit in edits:
-        EDITORS[path.suffix](path, *edit)
+        try:
+            EDITORS[path.suffix](path, *edit)
+        except Exception:  # an earlier edit broke it, or no file of this kind can hold the value
+            break
     return "; ".join(f"{kind} at {a:.2f}, {b:.2f}: {value!r}"[:80] for kind, a, b, value in edits)
 
 

@@ -16,7 +16,7 @@ from tamflux.sources.oneflux.names import parse_name
 from tamflux.sources.oneflux.tables import read_table
 
 from .frames import RANGES
-from .trial import Reader
+from .trial import REJECTIONS, Reader
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -61,6 +61,7 @@ def read_towers(folder: Path) -> dict[str, np.ndarray]:
     """Time stamps, fluxes and meteorology of a table as it came."""
     path = next(path for path in folder.iterdir() if path.suffix == ".csv")
     frame = read_table(list_members(path)[0], parse_name(path.name)).frame
+    frame = frame.drop(columns="flag")  # days without one are listed when they are checked
     days = (frame.pop("time") - pd.Timestamp(0)) / pd.Timedelta(days=1)
     return {"date": days.to_numpy()} | {n: c.to_numpy(float) for n, c in frame.items()}
 
@@ -70,11 +71,12 @@ def read_bif(folder: Path) -> dict[str, np.ndarray]:
     path = next(folder.glob("*.csv"))
     cleaned = [clean_fields(fields) for fields in read_badm(list_members(path)[0]).values()]
     usable = [site for site, problem in cleaned if not problem]
-    return {n: np.array([site[n] for site in usable], float) for n in ("lat", "lon")}
+    places = {n: np.array([site[n] for site in usable], float) for n in ("lat", "lon")}
+    return places | {REJECTIONS: [problem for _, problem in cleaned if problem]}
 
 
 ANY = {name: (-np.inf, np.inf) for name in ("gpp", "reco", "nee", "t2m", "vpd", "ssrd", "tp")}
-TABLE = ANY | {"date": RANGES["date"], "flag": (-np.inf, np.inf)}
+TABLE = ANY | {"date": RANGES["date"]}
 """Later stages take out what is beyond its range: a table is passed on as it came."""
 AXES = {"latitude": (-90.001, 90.001), "longitude": (-1e4, 1e4), "stamps": (-1e6, 1e6),
         "t2m": (-np.inf, np.inf)}  # fmt: skip
