@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tamflux.config import growing_year
 from tamflux.download.places import era5_files, era5_roles, modis_folder
 from tamflux.errors import ConfigError, InputError
 from tamflux.grid import Grid
@@ -61,8 +62,11 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     for year in tqdm(cube_years, desc="checking", unit="year"):
         # the last day of hourly accumulations ends with the first hour of the next year
         spare = [] if era5["kind"] == "daily_statistics" else _files(era5["path"], year + 1)
+        grows = year == growing_year(years)
         files = _files(era5["path"], year)
-        problems = inspect_era5([*files, *spare], era5["kind"], year, grid, wanted) if files else []
+        problems = (
+            inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, grows) if files else []
+        )
         cure = _rule("download_era5", lambda y=year: _era5_folder(config, y))
         rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later, cure)
 
@@ -71,7 +75,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             f for y in (year - 1, year + 1) if y in cube_years for f in _files(modis["path"], y)
         ]
         composites = near_year({*files, *near}, year)
-        problems = inspect_modis(composites, modis["product"], year, grid) if files else []
+        problems = inspect_modis(composites, modis["product"], year, grid, grows) if files else []
         cure = _rule("download_modis", lambda y=year: modis_folder(config, y))
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
     surface = {name: inputs[name] for name in ("landcover", "koppen", "elevation")}

@@ -10,6 +10,18 @@ from tamflux.grid import Grid
 from tamflux.variables import METEOROLOGY, REFLECTANCE
 
 
+def growing_year(years: Mapping[str, Any]) -> int | None:
+    """The year whose files may end early: the last one, if it is of the product alone.
+
+    Parameters
+    ----------
+    years : mapping
+        The section `years` of the configuration.
+    """
+    last = max(year for part in years.values() for year in part)
+    return last if last in years["product"] and last not in years["train"] else None
+
+
 def check_config(config: Mapping[str, Any]) -> None:
     """Refuse a configuration that contradicts itself.
 

@@ -132,6 +132,14 @@ def exclusive(lock: str | Path, *, what: str, file: str | Path) -> Iterator[None
         yield
 
 
+def link_file(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name, or copy it where the file system cannot link."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder with all in it, if it is there."""
     if path.is_dir() and not path.is_symlink():

@@ -13,8 +13,10 @@ def test_grid_and_time_are_complete(daily, static):
         np.testing.assert_allclose(daily[name], static[name])
         assert (np.diff(daily[name]) > 0).all()
     year = daily.indexes["time"][0].year
-    expected = pd.date_range(f"{year}-01-01", f"{year}-12-31")
-    assert daily.indexes["time"].equals(expected)
+    last = daily.indexes["time"][-1]
+    assert last.is_month_end and last.year == year  # December, but for a year that is not over
+    assert ("INCOMPLETE" in daily.attrs.get("comment", "")) == (last.month < 12)
+    assert daily.indexes["time"].equals(pd.date_range(f"{year}-01-01", last))
     length = daily["time_bnds"][:, 1] - daily["time_bnds"][:, 0]
     assert (length == np.timedelta64(1, "D")).all()
     np.testing.assert_array_equal(daily["time_bnds"][:, 0], daily["time"])

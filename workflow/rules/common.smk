@@ -3,10 +3,11 @@ from fnmatch import fnmatch
 from glob import glob
 from pathlib import Path
 
-from tamflux.config import check_config
+from tamflux.config import check_config, growing_year
 from tamflux.errors import ConfigError
 from tamflux.provenance import code_hash
 from tamflux.sources.demo_earth.layout import demo_files
+from tamflux.sources.cds_files import may_start_year
 from tamflux.sources.modis_files import near_year
 
 check_config(config)
@@ -60,11 +61,14 @@ def era5_files(wc):
     era5, year = config["inputs"]["era5"], int(wc.year)
     files = raw_files(era5["path"], year)
     if era5["kind"] != "daily_statistics":
-        try:
-            files += raw_files(era5["path"], year + 1)
-        except ConfigError:
-            pass  # the last file of the year may hold that hour itself
+        following = glob(era5["path"].replace("{year}", str(year + 1)))
+        files += [file for file in following if may_start_year(file, year + 1)]
     return sorted({*files})
+
+
+def may_grow(wc):
+    """Whether more months of a year may come; see tamflux.config."""
+    return int(wc.year) == growing_year(config["years"])
 
 
 def modis_files(wc):

@@ -18,6 +18,7 @@ rule prepare_era5:
     params:
         raw=lambda wc: raw_state(era5_files(wc)),
         kind=config["inputs"]["era5"]["kind"],
+        may_end_early=may_grow,
         grid=config["grid"],
         variables=[
             v
@@ -48,6 +49,7 @@ rule prepare_modis:
     params:
         raw=lambda wc: raw_state(modis_files(wc)),
         product=config["inputs"]["modis"]["product"],
+        may_end_early=may_grow,
         grid=config["grid"],
         variables=[v for v in config["predictors"]["variables"] if v in REFLECTANCE],
         min_valid_fraction=config["predictors"]["min_valid_fraction"],

@@ -13,4 +13,5 @@ with job(snakemake, f"regrid ERA5 {snakemake.wildcards.year}"):
         tile_size=grid["tile_size"],
         variables=snakemake.params.variables,
         target=snakemake.output.cube,
+        may_end_early=snakemake.params.may_end_early,
     )

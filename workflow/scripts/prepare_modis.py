@@ -14,4 +14,5 @@ with job(snakemake, f"average MODIS {snakemake.wildcards.year}"):
         min_valid_fraction=snakemake.params.min_valid_fraction,
         variables=snakemake.params.variables,
         target=snakemake.output.cube,
+        may_end_early=snakemake.params.may_end_early,
     )

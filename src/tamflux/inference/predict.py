@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tamflux.errors import TamfluxError
 from tamflux.grid import Tile
 from tamflux.inference.cluster import dask_client
+from tamflux.inference.growing import TilePasts
 from tamflux.inference.tiles import (
     FLUX_NAMES,
     SPREAD_NAMES,
@@ -27,7 +28,7 @@ from tamflux.inference.tiles import (
     predict_tile,
 )
 from tamflux.inference.work import Work, content_hash, open_work
-from tamflux.predictors.cube import consolidate
+from tamflux.predictors.cube import Cube, consolidate
 from tamflux.provenance import code_hash, file_hash
 from tamflux.variables import FLUXES
 
@@ -52,7 +53,9 @@ def predict_tiles(
     """Predict the daily fluxes of one year, tile by tile (contract 4).
 
     A run that was killed goes on where it stopped if inputs and code are the same; the result
-    does not depend on tiles, batches or workers.
+    does not depend on tiles, batches or workers. Of a year that is not over, the days that there
+    are are predicted; when more come, only those behind the first change are
+    (`tamflux.inference.growing`).
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def predict_tiles(
         finished tiles are kept.
     """
     output = Path(output).absolute()
-    inputs = _identify(cube, history, static, checkpoints, places, device)
+    inputs = _identify(cube, history, static, checkpoints, places, device, output)
     sources = open_sources(inputs)
     tiles = sources.cube.grid.tiles(sources.cube.tile_size)
     land = [tile for tile in tiles if has_land(sources.static, tile)]
@@ -107,6 +110,8 @@ def predict_tiles(
             shutil.rmtree(output)
         os.replace(work.store, output)
         shutil.rmtree(work.folder)
+        if inputs.pasts and not inputs.pasts.grows:  # the year is over
+            shutil.rmtree(inputs.pasts.folder)
 
 
 def create_tiles(path: Path, inputs: Inputs) -> None:
@@ -151,16 +156,20 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
         array[:] = values
 
 
-def _identify(cube, history, static, checkpoints, places, device) -> Inputs:
+def _identify(cube, history, static, checkpoints, places, device, output: Path) -> Inputs:
     """Inputs with absolute paths and the identity of all that the tiles depend on."""
     cube, history, static, places = (
         Path(path).absolute() for path in (cube, history, static, places)
     )
     checkpoints = tuple(Path(path).absolute() for path in checkpoints)
     digest = hashlib.sha256(code_hash("tamflux.inference.predict").encode())
-    for path in (cube, history, static, *checkpoints, places):
+    for path in (static, *checkpoints, places):
         digest.update(content_hash(path).encode())
-    return Inputs(cube, history, static, checkpoints, places, digest.hexdigest(), device)
+    folder, grows = output.with_name(f".{output.stem}.pasts"), not Cube.open(cube).is_whole
+    pasts = TilePasts(folder, digest.hexdigest(), grows) if grows or folder.is_dir() else None
+    for path in (cube, history):
+        digest.update(content_hash(path).encode())
+    return Inputs(cube, history, static, checkpoints, places, digest.hexdigest(), device, pasts)
 
 
 def _provenance(inputs: Inputs, sources: Sources) -> dict:

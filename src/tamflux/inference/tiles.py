@@ -13,6 +13,7 @@ import xarray as xr
 
 from tamflux.errors import ContractError
 from tamflux.grid import Tile
+from tamflux.inference.growing import TilePasts
 from tamflux.predictors.cube import FLAG_NO_DATA, Cube, with_history
 from tamflux.predictors.static import (
     COAST_BELOW,
@@ -20,7 +21,7 @@ from tamflux.predictors.static import (
     open_static,
     static_features,
 )
-from tamflux.training.ensemble import Ensemble
+from tamflux.training.ensemble import Ensemble, Prediction
 from tamflux.uncertainty.places import Places, describe_places
 from tamflux.variables import FLUXES, PREDICTORS
 
@@ -36,7 +37,8 @@ class Inputs:
     """Files that a prediction is made from, and the device it runs on.
 
     `history` equals `cube` where there is no year before. `identity` names the content of the
-    files, so that a worker that outlives a run does not use what it opened for another.
+    files, so that a worker that outlives a run does not use what it opened for another. `pasts` is
+    given for a year that grows, or did so until now.
     """
 
     cube: Path
@@ -46,6 +48,7 @@ class Inputs:
     places: Path
     identity: str
     device: str
+    pasts: TilePasts | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Sources:
     static: xr.Dataset
     ensemble: Ensemble
     places: Places
+    pasts: TilePasts | None
 
 
 _OPENING = threading.Lock()
@@ -87,6 +91,15 @@ def _open_sources(inputs: Inputs) -> Sources:
             found=f"{history.year}, {history.grid}",
             expected=f"{cube.year - 1}, {cube.grid}",
             fix="make both cubes with one configuration",
+        )
+    before = history or cube
+    if not before.is_whole:
+        raise ContractError(
+            "the history of the year is not whole",
+            file=before.path,
+            found=f"predictors until {before.time[-1]}",
+            expected=f"every day of {before.year}",
+            fix="a year that is not over needs the year before it: list that under years.spinup",
         )
     static = open_static(inputs.static)
     for name in ("lat", "lon"):
@@ -122,7 +135,7 @@ def _open_sources(inputs: Inputs) -> Sources:
             expected=list(units),
             fix="train again with this version",
         )
-    return Sources(cube, history, static, ensemble, Places.load(inputs.places))
+    return Sources(cube, history, static, ensemble, Places.load(inputs.places), inputs.pasts)
 
 
 def has_land(static: xr.Dataset, tile: Tile) -> bool:
@@ -150,7 +163,7 @@ def predict_tile(sources: Sources, tile: Tile, batch_cells: int) -> dict[str, np
     if len(rows):
         x = _cell_predictors(sources, rows + tile.rows.start, cols + tile.cols.start)
         features = _cell_statics(sources, static, rows, cols)
-        prediction = sources.ensemble.predict(x, features, batch_cells=batch_cells)
+        prediction = _predict_cells(sources, tile, x, features, batch_cells)
         distance[rows, cols] = sources.places.distance(
             describe_places(sources.ensemble, x, features, batch_cells)
         )
@@ -200,6 +213,15 @@ def _cell_predictors(sources: Sources, rows: np.ndarray, cols: np.ndarray) -> np
     year = sources.cube.read_cells(rows, cols, names)
     before = None if sources.history is None else sources.history.read_cells(rows, cols, names)
     return with_history(year, before, sources.ensemble.history_days)
+
+
+def _predict_cells(
+    sources: Sources, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int
+) -> Prediction:
+    """Predict all days, or only those whose predictors are new."""
+    if sources.pasts is None:
+        return sources.ensemble.predict(x, features, batch_cells=batch_cells)
+    return sources.pasts.predict(tile.id, sources.ensemble, x, features, batch_cells)
 
 
 def _cell_statics(

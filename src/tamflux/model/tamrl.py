@@ -195,20 +195,44 @@ class TamRL(nn.Module):
         flux = self.network_fluxes(days, place) if self.training else self.fluxes(days, place)
         return Fluxes(flux, place.reconstruction, place.target)
 
-    @torch.inference_mode()
     def predict(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
-        """Fluxes (batch, time, 3) as of `forward`, block by block of days.
+        """Fluxes (batch, time, 3) as of `forward`, block by block of days."""
+        return self.predict_on(x, static, history_days)[0]
 
-        The days of a block stay in the processor's cache from the predictors to the fluxes.
+    @torch.inference_mode()
+    def predict_on(
+        self,
+        x: Tensor,
+        static: Tensor,
+        history_days: int,
+        past: Past | None = None,
+        keep: Collection[int] = (),
+    ) -> tuple[Tensor, dict[int, Past]]:
+        """Fluxes (batch, time, 3), from the start of the year or from a past within it.
+
+        The days of a block stay in the processor's cache from the predictors to the fluxes. Days
+        after a past equal, bit for bit, those of a run over all days if the past is one of `keep`.
+
+        Parameters
+        ----------
+        x, static, history_days
+            As of `forward`; with a past, the days after it follow the history at once.
+        past : Past, optional
+            At the end of the day before; None spins up over the history.
+        keep : collection of int
+            Numbers of days, multiples of `BLOCK_DAYS`, after which the past is wanted.
         """
         history, year = x[:, :history_days], x[:, history_days:]
         place = self.place(history, static)
-        past = self.spin_up(history, place, block_days=BLOCK_DAYS)
-        flux = []
-        for days in year.split(BLOCK_DAYS, dim=1):
+        if past is None:
+            past = self.spin_up(history, place, block_days=BLOCK_DAYS)
+        flux, kept = [], {}
+        for number, days in enumerate(year.split(BLOCK_DAYS, dim=1)):
+            if number * BLOCK_DAYS in keep:
+                kept[number * BLOCK_DAYS] = past
             block, past = self.advance(days, place, past)
             flux.append(self.fluxes(block, place))
-        return torch.cat(flux, dim=1)
+        return torch.cat(flux, dim=1), kept
 
     def place(self, history: Tensor, static: Tensor) -> Place:
         """What the model knows of some places: their task code and static features, as FiLM."""

@@ -42,7 +42,12 @@ def year_days(year: int) -> np.ndarray:
 
 @contextmanager
 def create_store(
-    path: str | Path, grid: Grid, year: int, tile_size: int, variables: Sequence[Variable]
+    path: str | Path,
+    grid: Grid,
+    year: int,
+    tile_size: int,
+    variables: Sequence[Variable],
+    days: int | None = None,
 ) -> Iterator[zarr.Group]:
     """Yield an empty store of the cube's layout to fill; it lands at `path` whole or not at all.
 
@@ -54,6 +59,9 @@ def create_store(
     ----------
     variables : sequence of Variable
         Catalogue entries, in the order of the features.
+    days : int, optional
+        Days from 1 January that have predictors; all of the year by default. The arrays have all
+        days in any case, so that a chunk keeps its shape while the year grows.
     """
     with atomic_path(path) as partial:
         attributes = {
@@ -61,6 +69,7 @@ def create_store(
             "bbox": list(grid.bbox),
             "tile_size": tile_size,
             "variables": [v.name for v in variables if v.name != FLAG],
+            "days": days or len(year_days(year)),
         }
         store = zarr.create_group(partial, zarr_format=3, attributes=attributes)
         days = year_days(year)
@@ -100,7 +109,9 @@ class Cube:
     variables : tuple of str
         Predictors in the order of the features.
     time : numpy.ndarray
-        (time,) datetime64[D], every day of the year.
+        (time,) datetime64[D], every day of the year, or of its months so far.
+    is_whole : bool
+        Whether the year is over.
     """
 
     def __init__(self, path: str | Path):
@@ -125,7 +136,15 @@ class Cube:
         if missing := [name for name in names if name not in group]:
             self._check(False, "arrays are missing", found=sorted(group), expected=missing)
         self._arrays = {name: group[name] for name in names if name not in DIMS}
-        self.year, self.time = self._read_time(group["time"])
+        self.year, self._days = self._read_time(group["time"])
+        days = attrs.get("days", len(self._days))
+        self._check(
+            isinstance(days, int) and 0 < days <= len(self._days),
+            "the number of days with predictors is not one of the year", variable="days",
+            found=days, expected=f"1 to {len(self._days)}",
+        )  # fmt: skip
+        self.time = self._days[:days]
+        self.is_whole = len(self.time) == len(self._days)
         for name, expected in {"lat": self.grid.lat, "lon": self.grid.lon}.items():
             found = group[name][:]
             same = found.shape == expected.shape and np.allclose(found, expected, atol=1e-6)
@@ -204,7 +223,7 @@ class Cube:
     def _values(self, name: str, rows: slice, cols: slice) -> np.ndarray:
         """(time, row, col) of one array; a damaged chunk does not keep its checksum."""
         try:
-            return self._arrays[name][:, rows, cols]
+            return self._arrays[name][: len(self.time), rows, cols]
         except (*_DAMAGED, AssertionError) as error:
             raise ContractError(
                 "a tile of the store is damaged", file=self.path, variable=name,
@@ -242,7 +261,7 @@ class Cube:
             name in _CATALOGUE, "a variable is not in the catalogue", variable=name,
             found=name, expected="a predictor of tamflux.variables",
         )  # fmt: skip
-        shape = (len(self.time), *self.grid.shape)
+        shape = (len(self._days), *self.grid.shape)
         dims = array.metadata.dimension_names
         self._check(
             dims == DIMS and array.shape == shape, "an array has the wrong dimensions",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from tamflux.errors import InputError
 from tamflux.files import scratch_folder
 from tamflux.grid import Grid
-from tamflux.predictors.cube import create_store, year_days
+from tamflux.predictors.cube import Cube, create_store, year_days
 from tamflux.predictors.derived import (
     day_length,
     potential_radiation,
@@ -28,8 +29,10 @@ from tamflux.predictors.derived import (
     vpd_instant,
     wind_speed,
 )
+from tamflux.predictors.growing import drop_kept, keep_store, kept_folder, month_edges, open_kept
 from tamflux.predictors.regrid import Weights, regrid, regrid_weights
 from tamflux.predictors.rounding import round_bits
+from tamflux.provenance import code_hash
 from tamflux.sources.era5 import Era5Year
 from tamflux.sources.era5_sample import check_sample
 from tamflux.sources.era5_variables import ACCUMULATED, raw_variables
@@ -57,8 +60,12 @@ def prepare_era5(
     tile_size: int,
     variables: Sequence[str],
     target: str | Path,
+    may_end_early: bool = False,
 ) -> None:
     """Write the meteorology and astronomy of a year to a store of the cube's layout.
+
+    Of a year that is not over, its whole months are written; when files of more come, or one has
+    changed, the months before the first new one are taken over from the last store.
 
     Parameters
     ----------
@@ -72,6 +79,8 @@ def prepare_era5(
         Predictors of the cube; those of other sources are passed over.
     target : path
         The store.
+    may_end_early : bool
+        Whether the year may end with the last month that all files have.
 
     Raises
     ------
@@ -84,23 +93,36 @@ def prepare_era5(
     wanted = [catalogue[name] for name in variables if name in catalogue]
     with (
         scratch_folder(target) as scratch,
-        closing(Era5Year(paths, kind, year, grid, weather, scratch)) as source,
+        closing(Era5Year(paths, kind, year, grid, weather, scratch, may_end_early)) as source,
     ):
         _raise_first(source.problems)
         check_sample(source)
         _log_grids(source, grid)
+        grows = source.days < len(year_days(year))
+        edges = month_edges(year, source.days)
+        origins = []
+        if grows or kept_folder(target).is_dir():
+            origins = _origins(source, edges, (kind, grid, tile_size, tuple(variables)))
+        kept, first = open_kept(target, origins, edges)
+        log.info("%d: %d days, %d of them as before", year, source.days, first)
         groups = _groups(weather)
+        total = len(groups) * (source.days - first)
         with (
-            create_store(target, grid, year, tile_size, wanted) as store,
-            tqdm(total=len(groups) * source.days, desc=f"ERA5 {year}", unit="day") as progress,
+            create_store(target, grid, year, tile_size, wanted, source.days) as store,
+            tqdm(total=total, desc=f"ERA5 {year}", unit="day") as progress,
         ):
             for group in groups:
-                files = _regrid_group(source, group, grid, scratch, progress)
+                files = _regrid_group(source, group, grid, first, scratch, progress)
                 source.close()  # frees the chunks held in memory
                 for name, file in files.items():
-                    _write_tiles(file, store[name], tile_size)
+                    before = kept if first else None
+                    _write_tiles(file, store[name], source.days, before, first, tile_size)
                     file.unlink()
             _write_astronomy(store, grid, year, tile_size)
+    if grows:
+        keep_store(target, origins)
+    else:
+        drop_kept(target)
 
 
 def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
@@ -162,16 +184,24 @@ def _groups(weather: Sequence[str]) -> list[list[str]]:
     return ([shared] if shared else []) + [[name] for name in weather if name not in _TOGETHER]
 
 
+def _origins(source: Era5Year, edges: Sequence[int], settings: tuple) -> list[str]:
+    """What each month is made from: files, settings and code."""
+    ours = repr(settings) + code_hash("tamflux.predictors.era5_cube")
+    return [f"{source.origin(*month)} {ours}" for month in pairwise(edges)]
+
+
 def _regrid_group(
-    source: Era5Year, group: list[str], grid: Grid, scratch: Path, progress: tqdm
+    source: Era5Year, group: list[str], grid: Grid, first: int, scratch: Path, progress: tqdm
 ) -> dict[str, Path]:
-    """Derive and regrid predictors block by block of days into one (time, lat, lon) file each."""
+    """Derive and regrid the days from `first` on into one (time, lat, lon) file a predictor."""
     roles = sorted({role for name in group for role in raw_variables(source.kind, name)})
     weights = {name: _weights(source, name, grid) for name in group}
     day_size = source.samples(roles[0]) * prod(axis.size for axis in source.nodes(roles[0]))
     step = max(1, BLOCK_BYTES // (4 * day_size))
     files = {name: scratch / f"{name}.f32" for name in group}
-    for start in range(0, source.days, step):
+    for file in files.values():
+        file.touch()
+    for start in range(first, source.days, step):
         days = slice(start, min(start + step, source.days))
         raw = {role: source.read(role, days) for role in roles}
         for name, file in files.items():
@@ -201,18 +231,26 @@ def _weights(source: Era5Year, predictor: str, grid: Grid) -> Weights:
     return regrid_weights(lat, lon, grid, conservative=predictor in ACCUMULATED)
 
 
-def _write_tiles(file: Path, array: zarr.Array, tile_size: int) -> None:
-    """Copy a (time, lat, lon) float32 file into a tile-major array, a band of tiles at a time."""
-    n_days, n_rows, n_cols = array.shape
+def _write_tiles(
+    file: Path, array: zarr.Array, n_days: int, kept: Cube | None, first: int, tile_size: int
+) -> None:
+    """Write `n_days` of a tile-major array, a band of tiles at a time.
+
+    The days before `first` come from the kept store, the others from a (time, lat, lon) float32
+    file.
+    """
+    _, n_rows, n_cols = array.shape
     buffer = np.empty((n_days, min(tile_size, n_rows), n_cols), np.float32)
     with open(file, "rb") as source:
         for south in range(0, n_rows, tile_size):
             rows = slice(south, min(south + tile_size, n_rows))
             band = buffer[:, : rows.stop - rows.start]
-            for day in range(n_days):
-                source.seek(4 * n_cols * (day * n_rows + south))
+            if kept is not None:
+                band[:first] = kept.read(rows, slice(None), [array.basename])[:first, ..., 0]
+            for day in range(first, n_days):
+                source.seek(4 * n_cols * ((day - first) * n_rows + south))
                 source.readinto(band[day])
-            array[:, rows] = band
+            array[:n_days, rows] = band
 
 
 def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -> None:

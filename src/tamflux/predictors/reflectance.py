@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from tamflux.errors import InputError
 from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
+from tamflux.predictors.growing import drop_kept, kept_arrays, kept_folder, whole_months
 from tamflux.predictors.rounding import round_bits
+from tamflux.provenance import code_hash, file_hash
 from tamflux.sources.modis import BANDS, SCALE, Composite, read_composite
-from tamflux.sources.modis_files import select_composites
+from tamflux.sources.modis_files import LONGEST_GAP, select_composites
 from tamflux.variables import REFL_FILLED, REFLECTANCE
 
 log = logging.getLogger("tamflux")
@@ -28,6 +31,8 @@ log = logging.getLogger("tamflux")
 OBSERVED, FILLED = 0, 1
 _INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
 _MIN_EVI_DENOMINATOR = 0.5
+_USUAL_GAP = 8
+"""Days after its last composite when a year is over."""
 _STRIP = 8
 """Rows of cells averaged at once: few enough to stay in the CPU's cache."""
 
@@ -41,8 +46,12 @@ def prepare_modis(
     min_valid_fraction: float,
     variables: Sequence[str],
     target: str | Path,
+    may_end_early: bool = False,
 ) -> None:
     """Write the reflectances and indices of a year to a store of the cube's layout.
+
+    Of a year that is not over, the means of each composite are kept: when more come, these alone
+    are read. The last composite holds for `LONGEST_GAP` days, flagged as filled in time.
 
     Beside the variables and `refl_filled`, the store keeps `valid_pixels` (composite, lat, lon),
     the number of valid pixels each cell mean is made of, and `composite`, the days of the files.
@@ -57,26 +66,46 @@ def prepare_modis(
         Share of a cell's pixels that must be valid for a mean.
     variables : sequence of str
         Predictors of the cube; those of other sources are passed over.
+    may_end_early : bool
+        Whether the year may go on after the last file.
 
     Raises
     ------
     InputError
         If files are damaged, missing or double, or hold no valid pixel in the whole year.
     """
-    files = select_composites(paths, year)
+    files = select_composites(paths, year, may_end_early)
     wanted = [REFLECTANCE[name] for name in variables if name in REFLECTANCE]
     bands = needed_bands([variable.name for variable in wanted])
-    dates = np.array(list(files), "datetime64[D]")
+    dates, days = np.array(list(files), "datetime64[D]"), year_days(year)
+    reach = whole_months(days, dates[-1] + LONGEST_GAP) if may_end_early else len(days)
+    grows = may_end_early and dates[-1] < days[-1] - _USUAL_GAP
+    settings = (
+        product,
+        bands,
+        grid,
+        min_valid_fraction,
+        code_hash("tamflux.predictors.reflectance"),
+    )
+
+    def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        composite, factor = read_composite(path, product, bands, grid)
+        return aggregate(composite, factor, grid, min_valid_fraction)
+
     with (
         scratch_folder(target) as scratch,
-        create_store(target, grid, year, tile_size, [*wanted, REFL_FILLED]) as store,
+        create_store(target, grid, year, tile_size, [*wanted, REFL_FILLED], reach) as store,
     ):
         shape = (len(dates), *grid.shape)
         means = disk_array(scratch / "means", np.float32, (len(bands), *shape))
         pixels = disk_array(scratch / "pixels", np.uint16, shape)
+        kept = kept_folder(target)
         for step, path in enumerate(tqdm(files.values(), desc=f"MODIS {year}", unit="file")):
-            composite, factor = read_composite(path, product, bands, grid)
-            means[:, step], pixels[step] = aggregate(composite, factor, grid, min_valid_fraction)
+            if grows or kept.is_dir():
+                key = repr((path.name, file_hash(path), *settings))
+                means[:, step], pixels[step] = kept_arrays(kept, key, partial(read, path))
+            else:
+                means[:, step], pixels[step] = read(path)
         if not (pixels > 0).any():
             raise InputError(
                 "no MODIS pixel is valid in the whole year",
@@ -86,8 +115,10 @@ def prepare_modis(
                 fix="check inputs.modis.product and grid.bbox",
             )
         names = [variable.name for variable in wanted]
-        _write_tiles(store, means, bands, dates, year_days(year), names, tile_size)
+        _write_tiles(store, means, bands, dates, days, names, tile_size)
         _write_counts(store, pixels, dates, tile_size)
+    if not grows:
+        drop_kept(target)
 
 
 def needed_bands(variables: Sequence[str]) -> tuple[int, ...]:

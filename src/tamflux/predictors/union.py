@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import zarr
 
 from tamflux.errors import ContractError
-from tamflux.files import atomic_path
+from tamflux.files import atomic_path, link_file
 from tamflux.predictors.cube import DIMS, FLAG, RERUN, Cube, consolidate
 
 
@@ -58,15 +57,14 @@ def assemble_cube(
     with atomic_path(target) as partial:
         group = zarr.open_group(first.path, mode="r", use_consolidated=False)
         zarr.create_group(
-            partial, zarr_format=3, attributes={**group.attrs, "variables": list(variables)}
+            partial,
+            zarr_format=3,
+            attributes={
+                **group.attrs,
+                "variables": list(variables),
+                "days": min(len(cube.time) for cube in cubes),
+            },
         )
         for name, cube in owner.items():
-            shutil.copytree(cube.path / name, partial / name, copy_function=_link)
+            shutil.copytree(cube.path / name, partial / name, copy_function=link_file)
         consolidate(partial)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

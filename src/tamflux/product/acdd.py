@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tamflux import __version__
 from tamflux.grid import Grid
 from tamflux.product.inputs import input_attributes
@@ -20,10 +22,15 @@ METHOD = "https://arxiv.org/abs/2603.09974"
 
 _STEPS = {"daily": "P1D", "monthly": "P1M", "annual": "P1Y"}
 
+_INCOMPLETE = (
+    "INCOMPLETE YEAR: it ends with {last}. Annual means and totals are those of the days so far; "
+    "values of the last weeks may change when later reflectance arrives. "
+)
+
 
 def file_attributes(
     step: str,
-    year: int,
+    edges: np.ndarray,
     grid: Grid,
     tiles: Mapping[str, Any],
     config: Mapping[str, Any],
@@ -36,6 +43,9 @@ def file_attributes(
 
     Parameters
     ----------
+    edges : numpy.ndarray
+        (time + 1,) datetime64[D] bounds of the days; a year that ends before 31 December is told
+        to be incomplete.
     tiles : mapping
         Attributes of the tile store.
     config : mapping
@@ -43,6 +53,9 @@ def file_attributes(
     inputs : path
         Table of the raw files, from `tamflux.product.inputs`.
     """
+    year, end = int(str(edges[0])[:4]), edges[-1]
+    whole = end == np.datetime64(f"{year + 1}-01-01")
+    months = int((end.astype("datetime64[M]") - edges[0].astype("datetime64[M]")).astype(int))
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
         **_names(step, year),
@@ -53,7 +66,8 @@ def file_attributes(
             "MODIS reflectance and land cover. Fluxes are masses of carbon per area of land: a "
             "regional total is the sum of flux x cell_area x land_fraction x days of the time step."
         ),
-        "comment": "CMIP calls -nee nep, apart from fire, which nee leaves out; reco is ra + rh. "
+        "comment": ("" if whole else _INCOMPLETE.format(last=end - 1))
+        + "CMIP calls -nee nep, apart from fire, which nee leaves out; reco is ra + rh. "
         "Intervals, quality bits and known weaknesses: docs/product.md of the source code",
         "keywords": "carbon flux, gross primary production, ecosystem respiration, net ecosystem "
         "exchange, eddy covariance, upscaling",
@@ -65,8 +79,8 @@ def file_attributes(
         "standard_name_vocabulary": "CF Standard Name Table v93",
         "cdm_data_type": "Grid",
         "time_coverage_start": f"{year}-01-01T00:00:00Z",
-        "time_coverage_end": f"{year + 1}-01-01T00:00:00Z",
-        "time_coverage_duration": "P1Y",
+        "time_coverage_end": f"{end}T00:00:00Z",
+        "time_coverage_duration": "P1Y" if whole else f"P{months}M",
         **_extent(grid),
         **_provenance(tiles, config),
         **input_attributes(inputs),

@@ -21,18 +21,19 @@ def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path
 
     NEE is RECO - GPP of the means. Spread and uncertainty are means of the daily ones, an upper
     bound of those of the mean (a standard deviation of a mean is at most the mean of the standard
-    deviations).
+    deviations). Of a year that is not over, the annual file holds the mean of its days so far.
 
     Raises
     ------
     ContractError
-        If `daily` is not a daily file of a whole year.
+        If `daily` is not a daily file of a year, or of its whole months so far.
     """
     with open_product(daily) as source, ExitStack() as files:
-        first = np.datetime64(str(source.year))
+        first = np.datetime64(f"{source.year}-01-01")
+        end = first + len(source.days)
         edges = {
-            "monthly": first.astype("datetime64[M]") + np.arange(13),
-            "annual": first + np.arange(2),
+            "monthly": np.arange(first.astype("datetime64[M]"), end.astype("datetime64[M]") + 1),
+            "annual": np.array([first, end]),
         }
         targets = []
         for step, path in {"monthly": monthly, "annual": annual}.items():

@@ -32,7 +32,7 @@ def assemble_product(
     inputs: str | Path,
     config: Mapping[str, Any],
 ) -> None:
-    """Write the daily product of a year from its tiles, band by band.
+    """Write the daily product of a year, or of its days so far, from its tiles, band by band.
 
     GPP, RECO and the spreads are rounded to multiples of `QUANTUM`; NEE is the difference of the
     rounded RECO and GPP, so that the three close exactly.
@@ -60,10 +60,10 @@ def assemble_product(
     store = zarr.open_group(Path(tiles), mode="r")
     attrs = dict(store.attrs)
     grid, year = Grid(attrs["resolution"], tuple(attrs["bbox"])), attrs["year"]
-    edges = np.arange(f"{year}-01-01", f"{year + 1}-01-02", dtype="datetime64[D]")
+    edges = np.datetime64(f"{year}-01-01") + np.arange(store["gpp"].shape[0] + 1)
     land_fraction = _land_fraction(Path(static), grid)
     intervals = Calibration.load(calibration)
-    header = file_attributes("daily", year, grid, attrs, config, inputs)
+    header = file_attributes("daily", edges, grid, attrs, config, inputs)
     with create_product(
         output, grid, edges, "daily", header, land_fraction, store["quality"][:]
     ) as file:

@@ -157,7 +157,7 @@ class Product:
 
 @contextmanager
 def open_product(path: str | Path) -> Iterator[Product]:
-    """Yield a product file of a whole year, opened to read.
+    """Yield a product file of a year, or of its whole months so far, opened to read.
 
     Raises
     ------
@@ -168,14 +168,15 @@ def open_product(path: str | Path) -> Iterator[Product]:
         bounds = file["time_bnds"][:].data
         first, last = (EPOCH + int(day) for day in (bounds[0, 0], bounds[-1, 1]))
         year = int(str(first)[:4])
-        whole = (str(first), str(last)) == (f"{year}-01-01", f"{year + 1}-01-01")
+        months = (np.datetime64(f"{year}-01") + np.arange(1, 13)).astype("datetime64[D]")
+        whole = first == np.datetime64(f"{year}-01-01") and last in months
         if not whole or not np.array_equal(bounds[1:, 0], bounds[:-1, 1]):
             raise ContractError(
-                "the product file does not hold one whole year",
+                "the product file does not hold a year, or whole months from its start",
                 file=path,
                 variable="time_bnds",
                 found=f"{first} to {last}, {len(bounds)} time steps",
-                expected="adjoining time steps from 1 January to 1 January",
+                expected="adjoining time steps from 1 January to the end of a month",
                 fix="delete the file and run snakemake again",
             )
         for name in flux_attributes("daily"):

@@ -31,8 +31,9 @@ GRAMS_PER_PETAGRAM = 1e15
 def tabulate_totals(annual: Sequence[str | Path], output: str | Path) -> None:
     """Write the totals of all years as a CSV table, one row per year and region.
 
-    Columns: `year, region, south, north` (degrees), `land_area` (m2), and `gpp, reco, nee` in
-    Pg C yr-1: the sum over cells of flux x cell area x land fraction, times the days of the year.
+    Columns: `year, days, region, south, north` (degrees), `land_area` (m2), and `gpp, reco, nee` in
+    Pg C: the sum over cells of flux x cell area x land fraction, times the days of the year, or of
+    its months so far.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def tabulate_totals(annual: Sequence[str | Path], output: str | Path) -> None:
 def _totals(path: Path) -> list[dict]:
     with open_product(path) as product:
         land_area = product.file["cell_area"][:].filled(0) * product.land_fraction
-        mass = {  # (lat,) Pg C yr-1
+        mass = {  # (lat,) Pg C
             flux: (product.file[flux][0].filled(0) * land_area).sum(axis=1)
             * product.days[0]
             / GRAMS_PER_PETAGRAM
@@ -62,6 +63,7 @@ def _totals(path: Path) -> list[dict]:
             rows.append(
                 {
                     "year": product.year,
+                    "days": int(product.days[0]),
                     "region": region,
                     "south": south,
                     "north": north,

@@ -116,6 +116,16 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
     return unpacked
 
 
+def may_start_year(path: str | Path, year: int) -> bool:
+    """Whether a file has the first hour of a year, or does not tell without being unpacked."""
+    path = Path(path)
+    try:
+        with open_netcdf(path, str(path)) as file:
+            return np.datetime64(f"{year}-01-01", "h") in read_times(file, str(path))[1]
+    except InputError:  # a zip, or damaged: said when it is read
+        return True
+
+
 def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
     """Open a NetCDF file for raw reading (no masking, no scaling)."""
     try:

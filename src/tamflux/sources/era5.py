@@ -13,10 +13,11 @@ Three kinds of delivery, with different meanings of a stamp (ECMWF, "ERA5: data 
 
 from __future__ import annotations
 
-import re
+import hashlib
+import logging
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import netCDF4
@@ -24,6 +25,7 @@ import numpy as np
 
 from tamflux.errors import InputError
 from tamflux.grid import Grid
+from tamflux.provenance import file_hash
 from tamflux.sources.cds_files import (
     check_cover,
     check_dimensions,
@@ -34,43 +36,27 @@ from tamflux.sources.cds_files import (
     unpack,
     warn_if_preliminary,
 )
+from tamflux.sources.era5_layers import Layer, check_present, conversion, statistic_of
 from tamflux.sources.era5_variables import (
     ACCUMULATED,
     CATALOGUE_UNITS,
     DAY_SECONDS,
     RAW,
-    STATISTICS,
     guess_unit,
     known_units,
-    plain_unit,
     raw_name,
     raw_variables,
     role_of,
 )
 from tamflux.variables import METEOROLOGY
 
-KINDS = ("daily_statistics", "hourly", "land_hourly")
+log = logging.getLogger("tamflux")
+
+DAILY = "daily_statistics"
+KINDS = (DAILY, "hourly", "land_hourly")
 _CHUNK_CACHE = 400_000_000
 _TOLERANCE = 1e-3
 """Values beyond the valid range by less than this share of it are rounding: they are clipped."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One raw variable in one file: where it is, when, on which nodes, how to convert it."""
-
-    path: Path
-    label: str
-    name: str
-    role: str
-    units: str
-    seconds: float
-    factor: float
-    offset: float
-    time: str
-    stamps: np.ndarray
-    lat: np.ndarray
-    lon: np.ndarray
 
 
 class Era5Year:
@@ -90,9 +76,13 @@ class Era5Year:
         Names of `METEOROLOGY` that will be derived.
     scratch : path
         Folder for what zips hold.
+    may_end_early : bool
+        Whether the year may end with its last whole month: days are missing only before that.
 
     Attributes
     ----------
+    days : int
+        Days from 1 January that all variables have: those of the year, or of its months so far.
     problems : list of InputError
         All that is wrong; the year can be read only where it is empty.
     """
@@ -105,8 +95,10 @@ class Era5Year:
         grid: Grid,
         predictors: Sequence[str],
         scratch: str | Path,
+        may_end_early: bool = False,
     ):
         self.kind, self.year = kind, year
+        self._hash = cache(file_hash)
         self.roles = sorted({role for name in predictors for role in raw_variables(kind, name)})
         self.problems: list[InputError] = []
         self._files: dict[str, tuple[Path, netCDF4.Dataset]] = {}
@@ -119,16 +111,26 @@ class Era5Year:
             except InputError as error:
                 self.problems.append(error)
         self._layers = {role: [x for x in layers if x.role == role] for role in self.roles}
+        self.days = len(np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]"))
         self._where = {role: self._locate(role) for role in self.roles}
+        if may_end_early:
+            self._end_early()
+        for role in self.roles:
+            self._check_missing(role)
 
-    @property
-    def days(self) -> int:
-        """Number of days of the year."""
-        return len(self._stamps("t2m")) // self.samples("t2m")
+    def origin(self, first: int, last: int) -> str:
+        """Checksum of the files that some days, `first` to `last` - 1, are read from."""
+        origin = set()
+        for role in self.roles:
+            n = self.samples(role)
+            for number in np.unique(self._where[role][0, first * n : last * n]):
+                layer = self._layers[role][number]
+                origin.add((role, layer.name, self._hash(layer.path)))
+        return hashlib.sha256(repr(sorted(origin)).encode()).hexdigest()
 
     def samples(self, role: str) -> int:
         """Values of a raw variable in a day's stamps."""
-        if self.kind == "daily_statistics":
+        if self.kind == DAILY:
             return 1
         return 1 if self.kind == "land_hourly" and role in ACCUMULATED else 24
 
@@ -160,7 +162,7 @@ class Era5Year:
             steps = slice(int(step[run[0]]), int(step[run[-1]]) + 1)
             part = values[run[0] : run[-1] + 1]
             fields = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
-            _check_present(fields, layer, steps)
+            check_present(fields, layer, steps)
             np.multiply(fields, np.float32(layer.factor), out=part)
             part += np.float32(layer.offset)
         by_day = values.reshape(-1, n, len(lat), len(lon))
@@ -215,30 +217,19 @@ class Era5Year:
             warn_if_preliminary(file, label)
             layers = []
             for name in known:
-                statistic = self._statistic(file[name], label)
+                statistic = statistic_of(file[name], label) if self.kind == DAILY else None
                 role = role_of(raw_name(name), statistic)
                 if role not in self.roles:
                     continue
                 check_dimensions(file, name, time, label)
                 hour_sums = self.kind == "hourly" or statistic == "mean"  # a mean of hourly sums
                 seconds = 3600.0 if hour_sums else DAY_SECONDS
-                units, factor, offset = _conversion(file, name, role, seconds, time, label)
-                if self.kind == "daily_statistics":
+                units, factor, offset = conversion(file, name, role, seconds, time, label)
+                if self.kind == DAILY:
                     stamps = stamps.astype("datetime64[D]").astype("datetime64[h]")
                 place, values = (path, label, name, role), (units, seconds, factor, offset)
                 layers.append(Layer(*place, *values, time, stamps, lat, lon))
             return layers
-
-    def _statistic(self, variable: netCDF4.Variable, label: str) -> str | None:
-        """Daily statistic of a variable: by its name, its cell_methods, its member, its file."""
-        if self.kind != "daily_statistics":
-            return None
-        names = [Path(part).name for part in reversed(label.rstrip(")").split(" ("))]
-        for text in (variable.name, getattr(variable, "cell_methods", ""), *names):
-            words = [w for w in re.findall("[a-z]+", text.lower()) if w in STATISTICS]
-            if words:
-                return STATISTICS[words[-1]]
-        return None
 
     def _stamps(self, role: str) -> np.ndarray:
         """Stamps that the year needs of a raw variable, datetime64[h]."""
@@ -248,7 +239,7 @@ class Era5Year:
             return hours + 1
         if self.kind == "land_hourly" and role in ACCUMULATED:
             return hours[::24] + 24
-        return hours[::24] if self.kind == "daily_statistics" else hours
+        return hours[::24] if self.kind == DAILY else hours
 
     def _locate(self, role: str) -> np.ndarray:
         """(2, stamp) layer and step of each needed stamp; notes what is missing or doubled."""
@@ -283,15 +274,37 @@ class Era5Year:
                     expected=f"the grid of {layers[0].label}",
                     fix="download them alike",
                 )
-        if (where < 0).any():
-            self._note_missing(role, layers, wanted[where[0] < 0], len(wanted))
         return where
+
+    def _end_early(self) -> None:
+        """End the year with the last whole month of the variable that ends first."""
+        ends = {role: self._whole_months(role) for role in self.roles}
+        first = min(ends, key=ends.get)
+        if ends[first] < self.days:
+            self.days = ends[first]
+            end = np.datetime64(f"{self.year}-01-01") + self.days - 1
+            log.warning("ERA5 ends with %s (the last whole month of %s)", end, first)
+
+    def _whole_months(self, role: str) -> int:
+        """Days until the end of the last month whose stamps, and all before it, are there."""
+        there = (self._where[role][0] >= 0).reshape(-1, self.samples(role)).all(axis=1)
+        first = np.datetime64(f"{self.year}-01-01")
+        after = first + int(np.flatnonzero(there)[-1] + 1 if there.any() else 0)
+        days = int((after.astype("datetime64[M]").astype("datetime64[D]") - first).astype(int))
+        return days or self.days  # without a whole month all of the year is missing
+
+    def _check_missing(self, role: str) -> None:
+        """Note what is missing of the days; without any file that has been said."""
+        layers, n = self._layers[role], self.days * self.samples(role)
+        missing = self._stamps(role)[:n][self._where[role][0, :n] < 0]
+        if layers and len(missing):
+            self._note_missing(role, layers, missing, n)
 
     def _note(self, what: str, **details) -> None:
         self.problems.append(InputError(what, **details))
 
     def _note_repeated(self, layer: Layer, other: Layer, n_repeated: int) -> None:
-        hourly = self.kind == "daily_statistics" and other is layer
+        hourly = self.kind == DAILY and other is layer
         self._note(
             "days are given more than once",
             file=layer.label,
@@ -305,7 +318,7 @@ class Era5Year:
         )
 
     def _note_missing(self, role: str, layers: list[Layer], missing, n_wanted: int) -> None:
-        at_end = self.kind != "daily_statistics" and role in ACCUMULATED  # a stamp ends its hour
+        at_end = self.kind != DAILY and role in ACCUMULATED  # a stamp ends its hour
         days = np.unique((missing - int(at_end)).astype("datetime64[D]"))
         next_year = missing[0] == np.datetime64(f"{self.year + 1}-01-01T00")
         listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
@@ -363,37 +376,11 @@ def inspect_era5(
     year: int,
     grid: Grid,
     predictors: Sequence[str] = tuple(METEOROLOGY),
+    may_end_early: bool = False,
 ) -> list[InputError]:
     """All that is wrong with the ERA5 files of a year, from their coordinates and attributes alone.
 
     Parameters as in `Era5Year`; empty if the year can be read.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        return Era5Year(paths, kind, year, grid, predictors, scratch).problems
-
-
-def _check_present(fields: np.ndarray, layer: Layer, steps: slice) -> None:
-    empty = np.isnan(fields).all(axis=(1, 2))
-    if empty.any():
-        stamps = layer.stamps[steps][empty]
-        raise InputError(
-            "a field is missing everywhere", file=layer.label, variable=layer.name,
-            found=f"{empty.sum()} empty fields, first {stamps[0]}", expected="values",
-            fix="download the file again",
-        )  # fmt: skip
-
-
-def _conversion(
-    file: netCDF4.Dataset, name: str, role: str, seconds: float, time: str, label: str
-) -> tuple[str, float, float]:
-    """Unit of a variable in a file, and factor and offset to the catalogue's."""
-    units = str(getattr(file[name], "units", ""))
-    table = known_units(role, seconds)
-    if plain_unit(units) in table:
-        return units, *table[plain_unit(units)]
-    sample = read_fields(file, name, time, slice(0, 1), label)
-    raise InputError(
-        "variable has an unknown unit" if units else "variable has no units",
-        file=label, variable=name, found=units or "no units", expected=" or ".join(table),
-        fix=guess_unit(sample, role, table, units) or "download the right variable",
-    )  # fmt: skip
+        return Era5Year(paths, kind, year, grid, predictors, scratch, may_end_early).problems

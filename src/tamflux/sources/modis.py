@@ -146,12 +146,16 @@ def check_header(file: SD, path: str | Path, product: str, bands: Sequence[int],
 
 
 def inspect_modis(
-    paths: Iterable[str | Path], product: str, year: int, grid: Grid
+    paths: Iterable[str | Path],
+    product: str,
+    year: int,
+    grid: Grid,
+    may_end_early: bool = False,
 ) -> list[InputError]:
     """All that is wrong with the MODIS files of a year, from their names and headers alone."""
     problems: list[InputError] = []
     try:
-        paths = list(select_composites(paths, year).values())
+        paths = list(select_composites(paths, year, may_end_early).values())
     except InputError as error:
         problems.append(error)
     for path in paths:

@@ -12,7 +12,11 @@ import numpy as np
 from tamflux.errors import InputError
 
 LONGEST_GAP = 64
-"""Days that may lie between two files, and how far neighbouring years' files reach into a year."""
+"""Days that may lie between two files; as far do files of the year before reach into a year."""
+
+AFTER = 31
+"""How far the files of the year after reach into a year: its January. When a year grows, what was
+made from the year before it, such as the trained model, is thus not touched from February on."""
 
 
 def composite_date(path: str | Path) -> np.datetime64:
@@ -38,7 +42,7 @@ def composite_date(path: str | Path) -> np.datetime64:
 
 
 def near_year(paths: Iterable[str | Path], year: int) -> list[Path]:
-    """Files of a year and of `LONGEST_GAP` days around it, sorted.
+    """Files of a year, of `LONGEST_GAP` days before and `AFTER` days after it, sorted.
 
     A file without a date in its name stays in the list: reading it says what is wrong.
     """
@@ -46,15 +50,22 @@ def near_year(paths: Iterable[str | Path], year: int) -> list[Path]:
 
     def near(path: Path) -> bool:
         try:
-            return bool(first - LONGEST_GAP <= composite_date(path) <= last + LONGEST_GAP)
+            return bool(first - LONGEST_GAP <= composite_date(path) <= last + AFTER)
         except InputError:
             return True
 
     return sorted(path for path in map(Path, paths) if near(path))
 
 
-def select_composites(paths: Iterable[str | Path], year: int) -> dict[np.datetime64, Path]:
+def select_composites(
+    paths: Iterable[str | Path], year: int, may_end_early: bool = False
+) -> dict[np.datetime64, Path]:
     """Files that take part in a year (see `near_year`), by day.
+
+    Parameters
+    ----------
+    may_end_early : bool
+        Whether the year may go on after the last file.
 
     Raises
     ------
@@ -84,7 +95,7 @@ def select_composites(paths: Iterable[str | Path], year: int) -> dict[np.datetim
             fix="download them, or take the year out of config.yaml",
         )
     dates = np.array(sorted(days))
-    _check_gaps(dates, first, last)
+    _check_gaps(dates, first, min(last, dates[-1]) if may_end_early else last)
     return {date: days[date] for date in dates}
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from torch.utils._pytree import tree_map_only
 
 from tamflux.errors import ContractError
-from tamflux.model.tamrl import TamRL, close_balance
+from tamflux.model.tamrl import BLOCK_DAYS, Past, TamRL, close_balance
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, make_windows
 from tamflux.training.checkpoint import Description, load_checkpoint
 from tamflux.training.device import choose_device
@@ -19,6 +20,9 @@ from tamflux.variables import FLUXES
 
 BATCH_WINDOWS = 64
 """Site-years predicted at once."""
+
+Pasts = list[list[tuple]]
+"""What the members keep of the days before (`Past` as plain tuples): by batch, then by member."""
 
 
 class Prediction(NamedTuple):
@@ -34,6 +38,9 @@ class Prediction(NamedTuple):
 
 class Ensemble:
     """Members of one model that share inputs."""
+
+    block_days = BLOCK_DAYS
+    """A past can be kept after multiples of these days."""
 
     def __init__(
         self, networks: Sequence[TamRL], descriptions: Sequence[Description], device: str = "cpu"
@@ -89,6 +96,34 @@ class Ensemble:
         ContractError
             If the shapes are not those of the model.
         """
+        return self.predict_on(x, static, batch_cells)[0]
+
+    def predict_on(
+        self,
+        x: np.ndarray,
+        static: np.ndarray,
+        batch_cells: int,
+        past: Pasts | None = None,
+        keep: Collection[int] = (),
+    ) -> tuple[Prediction, dict[int, Pasts]]:
+        """Predict as `predict`, from a day within the year if its past is given.
+
+        Parameters
+        ----------
+        x, static, batch_cells
+            As of `predict`; with a past, the days after it follow the history at once.
+        past : Pasts, optional
+            Kept by an earlier call for the same cells and `batch_cells`.
+        keep : collection of int
+            Numbers of days, multiples of `block_days`, after which the past is wanted; below the
+            number of days.
+
+        Returns
+        -------
+        Prediction
+        dict of int to Pasts
+            What a later call goes on from.
+        """
         expected = (len(static), len(self.predictors), len(self.static_features))
         if (len(x), x.shape[-1], static.shape[-1]) != expected or x.shape[1] <= self.history_days:
             raise ContractError(
@@ -101,10 +136,16 @@ class Ensemble:
         days = x.shape[1] - self.history_days
         mean = np.empty((len(x), days, 3), np.float32)
         spread = np.empty_like(mean)
-        for start in range(0, len(x), batch_cells):
+        kept: dict[int, Pasts] = {day: [] for day in keep}
+        for number, start in enumerate(range(0, len(x), batch_cells)):
             part = slice(start, start + batch_cells)
-            mean[part], spread[part] = self._predict_batch(x[part], static[part])
-        return Prediction(mean, spread)
+            members = past[number] if past else [None] * len(self.networks)
+            mean[part], spread[part], pasts = self._predict_batch(
+                x[part], static[part], members, keep
+            )
+            for day, batches in kept.items():
+                batches.append([tuple(_copy(member[day], "cpu")) for member in pasts])
+        return Prediction(mean, spread), kept
 
     @torch.inference_mode()
     def codes(self, x: np.ndarray, batch_cells: int = 1024) -> np.ndarray:
@@ -134,20 +175,40 @@ class Ensemble:
         return np.concatenate(codes, axis=1)
 
     @torch.inference_mode()
-    def _predict_batch(self, x: np.ndarray, static: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _predict_batch(
+        self,
+        x: np.ndarray,
+        static: np.ndarray,
+        before: Sequence[tuple | None],
+        keep: Collection[int],
+    ) -> tuple[np.ndarray, np.ndarray, list[dict[int, Past]]]:
+        """Mean and spread over the members, and the kept pasts of each."""
         condition = torch.from_numpy(np.ascontiguousarray(static, np.float32)).to(self.device)
-        members = []
+        members, pasts = [], []
         scaling = None
         scaled: torch.Tensor
-        for network, description in zip(self.networks, self.descriptions, strict=True):
+        for network, description, past in zip(
+            self.networks, self.descriptions, before, strict=True
+        ):
             if scaling != (description.mean, description.sd):  # members of one split share it
                 scaling = (description.mean, description.sd)
                 scaled = torch.from_numpy(description.scale(x)).to(self.device)
-            members.append(close_balance(network.predict(scaled, condition, self.history_days)))
+            past = past and _copy(past, self.device)
+            flux, kept = network.predict_on(scaled, condition, self.history_days, past, keep)
+            members.append(close_balance(flux))
+            pasts.append(kept)
         stack = torch.stack(members)
         mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
         spread = (stack - mean).square_().mean(dim=0).sqrt_()
-        return mean.cpu().numpy(), spread.cpu().numpy()
+        return mean.cpu().numpy(), spread.cpu().numpy(), pasts
+
+
+def _copy(past: tuple, device: str | torch.device) -> Past:
+    """A past whose tensors lie on a device and share no memory with others."""
+    copies = tree_map_only(
+        torch.Tensor, lambda values: values.to(device, copy=True).contiguous(), tuple(past)
+    )
+    return Past(*copies)
 
 
 def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:

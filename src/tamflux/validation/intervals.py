@@ -145,7 +145,7 @@ def _sum_cells(
             activity[here] += (gpp + reco).mean(axis=0) / len(tiles)
             if true is None:
                 continue
-            error = np.abs(read_fluxes(true, tile) - fluxes)
+            error = np.abs(read_fluxes(true, tile, fluxes.shape[1]) - fluxes)
             for k, flux in enumerate(FLUX_NAMES):
                 widths = [intervals.half_width(flux, gpp, reco, level) for level in LEVELS]
                 for number, values in enumerate(widths):

@@ -77,21 +77,25 @@ def plot_product(
 
 
 def yearly_mean(paths: Sequence[str | Path], name: str) -> np.ndarray:
-    """(lat, lon) mean over years of annual files, g m-2 d-1."""
-    fields = []
+    """(lat, lon) mean over the years that are over, else over the days so far, g m-2 d-1."""
+    fields, whole = [], []
     for path in paths:
         with xr.open_dataset(path) as product:
             fields.append(per_day(product[name], path).mean("time").to_numpy())
-    return np.mean(fields, axis=0)
+            if product.attrs.get("time_coverage_duration", "P1Y") == "P1Y":
+                whole.append(fields[-1])
+    return np.mean(whole or fields, axis=0)
 
 
 def monthly_means(paths: Sequence[str | Path], name: str) -> np.ndarray:
-    """(12, lat, lon) mean over years of each calendar month, g m-2 d-1."""
-    fields = []
+    """(12, lat, lon) mean over years of each calendar month, g m-2 d-1; NaN where none has it."""
+    fields: list[list[np.ndarray]] = [[] for _ in range(12)]
     for path in paths:
         with xr.open_dataset(path) as product:
-            fields.append(per_day(product[name], path).to_numpy())
-    return np.mean(fields, axis=0)
+            for month, field in enumerate(per_day(product[name], path).to_numpy()):
+                fields[month].append(field)
+    missing = np.full_like(fields[0][0], np.nan)
+    return np.stack([np.mean(month, axis=0) if month else missing for month in fields])
 
 
 def per_day(field: xr.DataArray, path: str | Path) -> xr.DataArray:
@@ -179,7 +183,8 @@ def _plot_zonal(grid: Grid, zonal: dict, truth: dict | None, path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(8.4, 4.4), sharey=True)
     for ax, flux in zip(axes, FLUX_NAMES, strict=True):
         for source, colour, label in _lines(zonal, truth):
-            ax.plot(source[flux].mean(0) * DAYS_PER_YEAR, grid.lat, color=colour, label=label)
+            mean = np.mean(source[flux][~np.isnan(source[flux]).all(axis=1)], axis=0)
+            ax.plot(mean * DAYS_PER_YEAR, grid.lat, color=colour, label=label)
         ax.axhline(0, color="#8a919b", lw=0.8)
         if flux == "nee":
             ax.axvline(0, color="#8a919b", lw=0.8)
@@ -201,7 +206,8 @@ def _plot_cycles(grid: Grid, zonal: dict, truth: dict | None, area: np.ndarray, 
             for source, colour, label in _lines(zonal, truth):
                 part = source[flux][:, rows]
                 weight = np.where(np.isfinite(part), area[rows], 0.0)
-                cycle = (weight * np.nan_to_num(part)).sum(1) / weight.sum(1)
+                with np.errstate(invalid="ignore"):  # months that are still to come
+                    cycle = (weight * np.nan_to_num(part)).sum(1) / weight.sum(1)
                 ax.plot(np.arange(1, 13), cycle, color=colour, label=label, marker="o", ms=2.5)
             if flux == "nee":
                 ax.axhline(0, color="#8a919b", lw=0.8)

@@ -34,6 +34,7 @@ from tamflux.validation.report_tables import (
     tower_table,
     truth_class_table,
     truth_table,
+    whole_years,
     zonal_table,
 )
 from tamflux.validation.scores import MIN_DAYS, MIN_QC
@@ -231,9 +232,11 @@ def _subtitle(config: Mapping[str, Any], role: pd.Series) -> str:
 
 def _cards(data: Mapping[str, Any], role: pd.Series) -> list[dict[str, str]]:
     """The numbers at the top of the page."""
-    whole = data["totals"][data["totals"]["region"] == "global"]
+    totals = whole_years(data["totals"])
+    land = totals[totals["region"] == "global"]
+    per = "yr⁻¹" if land["days"].min() >= 365 else f"in the first {land['days'].max()} days"
     cards = [
-        {"value": number(whole[flux].mean(), 1), "label": f"{flux.upper()}, Pg C yr⁻¹"}
+        {"value": number(land[flux].mean(), 1), "label": f"{flux.upper()}, Pg C {per}"}
         for flux in FLUX_NAMES
     ]
     scores = data["scores"]

@@ -37,7 +37,7 @@ class Table:
 def totals_table(totals: pd.DataFrame) -> Table:
     """Global totals of the product beside published values."""
     rows = [
-        [f"TAMFlux, {row.year}", *(number(getattr(row, flux), 1) for flux in FLUX_NAMES)]
+        [f"TAMFlux, {_period(row)}", *(number(getattr(row, flux), 1) for flux in FLUX_NAMES)]
         for row in totals[totals["region"] == "global"].itertuples()
     ]
     return Table(
@@ -48,9 +48,20 @@ def totals_table(totals: pd.DataFrame) -> Table:
     )
 
 
+def _period(row) -> str:
+    """A year, and how much of it there is if it is not over."""
+    return str(row.year) if row.days >= 365 else f"the first {row.days} days of {row.year}"
+
+
+def whole_years(totals: pd.DataFrame) -> pd.DataFrame:
+    """Totals of the years that are over; where none is, of the days so far."""
+    whole = totals[totals["days"] >= 365]
+    return totals if whole.empty else whole
+
+
 def zonal_table(totals: pd.DataFrame) -> Table:
-    """Totals per region, mean over years."""
-    mean = totals.groupby("region", sort=False)[["land_area", *FLUX_NAMES]].mean()
+    """Totals per region, mean over the years that are over."""
+    mean = whole_years(totals).groupby("region", sort=False)[["land_area", *FLUX_NAMES]].mean()
     rows = [
         [region, number(row["land_area"] / 1e12, 1), *(number(row[f], 2) for f in FLUX_NAMES)]
         for region, row in mean.iterrows()

@@ -121,11 +121,12 @@ def evaluate_sites(
 
 
 def _read_year(path: str | Path, year: int, sites: pd.DataFrame) -> pd.DataFrame:
-    """One year of samples, sorted by site and day; every site must have every day."""
+    """One year of samples, sorted by site and day; every site must have every day so far."""
     frame = pd.read_parquet(path).sort_values(["site_id", "date"], ignore_index=True)
-    days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
-    expected = len(sites) * len(days)
     found = frame["date"].to_numpy().astype("datetime64[D]")
+    days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
+    days = days[: found.max(initial=days[0]).item().timetuple().tm_yday]
+    expected = len(sites) * len(days)
     if (
         len(frame) != expected
         or not (frame["site_id"].unique() == sites["site_id"].to_numpy()).all()

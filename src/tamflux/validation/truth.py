@@ -91,7 +91,9 @@ def evaluate_truth(
             fluxes = {name: read_fluxes(store, tile) for name, store in stores.items()}
             fluxes["msc"] = _cycle_of_cells(cycle, block, year)
             for model in models:
-                _add(sums[model][..., tile.rows, tile.cols], fluxes["truth"], fluxes[model])
+                n = fluxes[model].shape[1] if model in tiles else fluxes["truth"].shape[1]
+                both = fluxes["truth"][:, :n], fluxes[model][:, :n]
+                _add(sums[model][..., tile.rows, tile.cols], *both)
             months[..., tile.rows, tile.cols] += _monthly(fluxes["truth"], year) / len(truth)
     weight = grid.cell_area() * surface["land_fraction"].to_numpy()
     groups = _groups(surface, grid, towers)
@@ -173,7 +175,7 @@ def _training_days(predictions: str | Path) -> pd.DataFrame:
 
 
 def open_fluxes(path: str | Path, grid: Grid, year: int) -> zarr.Group:
-    """Open a store of daily fluxes of a year.
+    """Open a store of daily fluxes of a year, or of its days so far.
 
     Raises
     ------
@@ -183,8 +185,8 @@ def open_fluxes(path: str | Path, grid: Grid, year: int) -> zarr.Group:
     days = 366 if pd.Timestamp(year, 1, 1).is_leap_year else 365
     store = zarr.open_group(path, mode="r")
     for flux in FLUX_NAMES:
-        found = store[flux].shape if flux in store else "no such array"
-        if found != (days, *grid.shape):
+        found = store[flux].shape if flux in store else ("no such array",)
+        if found[1:] != grid.shape or not 0 < found[0] <= days:
             raise ContractError(
                 "a store of fluxes does not have the grid and the days of the product",
                 file=path,
@@ -196,9 +198,9 @@ def open_fluxes(path: str | Path, grid: Grid, year: int) -> zarr.Group:
     return store
 
 
-def read_fluxes(store: zarr.Group, tile) -> np.ndarray:
-    """(3, time, row, col) float32."""
-    return np.stack([store[flux][:, tile.rows, tile.cols] for flux in FLUX_NAMES])
+def read_fluxes(store: zarr.Group, tile, days: int | None = None) -> np.ndarray:
+    """(3, time, row, col) float32, of the first days or of all."""
+    return np.stack([store[flux][:days, tile.rows, tile.cols] for flux in FLUX_NAMES])
 
 
 def _cycle_of_cells(cycle: np.ndarray, block: xr.Dataset, year: int) -> np.ndarray:

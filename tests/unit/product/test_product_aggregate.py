@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tamflux.errors import ContractError
 from tamflux.product.aggregate import aggregate_product, step_means
+from tamflux.product.assemble import assemble_product
 from tamflux.product.netcdf import open_product
-from tamflux.product.totals import REGIONS
+from tamflux.product.totals import REGIONS, tabulate_totals
 from tamflux.variables import FLUXES
 
 
@@ -77,8 +78,35 @@ def test_a_file_without_a_whole_year_is_refused(product, tmp_path):
     xr.open_dataset(product.daily, mask_and_scale=False).isel(time=slice(0, 40)).to_netcdf(
         tmp_path / "short.nc"
     )
-    with pytest.raises(ContractError, match="one whole year"), open_product(tmp_path / "short.nc"):
+    with (
+        pytest.raises(ContractError, match="or whole months from its start"),
+        open_product(tmp_path / "short.nc"),
+    ):
         pass
     with pytest.raises(ContractError, match="40 time steps"):
         aggregate_product(tmp_path / "short.nc", tmp_path / "m.nc", tmp_path / "a.nc")
     assert not list(tmp_path.glob("*[ma].nc"))
+
+
+def test_a_year_that_is_not_over_says_so_and_ends_with_its_last_month(source, tmp_path, config):
+    tiles = xr.open_zarr(source.tiles, consolidated=False).isel(time=slice(0, 120)).load()
+    for values in tiles.variables.values():
+        values.encoding = {}
+    tiles.to_zarr(tmp_path / "april.zarr", zarr_format=3, consolidated=False)
+    paths = [tmp_path / f"{step}.nc" for step in ("daily", "monthly", "annual")]
+    given = (tmp_path / "april.zarr", source.static, source.calibration)
+    assemble_product(*given, paths[0], **config)
+    aggregate_product(*paths)
+    daily, monthly, annual = map(xr.open_dataset, paths)
+    assert (daily.sizes["time"], monthly.sizes["time"], annual.sizes["time"]) == (120, 4, 1)
+    np.testing.assert_allclose(annual["gpp"][0], daily["gpp"].mean("time"), atol=2e-6)
+    np.testing.assert_array_equal(
+        annual["time_bnds"][0], np.array(["2003-01-01", "2003-05-01"], "datetime64[ns]")
+    )
+    for file in (daily, monthly, annual):
+        assert "INCOMPLETE YEAR: it ends with 2003-04-30" in file.attrs["comment"]
+        assert file.attrs["time_coverage_duration"] == "P4M"
+    tabulate_totals([paths[2]], tmp_path / "totals.csv")
+    row = pd.read_csv(tmp_path / "totals.csv").set_index("region").loc["global"]
+    mass = (daily["gpp"].astype(float) * daily["cell_area"] * daily["land_fraction"]).sum() / 1e15
+    assert row["days"] == 120 and row["gpp"] == pytest.approx(float(mass), rel=2e-5)

@@ -61,7 +61,15 @@ def png(path, width=40, height=20):
 def tables(root, site_name):
     """Write the tables that the report reads; returns its arguments."""
     rows = [
-        {"year": y, "region": r, "land_area": 1.3e14, "gpp": 123.4, "reco": 117.3, "nee": -6.1}
+        {
+            "year": y,
+            "days": 365,
+            "region": r,
+            "land_area": 1.3e14,
+            "gpp": 123.4,
+            "reco": 117.3,
+            "nee": -6.1,
+        }
         for y in (2003, 2004)
         for r in ("global", "tropics")
     ]
@@ -209,7 +217,14 @@ def test_rejections_are_counted_by_reason():
 
 def test_totals_table_puts_the_run_first():
     totals = pd.DataFrame(
-        {"year": [2003], "region": "global", "gpp": [120.04], "reco": [115.0], "nee": [-5.04]}
+        {
+            "year": [2003],
+            "days": 365,
+            "region": "global",
+            "gpp": [120.04],
+            "reco": [115.0],
+            "nee": [-5.04],
+        }
     )
     assert totals_table(totals).rows[0] == ["TAMFlux, 2003", "120.0", "115.0", "−5.0"]
 

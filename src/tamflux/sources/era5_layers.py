@@ -1,0 +1,69 @@
+"""One raw ERA5 variable in one file: which statistic it is, and how it is converted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from tamflux.errors import InputError
+from tamflux.sources.cds_files import read_fields
+from tamflux.sources.era5_variables import STATISTICS, guess_unit, known_units, plain_unit
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One raw variable in one file: where it is, when, on which nodes, how to convert it."""
+
+    path: Path
+    label: str
+    name: str
+    role: str
+    units: str
+    seconds: float
+    factor: float
+    offset: float
+    time: str
+    stamps: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
+
+
+def statistic_of(variable: netCDF4.Variable, label: str) -> str | None:
+    """Daily statistic of a variable: by its name, its cell_methods, its member, its file."""
+    names = [Path(part).name for part in reversed(label.rstrip(")").split(" ("))]
+    for text in (variable.name, getattr(variable, "cell_methods", ""), *names):
+        words = [w for w in re.findall("[a-z]+", text.lower()) if w in STATISTICS]
+        if words:
+            return STATISTICS[words[-1]]
+    return None
+
+
+def check_present(fields: np.ndarray, layer: Layer, steps: slice) -> None:
+    empty = np.isnan(fields).all(axis=(1, 2))
+    if empty.any():
+        stamps = layer.stamps[steps][empty]
+        raise InputError(
+            "a field is missing everywhere", file=layer.label, variable=layer.name,
+            found=f"{empty.sum()} empty fields, first {stamps[0]}", expected="values",
+            fix="download the file again",
+        )  # fmt: skip
+
+
+def conversion(
+    file: netCDF4.Dataset, name: str, role: str, seconds: float, time: str, label: str
+) -> tuple[str, float, float]:
+    """Unit of a variable in a file, and factor and offset to the catalogue's."""
+    units = str(getattr(file[name], "units", ""))
+    table = known_units(role, seconds)
+    if plain_unit(units) in table:
+        return units, *table[plain_unit(units)]
+    sample = read_fields(file, name, time, slice(0, 1), label)
+    raise InputError(
+        "variable has an unknown unit" if units else "variable has no units",
+        file=label, variable=name, found=units or "no units", expected=" or ".join(table),
+        fix=guess_unit(sample, role, table, units) or "download the right variable",
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""A product year that is not over: the same command goes on when the files of a month arrive."""
+
+import shutil
+
+import pytest
+import xarray as xr
+from conftest import Run
+
+pytestmark = pytest.mark.slow
+
+OVERLAY = """
+inputs:
+  era5: {path: "raw/era5/{year}/*.nc"}
+  modis: {path: "raw/modis/{year}/*.hdf"}
+validation: {truth: null}
+"""
+PRODUCT = "results/product/tamflux_{}_2002.nc"
+MODIS_STEP = 16  # days of the smoke configuration
+
+
+@pytest.fixture
+def growing(finished_run, tmp_path):
+    """A copy of the run with raw files of its own, those of the product year month by month."""
+    run = Run(tmp_path / "chain")
+    shutil.copytree(finished_run.folder, run.folder)
+    shutil.move(run.folder / "results/demo_earth/era5", run.folder / "raw/era5")
+    shutil.move(run.folder / "results/demo_earth/modis", run.folder / "raw/modis")
+    (run.folder / "overlay.yaml").write_text(OVERLAY)
+    for path in sorted((run.folder / "raw/era5/2002").glob("*.nc")):
+        with xr.open_dataset(path, decode_times=True, mask_and_scale=False) as year:
+            months = year["valid_time"].dt.month
+            for month in range(1, 6):
+                name = path.name.replace("2002", f"2002_{month}")
+                later = run.folder / "later" / str(month) / name
+                later.parent.mkdir(parents=True, exist_ok=True)
+                year.sel(valid_time=months == month).to_netcdf(later)
+        path.unlink()
+    for number, path in enumerate(sorted((run.folder / "raw/modis/2002").glob("*.hdf"))):
+        month = number * MODIS_STEP // 30 + 1
+        target = run.folder / "later" / str(month) / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+    return run
+
+
+def arrive(run, month):
+    for path in sorted((run.folder / "later" / str(month)).iterdir()):
+        kind = "era5" if path.suffix == ".nc" else "modis"
+        shutil.move(path, run.folder / "raw" / kind / "2002" / path.name)
+
+
+def make(run):
+    files = ("workflow/config/smoke.yaml", "overlay.yaml")
+    result = run.snakemake("--configfile", *files, "--quiet", "progress")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-5000:]
+    return result.stdout + result.stderr
+
+
+def test_a_new_month_extends_the_year_and_equals_a_run_from_scratch(growing):
+    for month in range(1, 5):
+        arrive(growing, month)
+    make(growing)
+    with xr.open_dataset(growing.folder / PRODUCT.format("monthly")) as monthly:
+        assert monthly.sizes["time"] == 4 and "2002-04-30" in monthly.attrs["comment"]
+    arrive(growing, 5)
+    said = make(growing)
+    assert "train_member" not in said and "calibrate" not in said
+    log = (growing.folder / "results/logs/predictors/prepare_era5_2002.log").read_text()
+    assert "151 days, 120 of them as before" in log
+    steps = [growing.folder / PRODUCT.format(step) for step in ("daily", "annual")]
+    found = {path: path.read_bytes() for path in steps}
+    with xr.open_dataset(growing.folder / PRODUCT.format("daily")) as daily:
+        assert daily.sizes["time"] == 151
+    for path in (
+        *growing.folder.glob("results/predictors/*/*2002*"),
+        *growing.folder.glob("results/tiles/*tamrl_2002*"),
+        *growing.folder.glob("results/tiles/.tamrl_2002*"),
+        *growing.folder.glob("results/predictors/*/.2002*"),
+    ):
+        shutil.rmtree(path, ignore_errors=True)
+    make(growing)
+    log = (growing.folder / "results/logs/predictors/prepare_era5_2002.log").read_text()
+    assert "151 days, 0 of them as before" in log
+    for path, content in found.items():
+        assert path.read_bytes() == content
