@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         problems = (
             inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, grows) if files else []
         )
-        cure = _rule("download_era5", lambda y=year: _era5_folder(config, y))
+        cure = _rule("download_era5", partial(_era5_folder, config, year))
         rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later, cure)
 
         files = _files(modis["path"], year)
@@ -76,7 +77,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         ]
         composites = near_year({*files, *near}, year)
         problems = inspect_modis(composites, modis["product"], year, grid, grows) if files else []
-        cure = _rule("download_modis", lambda y=year: modis_folder(config, y))
+        cure = _rule("download_modis", partial(modis_folder, config, year))
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
     surface = {name: inputs[name] for name in ("landcover", "koppen", "elevation")}
     cures = _BY_HAND | {"landcover": _rule("download_landcover", lambda: inputs["landcover"])}

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tamflux.download.places import era5_files, era5_name, era5_statistic
 from tamflux.download.whole import Interrupted, fetch, write_manifest
 from tamflux.errors import DownloadError, InputError
@@ -115,7 +117,7 @@ def wrong_area(path: Path, grid: Grid) -> str | None:
             for part in unpack(path, Path(scratch)):
                 with open_netcdf(part, path.name) as file:
                     lat, lon = (read_axis(file, n, path.name) for n in ("latitude", "longitude"))
-                    check_cover(sorted(lat), lon, grid, path.name)
+                    check_cover(np.sort(lat), lon, grid, path.name)
         except InputError as error:
             return f"{error.what}: {error.details['found']}"
     return None

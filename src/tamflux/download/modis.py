@@ -170,14 +170,14 @@ class Earthdata:
             raise Interrupted("NASA did not deliver", file=what, found=str(error)) from error
 
 
-def _describe(granule: dict[str, Any]) -> dict[str, Any] | None:
+def _describe(granule: Any) -> dict[str, Any] | None:
     """What the catalogue says of a granule's HDF file; None if it has none."""
     url = next((link for link in granule.data_links() if link.endswith(".hdf")), None)
     if url is None:
         return None
     name = url.rsplit("/", 1)[1]
     parts = granule["umm"].get("DataGranule", {}).get("ArchiveAndDistributionInformation", [])
-    about = next((part for part in parts if part.get("Name") == name), {})
+    about: dict[str, Any] = next((part for part in parts if part.get("Name") == name), {})
     return {
         "name": name,
         "url": url,
