@@ -24,7 +24,7 @@ from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-from test_validation_report import HOSTILE, write  # noqa: E402, F401
+from test_validation_report import HOSTILE, write_page  # noqa: E402
 
 RUN = Path(__file__).parents[3] / "results"
 OPTIONS = (
@@ -48,17 +48,24 @@ def driver(tmp_path_factory):
     browser.quit()
 
 
-@pytest.fixture(params=["written here", "of the last run"])
-def page(request, driver, planet, tmp_path):
-    """The open page and the monthly product it shows."""
+@pytest.fixture(scope="module", params=["written here", "of the last run"])
+def files(request, tmp_path_factory):
+    """A report and the monthly product that it shows."""
     if request.param == "written here":
-        request.getfixturevalue("write")(site_name=HOSTILE, reference=HOSTILE)
-        path, monthly = tmp_path / "report.html", planet.root / "product/tamflux_monthly_2001.nc"
-    else:
-        path, files = RUN / "report.html", sorted(RUN.glob("product/tamflux_monthly_*.nc"))
-        if not path.exists() or len(files) != 1:
-            pytest.skip("results/ has no report of a product of one year")
-        monthly = files[0]
+        root = tmp_path_factory.mktemp("page")
+        planet = request.getfixturevalue("planet")
+        path = write_page(planet, root, site_name=HOSTILE, reference=HOSTILE)
+        return path, planet.root / "product/tamflux_monthly_2001.nc"
+    path, months = RUN / "report.html", sorted(RUN.glob("product/tamflux_monthly_*.nc"))
+    if not path.exists() or len(months) != 1:
+        pytest.skip("results/ has no report of a product of one year")
+    return path, months[0]
+
+
+@pytest.fixture
+def page(driver, files):
+    """The open page and the monthly product."""
+    path, monthly = files
     driver.get_log("performance"), driver.get_log("browser")
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     driver.set_window_size(1280, 1000)
@@ -82,7 +89,9 @@ def number(driver, name):
 def click(driver, product, row, col):
     """Click the middle of a cell, row from the south, as a mouse does."""
     canvas = part(driver, "map")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
+    )
     rows, cols = product["land_fraction"].shape
     x = (col + 0.5) / cols * canvas.size["width"] - canvas.size["width"] / 2
     y = canvas.size["height"] / 2 - (row + 0.5) / rows * canvas.size["height"]
@@ -160,7 +169,9 @@ def test_a_touch_on_a_phone_shows_the_numbers(page):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
     canvas = part(driver, "map")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
+    )
     time.sleep(0.5)
     row, col = far_apart_cells(product)[1]
     box = driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
@@ -216,8 +227,9 @@ def test_heads_sort_and_classes_filter(page):
     box = table.find_element(By.XPATH, "../preceding-sibling::div[@class='controls']")
     select = Select(box.find_elements(By.TAG_NAME, "select")[-1])
     select.select_by_visible_text("held out")
-    shown = [r for r in table.find_elements(By.CSS_SELECTOR, "tbody tr") if r.is_displayed()]
+    shown = table.find_elements(By.CSS_SELECTOR, "tbody tr:not([hidden])")
     assert 0 < len(shown) < len(rows) and all("held out" in row.text for row in shown)
+    assert not table.find_element(By.CSS_SELECTOR, "tbody tr[hidden]").is_displayed()
 
 
 def test_every_picture_has_a_text(page):

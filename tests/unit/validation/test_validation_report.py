@@ -144,30 +144,35 @@ def truth_scores(path):
     return path
 
 
+def write_page(planet, root, truth=True, site_name="Hill", reference=None, **changes):
+    """Write a page with every part into a folder; returns its path."""
+    config = yaml.safe_load((REPO / "config.yaml").read_text()) | changes
+    config["grid"]["resolution"] = planet.grid.resolution
+    others = None
+    if reference:
+        config["validation"]["references"] = [{"name": reference}]
+        others = reference_scores(root / "references.csv", reference)
+    figures = {"maps": [png(root / "map_gpp.png")], "truth": []}
+    if truth:
+        figures["truth"] = [png(root / "truth_maps.png")]
+    write_report(
+        root / "report.html",
+        annual=[planet.root / "product/tamflux_annual_2001.nc"],
+        monthly=[planet.root / "product/tamflux_monthly_2001.nc"],
+        references=others,
+        figures=figures,
+        captions=CAPTIONS,
+        config=config,
+        truth_scores=truth_scores(root / "truth.csv") if truth else None,
+        **tables(root, site_name),
+    )
+    return root / "report.html"
+
+
 @pytest.fixture
 def write(planet, tmp_path):
-    def run(truth=True, site_name="Hill", reference=None, **config):
-        config = yaml.safe_load((REPO / "config.yaml").read_text()) | config
-        config["grid"]["resolution"] = 10.0
-        others = None
-        if reference:
-            config["validation"]["references"] = [{"name": reference}]
-            others = reference_scores(tmp_path / "references.csv", reference)
-        figures = {"maps": [png(tmp_path / "map_gpp.png")], "truth": []}
-        if truth:
-            figures["truth"] = [png(tmp_path / "truth_maps.png")]
-        write_report(
-            tmp_path / "report.html",
-            annual=[planet.root / "product/tamflux_annual_2001.nc"],
-            monthly=[planet.root / "product/tamflux_monthly_2001.nc"],
-            references=others,
-            figures=figures,
-            captions=CAPTIONS,
-            config=config,
-            truth_scores=truth_scores(tmp_path / "truth.csv") if truth else None,
-            **tables(tmp_path, site_name),
-        )
-        return (tmp_path / "report.html").read_text(encoding="utf-8")
+    def run(**options):
+        return write_page(planet, tmp_path, **options).read_text(encoding="utf-8")
 
     return run
 
