@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test fuzz faults conformance audit lock bench bench-year dry check verify lint format coverage docs dag report clean
+.PHONY: run test browser fuzz faults conformance audit lock bench bench-year dry check verify lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -21,6 +21,10 @@ run: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
+
+browser: .venv/installed
+	$(BIN)/pip install --quiet -e ".[browser]"
+	$(BIN)/pytest -m browser tests/unit/validation/test_validation_browser.py
 
 fuzz: .venv/installed
 	cd tests && ../$(BIN)/python -m fuzz

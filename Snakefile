@@ -24,6 +24,7 @@ wildcard_constraints:
     year=r"\d{4}",
     model="tamrl|lstm",
     member=r"\d+",
+    reference=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
 report: "workflow/report/workflow.rst"
@@ -62,6 +63,8 @@ include: "workflow/rules/provenance.smk"
 include: "workflow/rules/product.smk"
 include: "workflow/rules/copies.smk"
 include: "workflow/rules/validation.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/references.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/intervals.smk"
 include: "workflow/rules/real_towers.smk"

@@ -20,6 +20,7 @@ from tamflux.sources.era5 import inspect_era5
 from tamflux.sources.landcover import inspect_landcover
 from tamflux.sources.modis import inspect_modis
 from tamflux.sources.modis_files import near_year
+from tamflux.sources.reference_product import inspect_reference
 from tamflux.towers.inspection import inspect_towers
 from tamflux.variables import METEOROLOGY
 
@@ -88,6 +89,12 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not absent:
         files = [path for path in surface.values() if path]
         rows += _rows("land surface", "", "", files, inspect_landcover(*surface.values()), later)
+    for reference in config["validation"]["references"]:
+        for year in years["product"]:
+            files = _files(reference["path"], year)
+            problems = inspect_reference(reference, files, year) if files else []
+            pattern = _fill(reference["path"], year)
+            rows += _rows(f"reference {reference['name']}", year, pattern, files, problems, later)
     return rows + _tower_rows(towers, later)
 
 

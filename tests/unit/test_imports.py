@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
     "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
     "validation": FOUNDATIONS
-    | {"product", "inference", "uncertainty", "training", "samples", "predictors"},
+    | {"product", "inference", "uncertainty", "training", "samples", "predictors", "sources"},
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"sources"},
     "check": FOUNDATIONS | {"sources", "predictors", "towers", "download"},

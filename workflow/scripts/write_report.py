@@ -3,12 +3,16 @@ from tamflux.job import job
 with job(snakemake, "write the report"):
     from tamflux.validation.report import write_report
 
-    sections = ("maps", "seasons", "scores", "truth", "intervals", "towers", "training")
+    sections = (
+        "maps", "seasons", "scores", "truth", "references", "intervals", "towers", "training",
+    )  # fmt: skip
     write_report(
         snakemake.output.report,
         totals=snakemake.input.totals,
         annual=snakemake.input.annual,
+        monthly=snakemake.input.monthly,
         scores=snakemake.input.scores,
+        site_scores=snakemake.input.site_scores,
         agreement=snakemake.input.agreement,
         coverage=snakemake.input.coverage,
         ranking=snakemake.input.ranking,
@@ -19,4 +23,5 @@ with job(snakemake, "write the report"):
         captions=snakemake.input.captions,
         config=snakemake.params.config,
         truth_scores=snakemake.input.get("truth_scores") or None,
+        references=snakemake.input.get("references") or None,
     )

@@ -9,66 +9,22 @@ import pandas as pd
 
 from tamflux.validation.metrics import FLUX_NAMES, MODELS
 
-PUBLISHED = (
-    ("range over published GPP products", "106 to 140", "", ""),
-    ("FLUXCOM RS, 2008–2010 (Jung et al. 2020)", "106 to 130", "", ""),
-    ("FLUXCOM-X-BASE, 2001–2020 (Nelson et al. 2024)", "124.7 ± 2.1", "", "−5.75 ± 0.33"),
-    ("ERF, ensemble of GPP products, 2001–2022 (Chen et al. 2024)", "132.7", "", ""),
-)
-"""Global totals in Pg C yr-1: source, GPP, RECO, NEE. Jung et al. (2020), Biogeosciences 17, 1343;
-Nelson et al. (2024), Biogeosciences 21, 5079; Chen et al. (2024), Biogeosciences 21, 4285."""
-
 MAX_ROWS = 40
 """Rows of a table of rejections; the rest is in the file."""
 
 
 @dataclass
 class Table:
-    """Cells as text; `text` names the columns that are words, `strong` the rows that stand out."""
+    """Cells as text; `text` names the columns that are words, `strong` the rows that stand out,
+    `filters` the columns by whose words a reader may keep rows."""
 
     caption: str
     columns: list[str]
     rows: list[list[str]]
     text: set[int] = field(default_factory=lambda: {0})
     strong: set[int] = field(default_factory=set)
+    filters: set[int] = field(default_factory=set)
     folded: bool = False
-
-
-def totals_table(totals: pd.DataFrame) -> Table:
-    """Global totals of the product beside published values."""
-    rows = [
-        [f"TAMFlux, {_period(row)}", *(number(getattr(row, flux), 1) for flux in FLUX_NAMES)]
-        for row in totals[totals["region"] == "global"].itertuples()
-    ]
-    return Table(
-        "Totals of all land cells, Pg C yr⁻¹",
-        ["", "GPP", "RECO", "NEE"],
-        [*rows, *([cell or "–" for cell in source] for source in PUBLISHED)],
-        strong=set(range(len(rows))),
-    )
-
-
-def _period(row) -> str:
-    """A year, and how much of it there is if it is not over."""
-    return str(row.year) if row.days >= 365 else f"the first {row.days} days of {row.year}"
-
-
-def whole_years(totals: pd.DataFrame) -> pd.DataFrame:
-    """Totals of the years that are over; where none is, of the days so far."""
-    whole = totals[totals["days"] >= 365]
-    return totals if whole.empty else whole
-
-
-def zonal_table(totals: pd.DataFrame) -> Table:
-    """Totals per region, mean over the years that are over."""
-    mean = whole_years(totals).groupby("region", sort=False)[["land_area", *FLUX_NAMES]].mean()
-    rows = [
-        [region, number(row["land_area"] / 1e12, 1), *(number(row[f], 2) for f in FLUX_NAMES)]
-        for region, row in mean.iterrows()
-        if row["land_area"] > 0
-    ]
-    columns = ["region", "land, million km²", "GPP", "RECO", "NEE"]
-    return Table("Totals by latitude, Pg C yr⁻¹", columns, rows, folded=True)
 
 
 def score_table(scores: pd.DataFrame) -> Table:
@@ -100,6 +56,32 @@ def class_table(scores: pd.DataFrame, group: str, title: str) -> Table:
             [str(value), str(int(rows["n_sites"].max())), *_r2_cells(rows, "r2_q50")]
             for value, rows in part.groupby("value")
         ],
+        folded=True,
+    )
+
+
+def site_score_table(scores: pd.DataFrame, held_out: pd.Series) -> Table:
+    """Scores of our model at each held-out tower; `held_out` are their ids."""
+    part = scores[(scores["model"] == "tamrl") & scores["site_id"].isin(held_out)]
+    rows = []
+    for site, found in part.groupby("site_id"):
+        of = found.set_index("flux")
+        cells = [
+            number(of[metric].get(flux, np.nan), 2)
+            for flux in FLUX_NAMES
+            for metric in ("r2", "rmse", "bias")
+        ]
+        first = found.iloc[0]
+        rows.append(
+            [str(site), str(first["igbp"]), str(first["koppen"]), str(found["n"].max()), *cells]
+        )
+    names = [f"{f.upper()} {m}" for f in FLUX_NAMES for m in ("R²", "RMSE", "bias")]
+    return Table(
+        "TAM-RL at each held-out tower (RMSE and bias in g C m⁻² d⁻¹)",
+        ["tower", "IGBP", "Köppen", "days", *names],
+        rows,
+        text={0, 1, 2},
+        filters={1, 2},
         folded=True,
     )
 
@@ -196,7 +178,8 @@ def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> T
     columns = [
         "tower", "name", "network", "lat", "lon", "IGBP", "Köppen", "period", "days of NEE", "role",
     ]  # fmt: skip
-    return Table("All towers", columns, rows, text={0, 1, 2, 5, 6, 7, 9}, folded=True)
+    words = {0, 1, 2, 5, 6, 7, 9}
+    return Table("All towers", columns, rows, text=words, filters={2, 5, 9}, folded=True)
 
 
 def number(value: float, digits: int) -> str:

@@ -70,7 +70,7 @@ def write_planet(root, resolution=10.0, bbox=(-180.0, -90.0, 180.0, 90.0), seed=
             fluxes |= {f"{k}_spread": np.abs(v) * 0.1 + 0.05 for k, v in list(fluxes.items())}
             _write_store(root / f"tiles/{model}_{year}.zarr", fluxes, grid)
             if model == "tamrl":
-                _write_product(planet, year, fluxes, coords)
+                _write_product(planet, year, fluxes, coords, land)
     assert shape == land.shape
     return planet
 
@@ -105,9 +105,17 @@ def _write_store(path, fields, grid, chunk=6):
     zarr.consolidate_metadata(path)
 
 
-def _write_product(planet, year, fluxes, coords):
+def _write_product(planet, year, fluxes, coords, land):
     (planet.root / "product").mkdir(exist_ok=True)
     attrs = {"units": "g m-2 d-1"}
+    fluxes = fluxes | {f"{k}_uncertainty": 2 * fluxes[f"{k}_spread"] for k in FLUXES}
+    row, col = np.indices(land.shape)
+    flag = np.where(land > 0, (land < 0.5) + 8 * (row % 3 == 0), -1).astype(np.int8)
+    reach = np.where(land > 0, (1 + (7 * row + col) % 97) / 100, np.nan).astype(np.float32)
+    places = {
+        "cell_area": planet.grid.cell_area(), "land_fraction": land, "applicability": reach,
+        "training_distance": 2 * reach, "quality_flag": flag,
+    }  # fmt: skip
     daily = xr.Dataset(
         {k: (("time", "lat", "lon"), v, attrs) for k, v in fluxes.items()},
         {"time": days_of(year), **coords},
@@ -117,6 +125,7 @@ def _write_product(planet, year, fluxes, coords):
         "monthly": daily.resample(time="MS").mean(keep_attrs=True),
         "annual": daily.resample(time="YS").mean(keep_attrs=True),
     }.items():
+        data = data.assign({k: (("lat", "lon"), v) for k, v in places.items()})
         data.to_netcdf(planet.root / f"product/tamflux_{step}_{year}.nc")
 
 

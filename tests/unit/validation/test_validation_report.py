@@ -1,7 +1,11 @@
 """The page: complete, self-contained, safe against hostile names, and right without a truth."""
 
+import json
+import re
 import struct
 import zlib
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,8 +15,10 @@ import pytest
 import yaml
 
 from tamflux.validation.metrics import FLUX_NAMES, METRICS
+from tamflux.validation.page import Section, render
 from tamflux.validation.report import write_report
-from tamflux.validation.report_tables import number, rejected_table, totals_table
+from tamflux.validation.report_tables import number, rejected_table
+from tamflux.validation.totals_tables import totals_table
 
 REPO = Path(__file__).parents[3]
 CAPTIONS = sorted((REPO / "workflow/report").glob("*.rst"))
@@ -58,6 +64,13 @@ def png(path, width=40, height=20):
     return path
 
 
+def reference_scores(path, name):
+    row = {"reference": name, "derived": 0, "years": "2001", "area_mkm2": 91.2, "area_share": 0.62}
+    row |= {"ours": 118.21, "theirs": 124.71, "correlation": 0.87, "rmse": 1.11}
+    pd.DataFrame([{**row, "flux": flux} for flux in FLUX_NAMES]).to_csv(path, index=False)
+    return path
+
+
 def tables(root, site_name):
     """Write the tables that the report reads; returns its arguments."""
     rows = [
@@ -82,6 +95,13 @@ def tables(root, site_name):
         for g, v in (("all", ""), ("igbp", "GRA"), ("koppen", "D"))
     ]
     pd.DataFrame(scores).to_csv(root / "scores.csv", index=False)
+    of_sites = [
+        {"model": m, "site_id": "B", "flux": f, "n": 300, "r2": 0.61, "rmse": 1.23, "nmae": 0.4,
+         "rae": 0.5, "bias": -0.17, "igbp": "ENF", "koppen": "D"}
+        for m in MODELS
+        for f in FLUX_NAMES
+    ]  # fmt: skip
+    pd.DataFrame(of_sites).to_csv(root / "site_scores.csv", index=False)
     agreement = {"year": 2003, "flux": FLUX_NAMES, "n": 730, "max_abs_difference": 0.0004}
     pd.DataFrame(agreement).to_csv(root / "agreement.csv", index=False)
     coverage = [
@@ -111,7 +131,10 @@ def tables(root, site_name):
     rejected = [["C", "c.zip", "site", "no coordinates", 1], ["A", "a.zip", "day", site_name, 12]]
     columns = ["site_id", "file", "what", "reason", "n"]
     pd.DataFrame(rejected, columns=columns).to_csv(root / "rejected.csv", index=False)
-    names = ("totals", "scores", "agreement", "coverage", "ranking", "sites", "towers", "rejected")
+    names = (
+        "totals", "scores", "site_scores", "agreement", "coverage", "ranking", "sites", "towers",
+        "rejected",
+    )  # fmt: skip
     return {name: root / f"{name}.csv" for name in names}
 
 
@@ -129,23 +152,35 @@ def truth_scores(path):
     return path
 
 
+def write_page(planet, root, truth=True, site_name="Hill", reference=None, **changes):
+    """Write a page with every part into a folder; returns its path."""
+    config = yaml.safe_load((REPO / "config.yaml").read_text()) | changes
+    config["grid"]["resolution"] = planet.grid.resolution
+    others = None
+    if reference:
+        config["validation"]["references"] = [{"name": reference}]
+        others = reference_scores(root / "references.csv", reference)
+    figures = {"maps": [png(root / "map_gpp.png")], "truth": []}
+    if truth:
+        figures["truth"] = [png(root / "truth_maps.png")]
+    write_report(
+        root / "report.html",
+        annual=[planet.root / "product/tamflux_annual_2001.nc"],
+        monthly=[planet.root / "product/tamflux_monthly_2001.nc"],
+        references=others,
+        figures=figures,
+        captions=CAPTIONS,
+        config=config,
+        truth_scores=truth_scores(root / "truth.csv") if truth else None,
+        **tables(root, site_name),
+    )
+    return root / "report.html"
+
+
 @pytest.fixture
 def write(planet, tmp_path):
-    def run(truth=True, site_name="Hill", **config):
-        config = yaml.safe_load((REPO / "config.yaml").read_text()) | config
-        figures = {"maps": [png(tmp_path / "map_gpp.png")], "truth": []}
-        if truth:
-            figures["truth"] = [png(tmp_path / "truth_maps.png")]
-        write_report(
-            tmp_path / "report.html",
-            annual=[planet.root / "product/tamflux_annual_2001.nc"],
-            figures=figures,
-            captions=CAPTIONS,
-            config=config,
-            truth_scores=truth_scores(tmp_path / "truth.csv") if truth else None,
-            **tables(tmp_path, site_name),
-        )
-        return (tmp_path / "report.html").read_text(encoding="utf-8")
+    def run(**options):
+        return write_page(planet, tmp_path, **options).read_text(encoding="utf-8")
 
     return run
 
@@ -154,16 +189,56 @@ def test_nothing_is_loaded_from_elsewhere(write):
     html = write()
     page = Page(html)
     assert all(url.startswith(("data:image/png;base64,", "#")) for url in page.loaded)
-    assert "url(" not in html and "@import" not in html
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "url(" not in html and "@import" not in html and "fetch(" not in html
+    assert not {"link", "iframe", "object"} & set(page.tags)
+
+
+def test_the_policy_allows_the_own_scripts_alone(write):
+    html = write(site_name=HOSTILE)
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    allowed = set(re.findall(r"sha256-([^&]*)&#39;", policy))
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    sums = {b64encode(sha256(s.encode()).digest()).decode() for s in scripts}
+    assert len(scripts) == 2 and allowed == sums
+    assert "default-src &#39;none&#39;" in policy
 
 
 def test_hostile_names_stay_text(write):
-    html = write(site_name=HOSTILE, institution=HOSTILE)
+    html = write(
+        site_name=HOSTILE,
+        reference=HOSTILE,
+        product={
+            "version": HOSTILE,
+            "institution": HOSTILE,
+            "creator": HOSTILE,
+            "license": HOSTILE,
+        },
+    )
     page = Page(html)
-    assert "<script" not in html
+    assert html.count("<script>") == 2 and html.count("<script ") == 3
     assert HOSTILE in "".join(page.words)
     assert not any("evil" in url for url in page.loaded)
+
+
+def test_json_in_the_page_cannot_end_its_element():
+    layer = {"name": "gpp", "label": "</script><script>alert(1)</script>"}
+    part = {"meta": {"layers": [layer]}, "data": "", "coast": ""}
+    page = {"title": "", "subtitle": "", "cards": [], "notice": "", "footer": ""}
+    html = render({**page, "sections": [Section("a", "A", explorer=part)]})
+    assert "alert(1)</script>" not in html
+    (text,) = re.findall(r'data-part="meta">(.*?)</script>', html)
+    assert json.loads(text) == part["meta"]
+
+
+def test_reference_products_stand_beside_ours(write):
+    text = Page(write(reference="X-BASE")).text
+    assert "Beside other products" in text and "X-BASE GPP 2001 91.2 (62 %)" in text
+    assert "118.2" in text and "124.7" in text and "−6.5" in text
+    assert "Beside other products" not in Page(write()).text
+
+
+def test_every_held_out_tower_has_its_scores(write):
+    assert "B ENF D 300 0.61 1.23 −0.17" in Page(write()).text
 
 
 def test_numbers_stand_beside_pictures(write):
@@ -194,7 +269,7 @@ def test_without_truth_the_page_speaks_of_no_demo(write):
 
 
 def test_every_figure_of_the_rules_has_a_caption():
-    rules = (REPO / "workflow/rules/report.smk").read_text()
+    rules = (REPO / "workflow/rules/figures.smk").read_text()
     names = {path.stem for path in CAPTIONS} - {"workflow"}
     assert names and all(f'"{name}"' in rules for name in names)
 
@@ -226,7 +301,7 @@ def test_totals_table_puts_the_run_first():
             "nee": [-5.04],
         }
     )
-    assert totals_table(totals).rows[0] == ["TAMFlux, 2003", "120.0", "115.0", "−5.0"]
+    assert totals_table(totals).rows[0] == ["TAMFlux, 2003", "120.0", "115.0", "−5.0", "this run"]
 
 
 @pytest.mark.parametrize(("value", "text"), [(-1.25, "−1.2"), (np.nan, "–"), (3, "3.0")])

@@ -1,0 +1,15 @@
+from tamflux.job import job
+
+with job(snakemake, "compare with reference products"):
+    from tamflux.grid import Grid
+    from tamflux.validation.reference_figures import plot_references
+
+    plot_references(
+        snakemake.input.references,
+        snakemake.input.monthly,
+        snakemake.input.static,
+        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        snakemake.params.years,
+        snakemake.output.table,
+        dict(zip(["zonal", *snakemake.params.names], snakemake.output.figures, strict=True)),
+    )
