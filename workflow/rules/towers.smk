@@ -16,7 +16,7 @@ rule harmonise_towers:
     resources:
         mem_mb=2000,
     params:
-        raw=raw_state(raw_files(config["inputs"]["towers"]["path"])),
+        raw=lambda wc: raw_state(raw_files(config["inputs"]["towers"]["path"])),
         limits=config["towers"],
         code=code_hash("tamflux.towers.harmonise"),
     message:
