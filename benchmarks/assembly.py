@@ -36,6 +36,7 @@ import zarr
 from tamflux.grid import Grid
 from tamflux.predictors.cube import year_days
 from tamflux.product.assemble import assemble_product
+from tamflux.product.inputs import checksum_inputs
 from tamflux.product.netcdf import CHUNKS, FILL
 from tamflux.sources.demo_earth.planet import koppen_map
 from tamflux.uncertainty.calibration import ACTIVITY, Calibration
@@ -57,8 +58,8 @@ def core_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def write_inputs(folder: Path, rows: int) -> tuple[Grid, np.ndarray]:
-    """Tiles of plausible fluxes, static fields and a calibration; returns grid and land."""
+def write_inputs(folder: Path, rows: int) -> np.ndarray:
+    """Tiles of plausible fluxes, static fields and a calibration; returns the land."""
     south = SOUTH if rows < 720 else -90.0
     grid = Grid(RESOLUTION, (-180.0, south, 180.0, south + rows * RESOLUTION))
     first = round((south + 90) / RESOLUTION)
@@ -98,7 +99,8 @@ def write_inputs(folder: Path, rows: int) -> tuple[Grid, np.ndarray]:
     Calibration(ACTIVITY, scale, {flux: {"0.9": 2.0} for flux in FLUXES}, (0.1, 0.05)).save(
         folder / "calibration.json"
     )
-    return grid, land
+    checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
+    return land
 
 
 def assemble(folder: Path) -> None:
@@ -106,7 +108,7 @@ def assemble(folder: Path) -> None:
     settings = yaml.safe_load(CONFIG.read_text())
     assemble_product(
         folder / "tiles.zarr", folder / "static.nc", folder / "calibration.json",
-        folder / "daily.nc", product=settings["product"], inputs=settings["inputs"],
+        folder / "daily.nc", inputs=folder / "inputs.csv", config=settings,
     )  # fmt: skip
 
 
@@ -178,7 +180,7 @@ def measure(rows: int, repeats: int) -> dict:
     own, zlib = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _, land = write_inputs(folder, rows)
+        land = write_inputs(folder, rows)
         assemble(folder)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         fields = read_fluxes(folder / "daily.nc")
