@@ -39,7 +39,7 @@ from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.netcdf import CHUNKS, FILL
 from tamflux.sources.demo_earth.planet import koppen_map
-from tamflux.uncertainty.calibration import ACTIVITY, Calibration
+from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
 from tamflux.variables import FLUXES
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -95,10 +95,9 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
     xr.Dataset(
         {"land_fraction": (dims[1:], land.astype(np.float32))}, {"lat": grid.lat, "lon": grid.lon}
     ).to_netcdf(folder / "static.nc")
+    widths = {flux: {str(level): 2.0 * level for level in LEVELS} for flux in FLUXES}
     scale = {flux: np.linspace(0.2, 2, len(ACTIVITY)).tolist() for flux in FLUXES}
-    Calibration(ACTIVITY, scale, {flux: {"0.9": 2.0} for flux in FLUXES}, (0.1, 0.05)).save(
-        folder / "calibration.json"
-    )
+    Calibration(ACTIVITY, scale, widths, (0.1, 0.05)).save(folder / "calibration.json")
     checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
     return land
 
