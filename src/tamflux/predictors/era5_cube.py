@@ -11,7 +11,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import pairwise
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +39,10 @@ from tamflux.variables import ASTRONOMY, METEOROLOGY
 
 log = logging.getLogger("tamflux")
 
-BLOCK_BYTES = 24_000_000
-"""Size of the block of days of one raw variable that is read at once: below 32 MB the C library
-hands the same memory out again, while every larger array costs the kernel fresh pages."""
+BLOCK_BYTES = 8_000_000
+"""Least size of the block of days of one raw variable that is read at once."""
+_LARGEST_BLOCK = 140_000_000
+"""The size up to which a block grows to whole chunks of its file: a month of a quarter degree."""
 
 DEW_POINT_SLACK, MAX_SATURATED = 5.0, 0.02
 """K by which the dew point may lie above the temperature, and the share of a day's values that may
@@ -196,13 +196,10 @@ def _regrid_group(
     """Derive and regrid the days from `first` on into one (time, lat, lon) file a predictor."""
     roles = sorted({role for name in group for role in raw_variables(source.kind, name)})
     weights = {name: _weights(source, name, grid) for name in group}
-    day_size = source.samples(roles[0]) * prod(axis.size for axis in source.nodes(roles[0]))
-    step = max(1, BLOCK_BYTES // (4 * day_size))
     files = {name: scratch / f"{name}.f32" for name in group}
     for file in files.values():
         file.touch()
-    for start in range(first, source.days, step):
-        days = slice(start, min(start + step, source.days))
+    for days in source.blocks(roles[0], first, BLOCK_BYTES, _LARGEST_BLOCK):
         raw = {role: source.read(role, days) for role in roles}
         for name, file in files.items():
             with open(file, "ab") as out:

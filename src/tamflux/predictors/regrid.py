@@ -17,12 +17,44 @@ from tamflux.grid import Grid
 MIN_VALID_WEIGHT = 1e-3
 """Share of a cell's weight that must have values (ERA5-Land has none at sea)."""
 
+_MOST_SLICES = 16
+"""Slices that are still faster than the product of a sparse matrix."""
+
+
+class Axis:
+    """Weights along one axis: a sparse (target, source) matrix whose rows sum to 1.
+
+    Between grids of which one spacing is a multiple of the other the sources of all targets lie at
+    equal steps: the product is then a sum of few slices, several times as fast as the matrix's.
+    """
+
+    def __init__(self, matrix: sp.csr_array):
+        self.n = matrix.shape[0]
+        self._matrix = matrix
+        self._terms = _slices(matrix)
+
+    def apply(self, field: np.ndarray, axis: int) -> np.ndarray:
+        """Weighted means of a field (source, n), or (n, source), along `axis`."""
+        across = field.swapaxes(0, axis)
+        if self._terms is None:
+            return (self._matrix @ np.ascontiguousarray(across)).swapaxes(0, axis)
+        shape = list(field.shape)
+        shape[axis] = self.n
+        means = np.empty(shape, np.result_type(field, np.float32))
+        out = means.swapaxes(0, axis)
+        for target, source, weight, first in self._terms:
+            if first:
+                np.multiply(across[source], weight, out=out[target])
+            else:
+                out[target] += across[source] * weight
+        return means
+
 
 class Weights(NamedTuple):
-    """Sparse weights: lat (target lat, source lat), lon (target lon, source lon); rows sum to 1."""
+    """Weights along both axes."""
 
-    lat: sp.csr_array
-    lon: sp.csr_array
+    lat: Axis
+    lon: Axis
 
 
 def regrid_weights(lat: np.ndarray, lon: np.ndarray, grid: Grid, conservative: bool) -> Weights:
@@ -47,12 +79,12 @@ def regrid_weights(lat: np.ndarray, lon: np.ndarray, grid: Grid, conservative: b
     spacing_lat, spacing_lon = lat[1] - lat[0], (lon[1] - lon[0]) % 360
     if conservative or grid.resolution >= 1.999 * spacing_lat:
         return Weights(
-            _overlap_lat(lat, spacing_lat, grid.lat_edges),
-            _overlap_lon(lon, spacing_lon, grid.lon_edges),
+            Axis(_overlap_lat(lat, spacing_lat, grid.lat_edges)),
+            Axis(_overlap_lon(lon, spacing_lon, grid.lon_edges)),
         )
     return Weights(
-        _linear(lat, spacing_lat, grid.lat, period=None),
-        _linear(lon, spacing_lon, grid.lon, period=360.0),
+        Axis(_linear(lat, spacing_lat, grid.lat, period=None)),
+        Axis(_linear(lon, spacing_lon, grid.lon, period=360.0)),
     )
 
 
@@ -62,12 +94,12 @@ def regrid(fields: np.ndarray, weights: Weights) -> np.ndarray:
     NaN values are left out and the weights of the others scaled up; a cell with less than
     `MIN_VALID_WEIGHT` of its weight on values is NaN.
     """
-    out = np.empty((len(fields), weights.lat.shape[0], weights.lon.shape[0]), np.float32)
+    out = np.empty((len(fields), weights.lat.n, weights.lon.n), np.float32)
     for day, field in enumerate(fields):
-        missing = np.isnan(field)
-        if not missing.any():
+        if not np.isnan(field.min()):
             out[day] = _apply(field, weights)
             continue
+        missing = np.isnan(field)
         share = _apply((~missing).astype(field.dtype), weights)
         total = _apply(np.where(missing, 0, field), weights)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -76,7 +108,34 @@ def regrid(fields: np.ndarray, weights: Weights) -> np.ndarray:
 
 
 def _apply(field: np.ndarray, weights: Weights) -> np.ndarray:
-    return (weights.lon @ np.ascontiguousarray((weights.lat @ field).T)).T
+    return weights.lon.apply(weights.lat.apply(field, 0), 1)
+
+
+def _slices(matrix: sp.csr_array) -> list[tuple[slice, slice, np.ndarray, bool]] | None:
+    """Targets, sources, their weights (target, 1), whether they are the first of the targets.
+
+    None where the sources lie too irregularly for few slices.
+    """
+    width = np.diff(matrix.indptr)
+    places = np.minimum(matrix.indptr[:-1, None] + np.arange(width.max()), len(matrix.data) - 1)
+    absent = np.arange(width.max()) >= width[:, None]
+    places[absent] = (matrix.indptr[1:, None] - 1 + 0 * places)[absent]  # the last one, weight 0
+    columns, values = matrix.indices[places], np.where(absent, 0, matrix.data[places])
+    terms = []
+    for number, (column, weight) in enumerate(zip(columns.T, values.T, strict=True)):
+        start = 0
+        while start < len(column):
+            step = int(column[start + 1] - column[start]) if start + 1 < len(column) else 1
+            along = np.diff(column[start:]) == step
+            stop = start + 1 + (len(along) if along.all() else int(along.argmin()))
+            if step < 1:
+                stop, step = start + 1, 1
+            source = slice(int(column[start]), int(column[stop - 1]) + 1, step)
+            terms.append((slice(start, stop), source, weight[start:stop, None], number == 0))
+            if len(terms) > _MOST_SLICES:
+                return None
+            start = stop
+    return terms
 
 
 def _overlap_lat(nodes: np.ndarray, spacing: float, edges: np.ndarray) -> sp.csr_array:

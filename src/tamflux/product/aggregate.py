@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from tamflux.product.acdd import aggregate_attributes
 from tamflux.product.metadata import PLACE_ATTRIBUTES
-from tamflux.product.netcdf import FILL, bands, create_product, open_product
+from tamflux.product.netcdf import FILL, ProductWriter, bands, create_product, open_product
 from tamflux.variables import FLUXES
 
 
@@ -55,13 +55,13 @@ def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path
 
 
 def _write_means(
-    source: netCDF4.Dataset, targets: list[tuple[netCDF4.Dataset, np.ndarray]], rows: slice
+    source: netCDF4.Dataset, targets: list[tuple[ProductWriter, np.ndarray]], rows: slice
 ) -> None:
     """Write the means of a band to each target, given with the first day of its steps."""
     for name in PLACE_ATTRIBUTES:
         values = source[name][rows]
         for file, _ in targets:
-            file[name][rows] = values
+            file.write(name, rows, values.filled(FILL))
     for part in ("", "_spread", "_uncertainty"):
         means = {}
         for flux in FLUXES:
@@ -72,7 +72,7 @@ def _write_means(
                 means["nee"][number] = means["reco"][number] - means["gpp"][number]
             for flux in FLUXES:
                 values = means[flux][number]
-                file[f"{flux}{part}"][:, rows] = np.where(np.isfinite(values), values, FILL)
+                file.write(f"{flux}{part}", rows, np.where(np.isfinite(values), values, FILL))
 
 
 def step_means(days: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -73,17 +73,18 @@ def assemble_product(
             nee = _read(store, tiles, "nee", rows, land)
             _check_closure(nee, reco - gpp, tiles)
             for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
-                file[name][:, rows] = np.where(land, values, FILL)
+                file.write(name, rows, np.where(land, values, FILL))
             for flux in FLUXES:
                 width = _quantise(intervals.half_width(flux, gpp, reco))
-                file[f"{flux}_uncertainty"][:, rows] = np.where(land, width, FILL)
+                file.write(f"{flux}_uncertainty", rows, np.where(land, width, FILL))
             distance = store["distance"][rows]
             reach = intervals.applicability((gpp + reco).mean(axis=0), distance)
             for name, values in {"training_distance": distance, "applicability": reach}.items():
-                file[name][rows] = np.where(np.isfinite(values), values, FILL)
+                file.write(name, rows, np.where(np.isfinite(values), values, FILL))
             del gpp, reco, nee, values, width
             for name in (f"{flux}_spread" for flux in FLUXES):
-                file[name][:, rows] = np.where(land, _read(store, tiles, name, rows, land), FILL)
+                values = _read(store, tiles, name, rows, land)
+                file.write(name, rows, np.where(land, values, FILL))
 
 
 def _read(store: zarr.Group, path, name: str, rows: slice, land: np.ndarray) -> np.ndarray:

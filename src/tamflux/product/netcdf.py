@@ -1,4 +1,9 @@
-"""The product's NetCDF file: coordinates, bounds, static fields and empty flux variables."""
+"""The product's NetCDF file: coordinates, bounds, static fields and fluxes, written by bands.
+
+netCDF4 defines the file. The chunks of the fluxes are shuffled here, deflated with libdeflate, and
+handed to the HDF5 library as they are: the file is the same kind as one that the library deflates
+with zlib, and open to the same tools, but is smaller and takes less than half of the time.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import deflate
+import h5py
 import netCDF4
 import numpy as np
 
@@ -31,8 +38,38 @@ CHUNKS = (31, 30, 120)
 CHUNK_CACHE = 1_000_000
 """Bytes a variable may keep in memory: chunks are read and written once, in whole bands."""
 
+LEVEL = 4
+"""Of libdeflate."""
+
 BAND = CHUNKS[1]
 """Rows read and written at once: whole chunks, and a bounded share of the globe in memory."""
+
+
+class ProductWriter:
+    """Fills the fields of a product file by bands."""
+
+    def __init__(self, file: h5py.File):
+        self._file = file
+
+    def write(self, name: str, rows: slice, values: np.ndarray) -> None:
+        """Write a band of `bands`: (row, lon) or (time, row, lon), `FILL` where missing."""
+        data = self._file[name]
+        if data.ndim == 2:
+            data[rows] = values
+            return
+        n_days, _, n_cols = data.chunks
+        for day in range(0, values.shape[0], n_days):
+            for west in range(0, values.shape[2], n_cols):
+                part = values[day : day + n_days, :, west : west + n_cols]
+                chunk = np.full(data.chunks, FILL)  # the last ones reach beyond the edges
+                chunk[tuple(map(slice, part.shape))] = part
+                data.id.write_direct_chunk((day, rows.start, west), _deflate(chunk))
+
+
+def _deflate(chunk: np.ndarray) -> bytes:
+    """Bytes of a chunk as HDF5's filters shuffle and deflate make them."""
+    octets = chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.itemsize)
+    return deflate.zlib_compress(np.ascontiguousarray(octets.T).tobytes(), LEVEL)
 
 
 @contextmanager
@@ -44,8 +81,8 @@ def create_product(
     attributes: Mapping[str, Any],
     land_fraction: np.ndarray,
     quality: np.ndarray,
-) -> Iterator[netCDF4.Dataset]:
-    """Yield a product file with empty fluxes to fill by bands; it lands whole or not at all.
+) -> Iterator[ProductWriter]:
+    """Yield the writer of a product file to fill by bands; the file lands whole or not at all.
 
     Parameters
     ----------
@@ -58,42 +95,56 @@ def create_product(
     quality : numpy.ndarray
         (lat, lon) int8 bits; masked where there is no land.
     """
-    with atomic_path(path) as partial, netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
-        file.setncatts(dict(attributes))
-        _coordinates(file, grid, edges)
-        crs = file.createVariable("crs", "i4")
-        crs.setncatts(CRS_ATTRIBUTES)
-        _field(file, "cell_area", grid.cell_area(), "f8", units="m2", standard_name="cell_area",
-               long_name="area of the cell")  # fmt: skip
-        _field(file, "land_fraction", land_fraction, "f4", units="1",
-               standard_name="land_area_fraction", long_name="fraction of the cell that is land",
-               cell_measures="area: cell_area")  # fmt: skip
-        flag = file.createVariable("quality_flag", "i1", ("lat", "lon"), compression="zlib",
-                                   fill_value=FILL_QUALITY)  # fmt: skip
-        masks = quality_attributes()
-        flag.setncatts({**masks, "flag_masks": np.array(masks["flag_masks"], np.int8)})
-        flag[:] = np.where(land_fraction > 0, quality, FILL_QUALITY)
-        for name, attrs in PLACE_ATTRIBUTES.items():
-            variable = file.createVariable(name, "f4", ("lat", "lon"), compression="zlib",
-                                           fill_value=FILL)  # fmt: skip
-            variable.setncatts(
-                {**attrs, "grid_mapping": "crs", "coverage_content_type": "qualityInformation"}
-            )
-        for name, attrs in flux_attributes(step).items():
-            variable = file.createVariable(
-                name,
-                "f4",
-                ("time", "lat", "lon"),
-                compression="zlib",
-                complevel=4,
-                shuffle=True,
-                chunksizes=np.minimum((len(edges) - 1, *grid.shape), CHUNKS).tolist(),
-                chunk_cache=CHUNK_CACHE,
-                fill_value=FILL,
-                least_significant_digit=LEAST_SIGNIFICANT_DIGIT if step == "daily" else None,
-            )
-            variable.setncatts(attrs)
-        yield file
+    with atomic_path(path) as partial:
+        with netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
+            file.setncatts(dict(attributes))
+            _define(file, grid, edges, step, land_fraction, quality)
+        with h5py.File(partial, "r+") as file:
+            yield ProductWriter(file)
+
+
+def _define(
+    file: netCDF4.Dataset,
+    grid: Grid,
+    edges: np.ndarray,
+    step: str,
+    land_fraction: np.ndarray,
+    quality: np.ndarray,
+) -> None:
+    """Coordinates and static fields, and empty fluxes."""
+    _coordinates(file, grid, edges)
+    crs = file.createVariable("crs", "i4")
+    crs.setncatts(CRS_ATTRIBUTES)
+    _field(file, "cell_area", grid.cell_area(), "f8", units="m2", standard_name="cell_area",
+           long_name="area of the cell")  # fmt: skip
+    _field(file, "land_fraction", land_fraction, "f4", units="1",
+           standard_name="land_area_fraction", long_name="fraction of the cell that is land",
+           cell_measures="area: cell_area")  # fmt: skip
+    flag = file.createVariable("quality_flag", "i1", ("lat", "lon"), compression="zlib",
+                               fill_value=FILL_QUALITY)  # fmt: skip
+    masks = quality_attributes()
+    flag.setncatts({**masks, "flag_masks": np.array(masks["flag_masks"], np.int8)})
+    flag[:] = np.where(land_fraction > 0, quality, FILL_QUALITY)
+    for name, attrs in PLACE_ATTRIBUTES.items():
+        variable = file.createVariable(name, "f4", ("lat", "lon"), compression="zlib",
+                                       fill_value=FILL)  # fmt: skip
+        variable.setncatts(
+            {**attrs, "grid_mapping": "crs", "coverage_content_type": "qualityInformation"}
+        )
+    for name, attrs in flux_attributes(step).items():
+        variable = file.createVariable(
+            name,
+            "f4",
+            ("time", "lat", "lon"),
+            compression="zlib",
+            complevel=4,
+            shuffle=True,
+            chunksizes=np.minimum((len(edges) - 1, *grid.shape), CHUNKS).tolist(),
+            chunk_cache=CHUNK_CACHE,
+            fill_value=FILL,
+            least_significant_digit=LEAST_SIGNIFICANT_DIGIT if step == "daily" else None,
+        )
+        variable.setncatts(attrs)
 
 
 def bands(grid: Grid) -> Iterator[slice]:

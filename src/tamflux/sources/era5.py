@@ -18,6 +18,7 @@ import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import netCDF4
@@ -29,6 +30,8 @@ from tamflux.provenance import file_hash
 from tamflux.sources.cds_files import (
     check_cover,
     check_dimensions,
+    field_ends,
+    open_deflated,
     open_netcdf,
     read_axis,
     read_fields,
@@ -36,7 +39,13 @@ from tamflux.sources.cds_files import (
     unpack,
     warn_if_preliminary,
 )
-from tamflux.sources.era5_layers import Layer, check_present, conversion, statistic_of
+from tamflux.sources.era5_layers import (
+    Layer,
+    check_present,
+    chunk_steps,
+    conversion,
+    statistic_of,
+)
 from tamflux.sources.era5_variables import (
     ACCUMULATED,
     CATALOGUE_UNITS,
@@ -48,6 +57,7 @@ from tamflux.sources.era5_variables import (
     raw_variables,
     role_of,
 )
+from tamflux.sources.hdf5_chunks import DeflatedVariable
 from tamflux.variables import METEOROLOGY
 
 log = logging.getLogger("tamflux")
@@ -101,7 +111,7 @@ class Era5Year:
         self._hash = cache(file_hash)
         self.roles = sorted({role for name in predictors for role in raw_variables(kind, name)})
         self.problems: list[InputError] = []
-        self._files: dict[str, tuple[Path, netCDF4.Dataset]] = {}
+        self._files: dict[str, tuple[Path, netCDF4.Dataset, DeflatedVariable | None]] = {}
         layers: list[Layer] = []
         for path in map(Path, paths):
             try:
@@ -155,20 +165,50 @@ class Era5Year:
         wanted = np.arange(days.start * n, days.stop * n)
         lat, lon = self.nodes(role)
         values = np.empty((len(wanted), len(lat), len(lon)), np.float32)
+        ends = np.empty((2, len(wanted)), np.float32)
         source, step = self._where[role][:, wanted]
         breaks = np.flatnonzero((np.diff(source) != 0) | (np.diff(step) != 1)) + 1
         for run in np.split(np.arange(len(wanted)), breaks):
             layer = self._layers[role][source[run[0]]]
             steps = slice(int(step[run[0]]), int(step[run[-1]]) + 1)
-            part = values[run[0] : run[-1] + 1]
-            fields = read_fields(self._file(layer), layer.name, layer.time, steps, layer.label)
-            check_present(fields, layer, steps)
-            np.multiply(fields, np.float32(layer.factor), out=part)
-            part += np.float32(layer.offset)
-        by_day = values.reshape(-1, n, len(lat), len(lon))
+            file, chunks = self._file(layer)
+            place = (layer.name, layer.time, steps, layer.label, chunks)
+            fields, (least, most) = read_fields(file, *place)
+            check_present(least, layer, steps)
+            scale, offset = np.float32(layer.factor), np.float32(layer.offset)
+            ends[:, run] = np.stack([least, most]) * scale + offset
+            for field, out in zip(fields, values[run[0] :], strict=False):  # in the CPU's cache
+                np.multiply(field, scale, out=out)
+                out += offset
+        values = values.reshape(-1, n, len(lat), len(lon))
         if role in ACCUMULATED and n > 1:
-            by_day = by_day.mean(axis=1, keepdims=True)
-        return self._check_range(by_day, role, [self._layers[role][s] for s in source[::n]])
+            values = values.mean(axis=1, keepdims=True)
+            ends = field_ends(values)
+        ends = ends.reshape(2, len(values), -1)
+        least, most = np.fmin.reduce(ends[0], axis=1), np.fmax.reduce(ends[1], axis=1)
+        return self._check_range(values, least, most, role, source[::n])
+
+    def blocks(self, role: str, start: int, least: int, most: int) -> list[slice]:
+        """Slices of days from `start` on to read at once: whole chunks of the files, if they fit.
+
+        Parameters
+        ----------
+        least, most : int
+            Bytes of a block of `role`: the first chunk that ends above `least` ends the block.
+        """
+        n = self.samples(role)
+        size = 4 * n * prod(axis.size for axis in self.nodes(role))
+        fewest, days = (int(max(1, bytes_ // size)) for bytes_ in (least, most))
+        source, step = self._where[role][:, ::n][:, : self.days]
+        chunk = np.array([layer.chunk for layer in self._layers[role]])[source]
+        new = (np.diff(source, prepend=-1) != 0) | (step % chunk == 0)
+        ends, found = np.append(np.flatnonzero(new), self.days), []
+        while start < self.days:
+            good = ends[(ends >= start + fewest) & (ends <= start + days)]
+            stop = int(good[0]) if len(good) else min(start + fewest, self.days)
+            found.append(slice(start, stop))
+            start = stop
+        return found
 
     def layer(self, role: str) -> Layer:
         """First of the layers of a raw variable."""
@@ -184,9 +224,9 @@ class Era5Year:
         for layer in self._layers[role]:
             steps = np.flatnonzero(np.isin(layer.stamps, wanted))
             if np.array_equal(layer.stamps[steps], wanted):
-                file, place = self._file(layer), (layer.name, layer.time)
+                file, place = self._file(layer)[0], (layer.name, layer.time)
                 fields = [
-                    read_fields(file, *place, slice(i, i + 1), layer.label)[:, *every]
+                    read_fields(file, *place, slice(i, i + 1), layer.label)[0][:, *every]
                     for i in map(int, steps)
                 ]
                 return np.concatenate(fields)
@@ -194,7 +234,7 @@ class Era5Year:
 
     def close(self) -> None:
         """Close all files."""
-        for _, file in self._files.values():
+        for _, file, _ in self._files.values():
             file.close()
         self._files = {}
 
@@ -228,7 +268,8 @@ class Era5Year:
                 if self.kind == DAILY:
                     stamps = stamps.astype("datetime64[D]").astype("datetime64[h]")
                 place, values = (path, label, name, role), (units, seconds, factor, offset)
-                layers.append(Layer(*place, *values, time, stamps, lat, lon))
+                chunk = chunk_steps(file[name], file[time])
+                layers.append(Layer(*place, *values, time, chunk, stamps, lat, lon))
             return layers
 
     def _stamps(self, role: str) -> np.ndarray:
@@ -333,28 +374,30 @@ class Era5Year:
             else "download the missing days",
         )
 
-    def _file(self, layer: Layer) -> netCDF4.Dataset:
+    def _file(self, layer: Layer) -> tuple[netCDF4.Dataset, DeflatedVariable | None]:
         """The open file of a layer; one stays open per raw variable, with its chunks in memory."""
         if layer.role in self._files:
-            path, file = self._files[layer.role]
+            path, file, chunks = self._files[layer.role]
             if path == layer.path:
-                return file
+                return file, chunks
             file.close()
         file = open_netcdf(layer.path, layer.label)
         if isinstance(file[layer.name].chunking(), list):
             file[layer.name].set_var_chunk_cache(size=_CHUNK_CACHE)
-        self._files[layer.role] = (layer.path, file)
-        return file
+        chunks = open_deflated(layer.path, file, layer.name)
+        self._files[layer.role] = (layer.path, file, chunks)
+        return file, chunks
 
-    def _check_range(self, values: np.ndarray, role: str, layers: list[Layer]) -> np.ndarray:
-        """Clip rounding; `layers` names the origin of each (lat, lon) field of the first axis."""
+    def _check_range(
+        self, values: np.ndarray, least: np.ndarray, most: np.ndarray, role: str, origin: np.ndarray
+    ) -> np.ndarray:
+        """Clip rounding; `least`, `most` and the layer of `origin` belong to the first axis."""
         raw_variable = RAW[role.split("_")[0]]
         low, high = raw_variable.valid
         slack = _TOLERANCE * (high - low)
-        least, most = (f.reduce(values, axis=(1, 2, 3)) for f in (np.fmin, np.fmax))
         wrong = np.flatnonzero((least < low - slack) | (most > high + slack))
         if len(wrong):
-            layer = layers[wrong[0]]
+            layer = self._layers[role][origin[wrong[0]]]
             table = known_units(role, layer.seconds)
             raw = (values[wrong[0]] - layer.offset) / layer.factor
             others = {u: c for u, c in table.items() if c != (layer.factor, layer.offset)}

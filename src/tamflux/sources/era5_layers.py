@@ -27,6 +27,7 @@ class Layer:
     factor: float
     offset: float
     time: str
+    chunk: int
     stamps: np.ndarray
     lat: np.ndarray
     lon: np.ndarray
@@ -42,8 +43,16 @@ def statistic_of(variable: netCDF4.Variable, label: str) -> str | None:
     return None
 
 
-def check_present(fields: np.ndarray, layer: Layer, steps: slice) -> None:
-    empty = np.isnan(fields).all(axis=(1, 2))
+def chunk_steps(variable: netCDF4.Variable, time: netCDF4.Variable) -> int:
+    """Time steps in a chunk of a variable."""
+    sizes = variable.chunking()
+    if not isinstance(sizes, list) or not time.dimensions:
+        return 1
+    return sizes[variable.dimensions.index(time.dimensions[0])]
+
+
+def check_present(least: np.ndarray, layer: Layer, steps: slice) -> None:
+    empty = np.isnan(least)
     if empty.any():
         stamps = layer.stamps[steps][empty]
         raise InputError(
@@ -61,7 +70,7 @@ def conversion(
     table = known_units(role, seconds)
     if plain_unit(units) in table:
         return units, *table[plain_unit(units)]
-    sample = read_fields(file, name, time, slice(0, 1), label)
+    sample, _ = read_fields(file, name, time, slice(0, 1), label)
     raise InputError(
         "variable has an unknown unit" if units else "variable has no units",
         file=label, variable=name, found=units or "no units", expected=" or ".join(table),

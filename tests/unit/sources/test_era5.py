@@ -446,7 +446,7 @@ def test_real_file_of_the_converter(shared_data):
         assert time == "valid_time" and stamps[0] == expected.valid_time.values
         np.testing.assert_allclose(read_axis(file, "latitude", ""), expected.latitude)
         np.testing.assert_allclose(read_axis(file, "longitude", ""), expected.longitude)
-        found = read_fields(file, "t2m", time, slice(0, 1), str(path))
+        found, _ = read_fields(file, "t2m", time, slice(0, 1), str(path))
     np.testing.assert_array_equal(found[0], expected.t2m.values[::-1])
 
 

@@ -1,0 +1,217 @@
+"""Speed of the assembly: MB of fluxes per core and second, beside the HDF5 library's own zlib.
+
+    python benchmarks/assembly.py
+
+prints one line of JSON. A band of the globe (30 x 1440 cells on the real map, from 40 N; 720 rows
+are the globe) goes from tiles to the daily NetCDF. All times are seconds of all threads together.
+
+- `value`: `assemble_product`, from the tile store: nine variables of a year, checked and rounded.
+- `reference`: netCDF4 writes the same nine variables with zlib (level 4, shuffled) in the same
+  chunks, and does nothing else.
+- `details.size_mb`, `zlib_mb`: size of both files; `nine_raw_mb`: of the numbers.
+- `details.read`: milliseconds to read a map (all cells of a day) and a time series (all days of a
+  land cell) of GPP from the product, from chunks of one day (`map_wise`: 1 x lat x lon) and from
+  chunks of all days (`series_wise`: days x 30 x 30); `map_ratio` and `series_ratio` are the
+  product's time over the better of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import xarray as xr
+import yaml
+import zarr
+
+from tamflux.grid import Grid
+from tamflux.predictors.cube import year_days
+from tamflux.product.assemble import assemble_product
+from tamflux.product.inputs import checksum_inputs
+from tamflux.product.netcdf import CHUNKS, FILL
+from tamflux.sources.demo_earth.planet import koppen_map
+from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
+from tamflux.variables import FLUXES
+
+CONFIG = Path(__file__).parents[1] / "config.yaml"
+YEAR = 2003
+RESOLUTION = 0.25
+SOUTH = 40.0
+TILE = 30
+MAPS, SERIES = 5, 20
+"""How many maps and time series are read."""
+
+
+def core_seconds(work: Callable[[], object]) -> float:
+    """Seconds of all threads that a piece of work takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def write_inputs(folder: Path, rows: int) -> np.ndarray:
+    """Tiles of plausible fluxes, static fields and a calibration; returns the land."""
+    south = SOUTH if rows < 720 else -90.0
+    grid = Grid(RESOLUTION, (-180.0, south, 180.0, south + rows * RESOLUTION))
+    first = round((south + 90) / RESOLUTION)
+    land = koppen_map()[first : first + rows] > 0
+    days = year_days(YEAR)
+    member = {"sha256": "", "model": "tamrl", "training_sites": 0, "provenance": {"seed": 0}}
+    store = zarr.create_group(
+        folder / "tiles.zarr",
+        attributes={"year": YEAR, "resolution": RESOLUTION, "bbox": list(grid.bbox),
+                    "tile_size": TILE, "code": "", "members": [member]},
+    )  # fmt: skip
+    dims, side = ("time", "lat", "lon"), min(TILE, rows)
+    names = [f"{flux}{part}" for part in ("", "_spread") for flux in FLUXES]
+    for name in names:
+        store.create_array(name, shape=(len(days), *grid.shape), chunks=(len(days), side, side),
+                           dtype="float32", fill_value=np.nan, dimension_names=dims)  # fmt: skip
+    random = np.random.default_rng(0)
+    season = 1 - np.cos(2 * np.pi * np.arange(len(days), dtype=np.float32) / 365)[:, None, None]
+    for start in range(0, rows, side):
+        band = slice(start, min(start + side, rows))
+        here = land[band]
+        weather = random.normal(1, 0.2, (len(days), *here.shape)).astype(np.float32)
+        gpp = season * random.uniform(0, 6, here.shape).astype(np.float32) * np.abs(weather)
+        reco = 0.6 * gpp + random.uniform(0.2, 2, here.shape).astype(np.float32)
+        for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
+            store[name][:, band] = np.where(here, values, np.nan)
+            spread = np.abs(0.1 * values * weather)
+            store[f"{name}_spread"][:, band] = np.where(here, spread, np.nan)
+    distance = np.where(land, random.uniform(0, 3, land.shape), np.nan).astype(np.float32)
+    store.create_array("distance", data=distance, chunks=(side, side), dimension_names=dims[1:])
+    quality = np.zeros(land.shape, np.int8)
+    store.create_array("quality", data=quality, chunks=(side, side), dimension_names=dims[1:])
+    xr.Dataset(
+        {"land_fraction": (dims[1:], land.astype(np.float32))}, {"lat": grid.lat, "lon": grid.lon}
+    ).to_netcdf(folder / "static.nc")
+    widths = {flux: {str(level): 2.0 * level for level in LEVELS} for flux in FLUXES}
+    scale = {flux: np.linspace(0.2, 2, len(ACTIVITY)).tolist() for flux in FLUXES}
+    Calibration(ACTIVITY, scale, widths, (0.1, 0.05)).save(folder / "calibration.json")
+    checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
+    return land
+
+
+def assemble(folder: Path) -> None:
+    """The work that is measured."""
+    settings = yaml.safe_load(CONFIG.read_text())
+    assemble_product(
+        folder / "tiles.zarr", folder / "static.nc", folder / "calibration.json",
+        folder / "daily.nc", inputs=folder / "inputs.csv", config=settings,
+    )  # fmt: skip
+
+
+def write_zlib(path: Path, fields: dict[str, np.ndarray], chunks: tuple[int, ...]) -> None:
+    """Fields with the library's zlib."""
+    with netCDF4.Dataset(path, "w") as file:
+        for name, values in fields.items():
+            dims = ("time", "lat", "lon")
+            for axis, size in zip(dims, values.shape, strict=True):
+                if axis not in file.dimensions:
+                    file.createDimension(axis, size)
+            sizes = np.minimum(values.shape, chunks).tolist()
+            variable = file.createVariable(
+                name, "f4", dims, zlib=True, complevel=4, chunksizes=sizes, fill_value=FILL
+            )
+            for south in range(0, values.shape[1], sizes[1]):
+                variable[:, south : south + sizes[1]] = values[:, south : south + sizes[1]]
+
+
+def read_fluxes(path: Path) -> dict[str, np.ndarray]:
+    """The nine variables of a product file, raw."""
+    names = [f"{flux}{part}" for part in ("", "_spread", "_uncertainty") for flux in FLUXES]
+    with netCDF4.Dataset(path) as file:
+        file.set_auto_mask(False)
+        return {name: file[name][:] for name in names}
+
+
+def read_times(path: Path, land: np.ndarray) -> dict[str, float]:
+    """Median milliseconds of a map and of a time series, each with the file opened anew."""
+    random = np.random.default_rng(1)
+    cells = np.argwhere(land)
+    places = cells[random.integers(0, len(cells), SERIES)]
+    days = random.integers(0, len(year_days(YEAR)), MAPS)
+
+    def read(*index) -> float:
+        def work() -> None:
+            with netCDF4.Dataset(path) as file:
+                file["gpp"][index]
+
+        return 1e3 * core_seconds(work)
+
+    return {
+        "map": statistics.median(read(int(day)) for day in days),
+        "series": statistics.median(read(slice(None), int(r), int(c)) for r, c in places),
+    }
+
+
+def measure_reading(folder: Path, gpp: np.ndarray, land: np.ndarray) -> dict:
+    """Times of the product and of two other chunkings of the same GPP."""
+    n_days = len(gpp)
+    for name, chunks in {
+        "map_wise": (1, *land.shape), "series_wise": (n_days, TILE, TILE)
+    }.items():  # fmt: skip
+        write_zlib(folder / f"{name}.nc", {"gpp": gpp}, chunks)
+    files = {"product": "daily.nc", "map_wise": "map_wise.nc", "series_wise": "series_wise.nc"}
+    times = {name: read_times(folder / file, land) for name, file in files.items()}
+    ratios = {
+        f"{kind}_ratio": round(
+            times["product"][kind] / min(times[n][kind] for n in ("map_wise", "series_wise")), 2
+        )
+        for kind in ("map", "series")
+    }
+    rounded = {name: {k: round(v, 2) for k, v in found.items()} for name, found in times.items()}
+    return {**rounded, **ratios, "chunks": list(CHUNKS)}
+
+
+def measure(rows: int, repeats: int) -> dict:
+    """Rates of the assembly and of the library's zlib in turns; the median repeat counts."""
+    own, zlib = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        land = write_inputs(folder, rows)
+        assemble(folder)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        fields = read_fluxes(folder / "daily.nc")
+        for _ in range(repeats):
+            own.append(core_seconds(lambda: assemble(folder)))
+            zlib.append(core_seconds(lambda: write_zlib(folder / "zlib.nc", fields, CHUNKS)))
+        size = sum(values.nbytes for values in fields.values()) / 1e6
+        files = {n: (folder / f"{n}.nc").stat().st_size / 1e6 for n in ("daily", "zlib")}
+        reading = measure_reading(folder, fields["gpp"], land)
+    rate, reference = (size / statistics.median(times) for times in (own, zlib))
+    return {
+        "name": "assembly",
+        "value": round(rate, 1),
+        "unit": "MB of daily fluxes per core and second",
+        "reference": round(reference, 1),
+        "ratio": round(rate / reference, 3),
+        "peak_rss_mb": round(peak, 1),
+        "details": {
+            "nine_raw_mb": round(size, 1),
+            "size_mb": round(files["daily"], 2),
+            "zlib_mb": round(files["zlib"], 2),
+            "land_share": round(float(land.mean()), 3),
+            "read": reading,
+            "own_seconds": [round(value, 2) for value in own],
+            "zlib_seconds": [round(value, 2) for value in zlib],
+            "cores": len(os.sched_getaffinity(0)),
+        },
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Speed of the assembly beside zlib alone")
+    parser.add_argument("--rows", type=int, default=30, help="cells from south to north")
+    parser.add_argument("--repeats", type=int, default=3)
+    print(json.dumps(measure(**vars(parser.parse_args()))))
