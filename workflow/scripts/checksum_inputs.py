@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"checksum {snakemake.params.source}"):
+with job(snakemake, f"checksum {snakemake.params.source}"):
     from tamflux.product.inputs import checksum_inputs
 
     checksum_inputs(

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"copy {snakemake.wildcards.year} to Zarr"):
+with job(snakemake, f"copy {snakemake.wildcards.year} to Zarr"):
     from tamflux.product.zarr_copy import copy_to_zarr
 
     copy_to_zarr(snakemake.input.daily, snakemake.output.store)

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"list inputs {snakemake.wildcards.year}"):
+with job(snakemake, f"list inputs {snakemake.wildcards.year}"):
     from tamflux.product.inputs import list_inputs
 
     list_inputs(snakemake.input.tables, snakemake.output.table)

@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], "write the cells for ILAMB"):
+with job(snakemake, "write the cells for ILAMB"):
     from tamflux.product.ilamb import write_cells
 
     write_cells(snakemake.input.monthly, snakemake.output.areacella, snakemake.output.sftlf)

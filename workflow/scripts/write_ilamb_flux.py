@@ -1,6 +1,6 @@
-from tamflux.logs import job_log
+from tamflux.job import job
 
-with job_log(snakemake.log[0], f"write {snakemake.wildcards.flux} for ILAMB"):
+with job(snakemake, f"write {snakemake.wildcards.flux} for ILAMB"):
     from tamflux.product.ilamb import write_flux
 
     write_flux(snakemake.input.monthly, snakemake.wildcards.flux, snakemake.output.flux)

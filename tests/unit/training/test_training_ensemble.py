@@ -126,6 +126,14 @@ def test_a_damaged_checkpoint_is_named(tmp_path, paths):
         Ensemble.load([])
 
 
+def test_a_flipped_bit_of_a_weight_is_noticed(paths):
+    content = bytearray(paths[0].read_bytes())
+    content[-1] ^= 1  # the weights come last
+    paths[0].write_bytes(content)
+    with pytest.raises(ContractError, match="checksum is not that of its content"):
+        load_checkpoint(paths[0])
+
+
 def test_weights_of_another_shape_are_refused(tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "m.safetensors"
