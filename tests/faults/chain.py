@@ -160,8 +160,10 @@ def _contents(results: Path) -> dict[str, bytes]:
 
 def _timeless(path: Path) -> bytes:
     content = path.read_bytes()
-    if path.suffix == ".txt":  # what pytest says: where it ran and how long
-        content = re.sub(rb"(?m)^rootdir: .*$| in [\d.]+s(?: \([\d:]+\))?|=", b"", content)
+    if path.suffix == ".txt":  # what pytest says: where, how long, which plugins
+        content = re.sub(
+            rb"(?m)^(?:rootdir|plugins): .*$| in [\d.]+s(?: \([\d:]+\))?|=", b"", content
+        )
     elif path.name.endswith("_curve.csv"):  # the last column: seconds
         content = re.sub(rb"(?m),[^,\n]*$", b"", content)
     return content
