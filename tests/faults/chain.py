@@ -173,7 +173,7 @@ def _timeless(path: Path) -> bytes:
 
 
 def _hdf4_values(path: Path) -> bytes:
-    """Attributes and values; the library leaves bytes between them that no one set."""
+    """Attributes and values; what lies between them differs from run to run."""
     file = SD(str(path))
     parts = [repr(sorted(file.attributes().items())).encode()]
     for name in sorted(file.datasets()):
