@@ -65,7 +65,7 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
     first = round((south + 90) / RESOLUTION)
     land = koppen_map()[first : first + rows] > 0
     days = year_days(YEAR)
-    member = {"sha256": "", "model": "tamrl", "training_sites": 0, "provenance": {"seed": 0}}
+    member = {"sha256": "", "model": "tamrl", "training_sites": [], "provenance": {"seed": 0}}
     store = zarr.create_group(
         folder / "tiles.zarr",
         attributes={"year": YEAR, "resolution": RESOLUTION, "bbox": list(grid.bbox),
