@@ -94,8 +94,8 @@ def test_a_year_that_is_not_over_says_so_and_ends_with_its_last_month(source, tm
         values.encoding = {}
     tiles.to_zarr(tmp_path / "april.zarr", zarr_format=3, consolidated=False)
     paths = [tmp_path / f"{step}.nc" for step in ("daily", "monthly", "annual")]
-    given = (tmp_path / "april.zarr", source.static, source.calibration)
-    assemble_product(*given, paths[0], **config)
+    given = (tmp_path / "april.zarr", source.static, source.calibration, paths[0])
+    assemble_product(*given, inputs=source.inputs, config=config)
     aggregate_product(*paths)
     daily, monthly, annual = map(xr.open_dataset, paths)
     assert (daily.sizes["time"], monthly.sizes["time"], annual.sizes["time"]) == (120, 4, 1)
