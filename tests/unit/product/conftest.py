@@ -12,7 +12,7 @@ from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.totals import tabulate_totals
-from tamflux.uncertainty.calibration import ACTIVITY, Calibration
+from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
 
 CONFIG = {
     "seed": 7,
@@ -67,7 +67,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     calibration = Calibration(
         ACTIVITY,
         {name: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7 + k] for k, name in enumerate(fields) if k < 3},
-        {name: {"0.9": 2.0} for name in ("gpp", "reco", "nee")},
+        {name: dict.fromkeys(map(str, LEVELS), 2.0) for name in ("gpp", "reco", "nee")},
         (0.1, 0.05),
     )
     calibration.save(folder / "calibration.json")
