@@ -320,7 +320,7 @@ class Era5Year:
     def _end_early(self) -> None:
         """End the year with the last whole month of the variable that ends first."""
         ends = {role: self._whole_months(role) for role in self.roles}
-        first = min(ends, key=ends.get)
+        first = min(ends, key=ends.__getitem__)
         if ends[first] < self.days:
             self.days = ends[first]
             end = np.datetime64(f"{self.year}-01-01") + self.days - 1
