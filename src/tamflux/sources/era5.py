@@ -164,8 +164,8 @@ class Era5Year:
         n = self.samples(role)
         wanted = np.arange(days.start * n, days.stop * n)
         lat, lon = self.nodes(role)
-        values = np.empty((len(wanted), len(lat), len(lon)), np.float32)
-        ends = np.empty((2, len(wanted)), np.float32)
+        values: np.ndarray = np.empty((len(wanted), len(lat), len(lon)), np.float32)
+        ends: np.ndarray = np.empty((2, len(wanted)), np.float32)
         source, step = self._where[role][:, wanted]
         breaks = np.flatnonzero((np.diff(source) != 0) | (np.diff(step) != 1)) + 1
         for run in np.split(np.arange(len(wanted)), breaks):
