@@ -6,7 +6,7 @@ import numpy as np
 
 from tamflux.variables import Variable
 
-MISTAKEN = {
+MISTAKEN: dict[str, dict[str, tuple[float, float]]] = {
     "degC": {"K": (1, -273.15), "degF": (5 / 9, -160 / 9)},
     "hPa": {"Pa": (0.01, 0), "kPa": (10, 0)},
     "W m-2": {"J m-2 d-1": (1 / 86400, 0), "kJ m-2 d-1": (1 / 86.4, 0),

@@ -112,7 +112,9 @@ def fingerprints(x: np.ndarray, history: int, days: Iterable[int]) -> dict[int, 
 
 def _joined(old: torch.Tensor | None, new: np.ndarray, start: int) -> np.ndarray:
     """(cell, time, flux): days before `start` of what was kept, then the new ones."""
-    return np.concatenate([old.numpy()[:, :start], new], axis=1) if start else new
+    if old is None or not start:
+        return new
+    return np.concatenate([old.numpy()[:, :start], new], axis=1)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -124,7 +126,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _read(path: Path, identity: str) -> dict[str, Any]:
     """What was kept; nothing where the file is absent, damaged, or of another model."""
-    nothing = {"prints": {}, "pasts": {}, "mean": None, "spread": None}
+    nothing: dict[str, Any] = {"prints": {}, "pasts": {}, "mean": None, "spread": None}
     if not path.exists():
         return nothing
     data = path.read_bytes()

@@ -63,17 +63,17 @@ def create_store(
         Days from 1 January that have predictors; all of the year by default. The arrays have all
         days in any case, so that a chunk keeps its shape while the year grows.
     """
+    dates = year_days(year)
     with atomic_path(path) as partial:
         attributes = {
             "resolution": grid.resolution,
             "bbox": list(grid.bbox),
             "tile_size": tile_size,
             "variables": [v.name for v in variables if v.name != FLAG],
-            "days": days or len(year_days(year)),
+            "days": days or len(dates),
         }
         store = zarr.create_group(partial, zarr_format=3, attributes=attributes)
-        days = year_days(year)
-        _coordinate(store, "time", np.arange(len(days)), units=f"days since {year}-01-01",
+        _coordinate(store, "time", np.arange(len(dates)), units=f"days since {year}-01-01",
                     calendar="proleptic_gregorian", standard_name="time", axis="T")  # fmt: skip
         _coordinate(store, "lat", grid.lat, units="degrees_north", standard_name="latitude",
                     axis="Y")  # fmt: skip
@@ -83,8 +83,8 @@ def create_store(
             flag = variable.name == FLAG
             store.create_array(
                 variable.name,
-                shape=(len(days), *grid.shape),
-                chunks=(len(days), *(min(tile_size, n) for n in grid.shape)),
+                shape=(len(dates), *grid.shape),
+                chunks=(len(dates), *(min(tile_size, n) for n in grid.shape)),
                 dtype="int8" if flag else "float32",
                 fill_value=FLAG_NO_DATA if flag else np.nan,
                 compressors=[_CODEC, Crc32cCodec()],

@@ -66,7 +66,7 @@ class ProductWriter:
                 data.id.write_direct_chunk((day, rows.start, west), _deflate(chunk))
 
 
-def _deflate(chunk: np.ndarray) -> bytes:
+def _deflate(chunk: np.ndarray) -> bytearray:
     """Bytes of a chunk as HDF5's filters shuffle and deflate make them."""
     octets = chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.itemsize)
     return deflate.zlib_compress(np.ascontiguousarray(octets.T).tobytes(), LEVEL)

@@ -28,17 +28,18 @@ def copy_to_zarr(daily: str | Path, output: str | Path) -> None:
     output : path
         Store to write; it lands whole or not at all.
     """
-    raw = {"mask_and_scale": False, "decode_times": False, "decode_coords": False}
     bands = {"time": -1, "lat": CHUNKS["lat"], "lon": -1}
     with (
-        xr.open_dataset(daily, chunks=bands, **raw) as source,
+        xr.open_dataset(
+            daily, chunks=bands, mask_and_scale=False, decode_times=False, decode_coords=False
+        ) as source,
         dask.config.set(scheduler="synchronous"),  # one band in memory
         atomic_path(output) as partial,
     ):
         encoding = {}
         for name, variable in source.variables.items():
             variable.encoding.clear()
-            size = {dim: min(CHUNKS.get(dim, n), n) for dim, n in variable.sizes.items()}
+            size = {dim: min(CHUNKS.get(str(dim), n), n) for dim, n in variable.sizes.items()}
             encoding[name] = {"chunks": tuple(size.values())}
             if variable.ndim > 1:
                 encoding[name]["compressors"] = CODEC

@@ -253,7 +253,8 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
     low, high = kind.valid_min, kind.valid_max
     outside = (values < low - ROUNDING) | (values > high + ROUNDING)
     wrong = days["site_id"][outside] if outside.mean() > MAX_OUTSIDE else days["site_id"][:0]
-    looks = likely_units(*values.quantile([0.01, 0.99]), kind)
+    least, most = values.quantile([0.01, 0.99])
+    looks = likely_units(least, most, kind)
     if name == "vpd" and wrong.empty:
         wrong, looks = _kilopascal_sites(days.assign(vpd=values)), "kPa"
     if len(wrong):

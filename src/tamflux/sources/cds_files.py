@@ -343,7 +343,9 @@ def _unpack_values(variable: netCDF4.Variable, raw: np.ndarray, label: str) -> n
         for key in ("_FillValue", "missing_value")
         if key in variable.ncattrs()
     ]
-    fills = [fill for fill in np.unique(np.concatenate(fills or [[]])) if not np.isnan(fill)]
+    fills = [
+        fill for fill in np.unique(np.concatenate(fills or [np.empty(0)])) if not np.isnan(fill)
+    ]
     missing = np.zeros(raw.shape, bool) if fills else None
     for fill in fills:
         missing |= raw == fill

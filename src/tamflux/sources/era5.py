@@ -164,8 +164,8 @@ class Era5Year:
         n = self.samples(role)
         wanted = np.arange(days.start * n, days.stop * n)
         lat, lon = self.nodes(role)
-        values = np.empty((len(wanted), len(lat), len(lon)), np.float32)
-        ends = np.empty((2, len(wanted)), np.float32)
+        values: np.ndarray = np.empty((len(wanted), len(lat), len(lon)), np.float32)
+        ends: np.ndarray = np.empty((2, len(wanted)), np.float32)
         source, step = self._where[role][:, wanted]
         breaks = np.flatnonzero((np.diff(source) != 0) | (np.diff(step) != 1)) + 1
         for run in np.split(np.arange(len(wanted)), breaks):
@@ -320,7 +320,7 @@ class Era5Year:
     def _end_early(self) -> None:
         """End the year with the last whole month of the variable that ends first."""
         ends = {role: self._whole_months(role) for role in self.roles}
-        first = min(ends, key=ends.get)
+        first = min(ends, key=ends.__getitem__)
         if ends[first] < self.days:
             self.days = ends[first]
             end = np.datetime64(f"{self.year}-01-01") + self.days - 1

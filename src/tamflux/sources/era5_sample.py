@@ -93,7 +93,8 @@ def _check_antarctica(source: Era5Year) -> None:
 
 def _zonal_mean(source: Era5Year, role: str, day: int) -> np.ndarray:
     """(lat,) mean of a raw variable over a day and all longitudes, from the south."""
-    return np.nanmean(source.read(role, slice(day, day + 1)), axis=(0, 1, 3), dtype=np.float64)
+    values = source.read(role, slice(day, day + 1))
+    return np.asarray(np.nanmean(values, axis=(0, 1, 3), dtype=np.float64))
 
 
 def _check_kind(source: Era5Year, role: str, days: list[int]) -> None:

@@ -42,7 +42,8 @@ class DeflatedVariable:
             If the library finds the file damaged.
         """
         with h5py.File(path) as file:
-            data, chunks = file[name], []
+            data = file[name]
+            chunks: list[h5py.h5d.StoreInfo] = []
             if data.chunks is None or data.ndim != 3 or data.dtype.str[:2] not in ("<f", "<i"):
                 return None
             layout = data.id.get_create_plist()

@@ -111,7 +111,8 @@ def _take_out(
     values = days[kind.name]
     bad = (values < kind.valid_min) | (values > kind.valid_max)
     if bad.sum() > MAX_OUTSIDE * values.notna().sum():
-        looks = likely_units(*values.quantile([0.02, 0.98]), kind)
+        least, most = values.quantile([0.02, 0.98])
+        looks = likely_units(least, most, kind)
         reason += f" on {bad.sum()} days: the whole column is left out"
         reason += f"; the values look like {looks}" if looks else ""
         bad = values.notna()

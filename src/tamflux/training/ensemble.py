@@ -193,8 +193,8 @@ class Ensemble:
             if scaling != (description.mean, description.sd):  # members of one split share it
                 scaling = (description.mean, description.sd)
                 scaled = torch.from_numpy(description.scale(x)).to(self.device)
-            past = past and _copy(past, self.device)
-            flux, kept = network.predict_on(scaled, condition, self.history_days, past, keep)
+            own = None if past is None else _copy(past, self.device)
+            flux, kept = network.predict_on(scaled, condition, self.history_days, own, keep)
             members.append(close_balance(flux))
             pasts.append(kept)
         stack = torch.stack(members)

@@ -162,6 +162,7 @@ def _flags(annual: Sequence[str | Path], area: np.ndarray, factor: int) -> np.nd
 
 def _layer(name: str, label: str, unit: str, values: np.ndarray, diverging: bool) -> dict:
     norm = field_norm([values], diverging)
+    assert norm.vmin is not None and norm.vmax is not None  # it always sets both
     kind = "spread" if name.endswith(("spread", "uncertainty", "distance")) else name
     colours = matplotlib.colormaps[CMAPS.get(kind, "cividis")](np.linspace(0, 1, _COLOURS))
     return {

@@ -48,7 +48,8 @@ def regrid_reference(
     InputError
         See `open_reference`.
     """
-    sums = {flux: 0.0 for flux in FLUX_NAMES if flux in reference["variables"]}
+    named = [flux for flux in FLUX_NAMES if flux in reference["variables"]]
+    sums = {flux: np.zeros((12, *grid.shape)) for flux in named}
     for year, paths in files.items():
         for flux in sums:
             with open_reference(reference, paths, flux, year) as opened:
@@ -129,14 +130,15 @@ def compare_references(
         (12, lat, lon) months on the common cells, NaN elsewhere.
     """
     ours = {flux: monthly_means(monthly, flux) for flux in FLUX_NAMES}
-    rows, fields = [], {}
+    rows = []
+    fields: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for path in references:
         with xr.open_dataset(path) as dataset:
             name, fields[dataset.attrs["reference"]] = dataset.attrs["reference"], {}
             for flux in (f for f in FLUX_NAMES if f in dataset):
                 theirs = dataset[flux].to_numpy().astype(float)
                 both = np.isfinite(ours[flux]).all(0) & np.isfinite(theirs).all(0) & (weight > 0)
-                pair = tuple(np.where(both, values, np.nan) for values in (ours[flux], theirs))
+                pair = np.where(both, ours[flux], np.nan), np.where(both, theirs, np.nan)
                 fields[name][flux] = pair
                 rows.append(
                     {"reference": name, "flux": flux, "derived": int(dataset[flux].derived),

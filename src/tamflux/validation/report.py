@@ -71,7 +71,9 @@ def write_report(
         "coverage": coverage, "ranking": ranking, "truth": truth_scores, "sites": sites,
         "towers": towers, "rejected": rejected, "references": references,
     }  # fmt: skip
-    data = {name: None if path is None else _read(path) for name, path in tables.items()}
+    data: dict[str, Any] = {
+        name: None if path is None else _read(path) for name, path in tables.items()
+    }
     data["explorer"] = explorer(monthly, annual, grid)
     role = data["sites"][f"split_{config['training']['split']}"]
     demo = data["truth"] is not None

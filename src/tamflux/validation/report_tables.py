@@ -178,8 +178,8 @@ def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> T
     columns = [
         "tower", "name", "network", "lat", "lon", "IGBP", "Köppen", "period", "days of NEE", "role",
     ]  # fmt: skip
-    words = {0, 1, 2, 5, 6, 7, 9}
-    return Table("All towers", columns, rows, text=words, filters={2, 5, 9}, folded=True)
+    text = {0, 1, 2, 5, 6, 7, 9}
+    return Table("All towers", columns, rows, text=text, filters={2, 5, 9}, folded=True)
 
 
 def number(value: float, digits: int) -> str:

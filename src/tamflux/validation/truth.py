@@ -185,13 +185,13 @@ def open_fluxes(path: str | Path, grid: Grid, year: int) -> zarr.Group:
     days = 366 if pd.Timestamp(year, 1, 1).is_leap_year else 365
     store = zarr.open_group(path, mode="r")
     for flux in FLUX_NAMES:
-        found = store[flux].shape if flux in store else ("no such array",)
+        found: tuple[int, ...] = store[flux].shape if flux in store else ()
         if found[1:] != grid.shape or not 0 < found[0] <= days:
             raise ContractError(
                 "a store of fluxes does not have the grid and the days of the product",
                 file=path,
                 variable=flux,
-                found=found,
+                found=found or "no such array",
                 expected=(days, *grid.shape),
                 fix="delete it and run snakemake again",
             )
