@@ -3,9 +3,7 @@ from tamflux.job import job
 with job(snakemake, "write the report"):
     from tamflux.validation.report import write_report
 
-    sections = (
-        "maps", "seasons", "scores", "truth", "references", "intervals", "towers", "training",
-    )  # fmt: skip
+    sections = "maps seasons scores truth references intervals towers training".split()
     write_report(
         snakemake.output.report,
         totals=snakemake.input.totals,

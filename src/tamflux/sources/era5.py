@@ -43,16 +43,14 @@ from tamflux.sources.era5_layers import (
     Layer,
     check_present,
     chunk_steps,
+    clip_to_range,
     conversion,
     statistic_of,
 )
 from tamflux.sources.era5_variables import (
     ACCUMULATED,
-    CATALOGUE_UNITS,
     DAY_SECONDS,
     RAW,
-    guess_unit,
-    known_units,
     raw_name,
     raw_variables,
     role_of,
@@ -65,8 +63,6 @@ log = logging.getLogger("tamflux")
 DAILY = "daily_statistics"
 KINDS = (DAILY, "hourly", "land_hourly")
 _CHUNK_CACHE = 400_000_000
-_TOLERANCE = 1e-3
-"""Values beyond the valid range by less than this share of it are rounding: they are clipped."""
 
 
 class Era5Year:
@@ -186,7 +182,7 @@ class Era5Year:
             ends = field_ends(values)
         ends = ends.reshape(2, len(values), -1)
         least, most = np.fmin.reduce(ends[0], axis=1), np.fmax.reduce(ends[1], axis=1)
-        return self._check_range(values, least, most, role, source[::n])
+        return clip_to_range(values, least, most, [self._layers[role][k] for k in source[::n]])
 
     def blocks(self, role: str, start: int, least: int, most: int) -> list[slice]:
         """Slices of days from `start` on to read at once: whole chunks of the files, if they fit.
@@ -387,30 +383,6 @@ class Era5Year:
         chunks = open_deflated(layer.path, file, layer.name)
         self._files[layer.role] = (layer.path, file, chunks)
         return file, chunks
-
-    def _check_range(
-        self, values: np.ndarray, least: np.ndarray, most: np.ndarray, role: str, origin: np.ndarray
-    ) -> np.ndarray:
-        """Clip rounding; `least`, `most` and the layer of `origin` belong to the first axis."""
-        raw_variable = RAW[role.split("_")[0]]
-        low, high = raw_variable.valid
-        slack = _TOLERANCE * (high - low)
-        wrong = np.flatnonzero((least < low - slack) | (most > high + slack))
-        if len(wrong):
-            layer = self._layers[role][origin[wrong[0]]]
-            table = known_units(role, layer.seconds)
-            raw = (values[wrong[0]] - layer.offset) / layer.factor
-            others = {u: c for u, c in table.items() if c != (layer.factor, layer.offset)}
-            raise InputError(
-                "values are outside the valid range", file=layer.label, variable=layer.name,
-                found=f"{least[wrong[0]]:.6g} to {most[wrong[0]]:.6g} converted from {layer.units}",
-                expected=f"{low:g} to {high:g} {CATALOGUE_UNITS[raw_variable.family]}",
-                fix=guess_unit(raw, role, others, layer.units)
-                or "look for unmasked fill values, a wrong unit, or a damaged file",
-            )  # fmt: skip
-        if least.min() < low or most.max() > high:
-            np.clip(values, low, high, out=values)
-        return values
 
 
 def inspect_era5(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,17 @@ import numpy as np
 
 from tamflux.errors import InputError
 from tamflux.sources.cds_files import read_fields
-from tamflux.sources.era5_variables import STATISTICS, guess_unit, known_units, plain_unit
+from tamflux.sources.era5_variables import (
+    CATALOGUE_UNITS,
+    RAW,
+    STATISTICS,
+    guess_unit,
+    known_units,
+    plain_unit,
+)
+
+_TOLERANCE = 1e-3
+"""Values beyond the valid range by less than this share of it are rounding: they are clipped."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +87,44 @@ def conversion(
         file=label, variable=name, found=units or "no units", expected=" or ".join(table),
         fix=guess_unit(sample, role, table, units) or "download the right variable",
     )  # fmt: skip
+
+
+def clip_to_range(
+    values: np.ndarray, least: np.ndarray, most: np.ndarray, layers: Sequence[Layer]
+) -> np.ndarray:
+    """Values in the valid range of their variable; what lies beyond by rounding is clipped.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (field, ...) in catalogue units.
+    least, most : numpy.ndarray
+        (field,) smallest and largest value of each.
+    layers : sequence of Layer
+        (field,) where each comes from.
+
+    Raises
+    ------
+    InputError
+        If a value is far out of the range, with a guess of its unit.
+    """
+    role = layers[0].role
+    raw_variable = RAW[role.split("_")[0]]
+    low, high = raw_variable.valid
+    slack = _TOLERANCE * (high - low)
+    wrong = np.flatnonzero((least < low - slack) | (most > high + slack))
+    if len(wrong):
+        layer = layers[wrong[0]]
+        raw = (values[wrong[0]] - layer.offset) / layer.factor
+        table = known_units(role, layer.seconds)
+        others = {u: c for u, c in table.items() if c != (layer.factor, layer.offset)}
+        raise InputError(
+            "values are outside the valid range", file=layer.label, variable=layer.name,
+            found=f"{least[wrong[0]]:.6g} to {most[wrong[0]]:.6g} converted from {layer.units}",
+            expected=f"{low:g} to {high:g} {CATALOGUE_UNITS[raw_variable.family]}",
+            fix=guess_unit(raw, role, others, layer.units)
+            or "look for unmasked fill values, a wrong unit, or a damaged file",
+        )  # fmt: skip
+    if least.min() < low or most.max() > high:
+        np.clip(values, low, high, out=values)
+    return values
