@@ -42,7 +42,7 @@ def read_converted(folder: Path) -> dict[str, np.ndarray]:
         time, stamps = read_times(file, path.name)
         axes = {n: read_axis(file, n, path.name) for n in ("latitude", "longitude")}
         name = next((v for v in ("t2m",) if v in file.variables), None)
-        values = read_fields(file, name, time, slice(0, 1), path.name) if name else np.zeros(1)
+        values = read_fields(file, name, time, slice(0, 1), path.name)[0] if name else np.zeros(1)
     return axes | {"stamps": stamps.astype("datetime64[D]").astype(float), "t2m": values}
 
 

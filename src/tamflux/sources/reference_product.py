@@ -66,10 +66,10 @@ class ReferenceYear:
         """
         largest = 0.0
         for k, step in enumerate(self.steps):
-            field = read_fields(
+            fields, _ = read_fields(
                 self.file, self.name, self.time, slice(int(step), int(step) + 1), self.label
-            )[0]
-            field = field * np.float32(self.factor[k])
+            )
+            field = fields[0] * np.float32(self.factor[k])
             largest = max(largest, float(np.nanmax(np.abs(field), initial=0.0)))
             if largest > MAX_FLUX:
                 self._refuse(f"up to {largest:.4g} g m-2 d-1", f"at most {MAX_FLUX:g} g m-2 d-1")

@@ -98,8 +98,7 @@ def regrid_months(reference: ReferenceYear, grid: Grid) -> np.ndarray:
 
 
 def _apply(field: np.ndarray, weights: Weights) -> np.ndarray:
-    lat, lon = weights
-    return np.nan_to_num((lon @ np.ascontiguousarray((lat @ field).T)).T)
+    return np.nan_to_num(weights.lon.apply(weights.lat.apply(field, 0), 1))
 
 
 def compare_references(
