@@ -12,11 +12,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyhdf.SD import SD
-
 REPO = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/product")
-HOLDS_TIMES = re.compile(r"(^|/)(logs|benchmarks)/|(^|/)\.")
+ASIDE = re.compile(r"^(logs|benchmarks|comparison)/|(^|/)\.")
+"""Results that hold times, and those of another target, which the reference may have too."""
 JOB = re.compile(rb"\.snakemake/scripts/tmp\w+\.(\w+)\.py")
 CONFIG = ("--configfile", "workflow/config/smoke.yaml")
 PATIENCE = 3600  # seconds that one start may take
@@ -157,28 +156,14 @@ def _contents(results: Path) -> dict[str, bytes]:
     """Contents of all results by name, without the times that some formats hold."""
     files = [path for path in results.rglob("*") if path.is_file()]
     names = {path.relative_to(results).as_posix(): path for path in files}
-    return {name: _timeless(path) for name, path in names.items() if not HOLDS_TIMES.search(name)}
+    return {name: _timeless(path) for name, path in names.items() if not ASIDE.search(name)}
 
 
 def _timeless(path: Path) -> bytes:
-    if path.suffix == ".hdf":
-        return _hdf4_values(path)
     content = path.read_bytes()
     if path.suffix == ".txt":  # what pytest says: where, how long, which plugins
-        content = re.sub(rb"(?m)^(?:rootdir|plugins): .*$", b"", content)
+        content = re.sub(rb"(?m)^(?:rootdir|plugins|hypothesis profile).*$", b"", content)
         content = re.sub(rb" in [\d.]+s(?: \([\d:]+\))?|=", b"", content)
     elif path.name.endswith("_curve.csv"):  # the last column: seconds
         content = re.sub(rb"(?m),[^,\n]*$", b"", content)
     return content
-
-
-def _hdf4_values(path: Path) -> bytes:
-    """Attributes and values; what lies between them differs from run to run."""
-    file = SD(str(path))
-    parts = [repr(sorted(file.attributes().items())).encode()]
-    for name in sorted(file.datasets()):
-        data = file.select(name)
-        parts += [name.encode(), repr(sorted(data.attributes().items())).encode()]
-        parts.append(data.get().tobytes())
-    file.end()
-    return b"".join(parts)

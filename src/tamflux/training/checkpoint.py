@@ -120,15 +120,16 @@ def left_out(model: str) -> frozenset[str]:
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
     """Write tensors, a JSON header and the checksum of both, whole or not at all."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(header, sort_keys=True)
-    metadata = {"tamflux": text, "sha256": _checksum(contiguous, text)}
+    record = {"header": header, "sha256": _checksum(contiguous, header)}
+    # one entry: the library writes several in an order that changes from run to run
+    metadata = {"tamflux": json.dumps(record, sort_keys=True)}
     with atomic_path(path) as partial:
         save_file(contiguous, partial, metadata=metadata)
 
 
-def _checksum(tensors: Mapping[str, torch.Tensor], header: str) -> str:
+def _checksum(tensors: Mapping[str, torch.Tensor], header: Any) -> str:
     """SHA-256 of names, shapes, types and values of tensors and of the header."""
-    digest = hashlib.sha256(header.encode())
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -148,9 +149,10 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if metadata["sha256"] != _checksum(tensors, metadata["tamflux"]):
+        record = json.loads(metadata["tamflux"])
+        if record["sha256"] != _checksum(tensors, record["header"]):
             raise ValueError("the checksum is not that of the content")
-        return tensors, json.loads(metadata["tamflux"])
+        return tensors, record["header"]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ContractError(
             "cannot read a checkpoint",

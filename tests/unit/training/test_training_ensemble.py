@@ -130,7 +130,7 @@ def test_a_flipped_bit_of_a_weight_is_noticed(paths):
     content = bytearray(paths[0].read_bytes())
     content[-1] ^= 1  # the weights come last
     paths[0].write_bytes(content)
-    with pytest.raises(ContractError, match="checksum is not that of its content"):
+    with pytest.raises(ContractError, match="checksum is not that of the content"):
         load_checkpoint(paths[0])
 
 

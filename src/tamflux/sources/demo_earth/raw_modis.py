@@ -7,7 +7,10 @@ clear ones: clouds of the weather make the gaps.
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import rasterio
 from pyhdf.SD import SD, SDC
 from tqdm import tqdm
 
-from tamflux.files import atomic_path, disk_array
+from tamflux.files import atomic_path, disk_array, remove
 from tamflux.sources.demo_earth.layout import composite_date
 from tamflux.sources.demo_earth.planet import (
     igbp_fractions,
@@ -126,8 +129,7 @@ def _quality(weather: Weather, row: np.ndarray) -> np.ndarray:
 def _write_mcd43c4(target: str, year: int, day: int, layers: np.ndarray) -> None:
     """One file from (9, row, col) layers."""
     date = composite_date(year, day)
-    with atomic_path(target) as path:
-        file = SD(str(path), SDC.WRITE | SDC.CREATE)
+    with _new_hdf4(target) as file:
         file.attr("CoreMetadata.0").set(SDC.CHAR, _metadata(date))
         file.attr("source").set(SDC.CHAR, "simulated by tamflux.sources.demo_earth; not MODIS data")
         for band in range(1, 8):
@@ -150,7 +152,23 @@ def _write_mcd43c4(target: str, year: int, day: int, layers: np.ndarray) -> None
             file, "BRDF_Albedo_Uncertainty", uncertainty, _WORD, FILL,
             long_name="BRDF_Albedo_Uncertainty", scale_factor=0.001, add_offset=0.0,
         )  # fmt: skip
-        file.end()
+
+
+@contextmanager
+def _new_hdf4(target: str | Path) -> Iterator[SD]:
+    """A new file, whole or not at all, whose bytes do not change from run to run.
+
+    HDF4 keeps in a file the name that it was opened under: it must not hold a process number.
+    """
+    with atomic_path(target) as path:
+        named = path.with_name(f".{Path(target).name}.partial")
+        try:
+            file = SD(str(named), SDC.WRITE | SDC.CREATE)
+            yield file
+            file.end()
+            os.replace(named, path)
+        finally:
+            remove(named)
 
 
 def _metadata(date) -> str:
@@ -173,8 +191,7 @@ def _solar_noon(date, shape: tuple[int, int]) -> np.ndarray:
 def write_landcover(target: str) -> None:
     """Write MCD12C1 at 0.25 degree: the majority class and the per cent of every IGBP class."""
     percent = np.moveaxis(igbp_percent()[:, ::-1], 0, 2)
-    with atomic_path(target) as path:
-        file = SD(str(path), SDC.WRITE | SDC.CREATE)
+    with _new_hdf4(target) as file:
         file.attr("source").set(SDC.CHAR, "block means of MODIS MCD12C1 v006 2019, as shipped")
         _store(file, "Majority_Land_Cover_Type_1", percent.argmax(2), _BYTE, 255,
                long_name="Majority_Land_Cover_Type_1", units="class number")  # fmt: skip
@@ -182,7 +199,6 @@ def write_landcover(target: str) -> None:
                long_name="Majority_Land_Cover_Type_1_Assessment", units="percent")  # fmt: skip
         _store(file, "Land_Cover_Type_1_Percent", percent, _BYTE, 255,
                long_name="Land_Cover_Type_1_Percent", units="percent in integers")  # fmt: skip
-        file.end()
 
 
 def write_koppen(target: str) -> None:
