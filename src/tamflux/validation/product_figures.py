@@ -122,8 +122,9 @@ def draw_one(frame: RobinsonMap, field, cmap: str, norm, label: str, path: str |
 
 def colour_bar(figure, image, axes, label: str, **options):
     """A thin horizontal colour bar that says where values go beyond its ends."""
-    low, high = np.nanmin(image.get_array()), np.nanmax(image.get_array())
-    below, above = low < image.norm.vmin - 1e-9, high > image.norm.vmax + 1e-9
+    values = np.ma.masked_invalid(image.get_array()).compressed()  # none in a month to come
+    below = (values < image.norm.vmin - 1e-9).any()
+    above = (values > image.norm.vmax + 1e-9).any()
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
     options = {"shrink": 0.6, "aspect": 38, "pad": 0.02, "ticks": MaxNLocator(6), **options}
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", extend=extend, **options)
