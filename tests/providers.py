@@ -124,6 +124,10 @@ FIELDS = {
 """Name in the file and a plausible value of each variable of the store; sums are of an hour."""
 
 
+WRITING = threading.Lock()
+"""The NetCDF library crashes when two threads write at once."""
+
+
 def answer(request, path, noise=0.0):
     """The file that a request asks for, 2 degrees between nodes; every value the same but for
     `noise`, which makes large files."""
@@ -144,7 +148,8 @@ def answer(request, path, noise=0.0):
     north, west, south, east = request.get("area", [90, 0, -90, 358])
     lat, lon = np.arange(north, south - 0.1, -2.0), np.arange(west, east + 0.1, 2.0)
     field = np.random.default_rng(0).normal(value, noise, (len(stamps), len(lat), len(lon)))
-    return write_era5(path, {name: field}, stamps, lat, lon)
+    with WRITING:
+        return write_era5(path, {name: field}, stamps, lat, lon)
 
 
 class Catalogue(Provider):
