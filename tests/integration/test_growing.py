@@ -6,6 +6,8 @@ import pytest
 import xarray as xr
 from conftest import Run
 
+from tamflux.files import remove
+
 pytestmark = pytest.mark.slow
 
 OVERLAY = """
@@ -71,13 +73,12 @@ def test_a_new_month_extends_the_year_and_equals_a_run_from_scratch(growing):
     found = {path: path.read_bytes() for path in steps}
     with xr.open_dataset(growing.folder / PRODUCT.format("daily")) as daily:
         assert daily.sizes["time"] == 151
-    for path in (
-        *growing.folder.glob("results/predictors/*/*2002*"),
-        *growing.folder.glob("results/tiles/*tamrl_2002*"),
-        *growing.folder.glob("results/tiles/.tamrl_2002*"),
-        *growing.folder.glob("results/predictors/*/.2002*"),
-    ):
-        shutil.rmtree(path, ignore_errors=True)
+    # of the year nothing is left, neither results nor what was kept for the next month
+    for folder in ("predictors", "predictors/era5", "predictors/modis", "tiles", "product"):
+        for path in (growing.folder / "results" / folder).glob("*2002*"):
+            remove(path)
+        for path in (growing.folder / "results" / folder).glob(".*2002*"):
+            remove(path)
     make(growing)
     log = (growing.folder / "results/logs/predictors/prepare_era5_2002.log").read_text()
     assert "151 days, 0 of them as before" in log
