@@ -65,7 +65,7 @@ def read_surface(folder: Path) -> dict[str, np.ndarray]:
 
 
 DESCRIPTION = Description(
-    model="tamrl", hidden_size=6, code_size=2, history_days=HISTORY,
+    model="tamrl", hidden_size=6, code_size=2, trees=2, history_days=HISTORY,
     predictors=("t2m", "vpd", "ndvi"), units=("degC", "hPa", "1"),
     static_features=STATIC_FEATURES, mean=(10.0, 5.0, 0.4), sd=(12.0, 4.0, 0.2),
     flux_scale=(4.0, 3.0, 2.0), training_sites=("AA-Aaa",),
@@ -119,7 +119,7 @@ def read_config(folder: Path) -> dict[str, np.ndarray]:
     try:
         config = load_configfile(folder / "config.yaml")
         validate(config, REPO / "workflow/schemas/config.schema.yaml")
-    except WorkflowError as error:  # its message is what the user sees
+    except (WorkflowError, UnicodeDecodeError) as error:  # Snakemake's message to the user
         raise ConfigError(str(error)) from error
     check_config(config)
     grid, training = config["grid"], config["training"]

@@ -7,10 +7,13 @@ Evol. 12, doi:10.1111/2041-210X.13650); the space is this project's.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -20,6 +23,8 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.samples.samples import Samples, make_windows
 from tamflux.training.ensemble import Ensemble
+
+_ARRAYS = ("fold", "centre", "spread", "towers")
 
 SEASONS = 4
 """Parts of the history whose means are the climatology of a place."""
@@ -149,10 +154,11 @@ class Places:
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file, whole or not at all."""
-        header = json.dumps({"site_ids": self.site_ids, "unit": self.unit})
-        names = ("fold", "centre", "spread", "towers")
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        header: dict[str, Any] = {"site_ids": self.site_ids, "unit": self.unit}
+        header["sha256"] = _checksum(header, arrays)
         with atomic_path(path) as partial:
-            save_file({n: getattr(self, n) for n in names}, partial, metadata={"tamflux": header})
+            save_file(arrays, partial, metadata={"tamflux": json.dumps(header)})
 
     @classmethod
     def load(cls, path: str | Path) -> Places:
@@ -166,8 +172,9 @@ class Places:
         try:
             with safe_open(path, framework="np") as file:
                 header = json.loads((file.metadata() or {})["tamflux"])
-                names = ("fold", "centre", "spread", "towers")
-                arrays = {name: file.get_tensor(name) for name in names}
+                arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+            if header.pop("sha256") != _checksum(header, arrays):
+                raise ValueError("the checksum is not that of the content")
             n_towers, n_features = arrays["towers"].shape
             sizes = {"fold": n_towers, "centre": n_features, "spread": n_features}
             whole = all(arrays[name].shape == (size,) for name, size in sizes.items())
@@ -185,3 +192,12 @@ class Places:
                 expected="a safetensors file written by the rule describe_places",
                 fix="delete it and run snakemake again",
             ) from error
+
+
+def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the header and of the arrays."""
+    digest = hashlib.sha256(json.dumps([header["site_ids"], header["unit"]]).encode())
+    for name in _ARRAYS:
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
