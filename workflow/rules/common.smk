@@ -143,3 +143,9 @@ def cell_files(wc):
     if int(wc.year) in config["years"]["product"]:
         files["truth"] = config["validation"]["truth"].format(year=wc.year)
     return files
+
+
+def reference_files(wc):
+    """Files of a reference product in all product years."""
+    path, years = REFERENCES[wc.reference]["path"], config["years"]["product"]
+    return sorted({file for year in years for file in raw_files(path, year)})

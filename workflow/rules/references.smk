@@ -8,13 +8,6 @@ REFERENCE_FIGURES = [
 ]
 
 
-def reference_files(wc):
-    """Files of a reference product in all product years."""
-    path = REFERENCES[wc.reference]["path"]
-    years = config["years"]["product"]
-    return sorted({file for year in years for file in raw_files(path, year)})
-
-
 rule regrid_reference:
     input:
         files=reference_files,
