@@ -1,24 +1,15 @@
 """What a SLURM cluster is told: the jobs of Dask workers, and those of Snakemake.
 
-There is no SLURM here: scripts are rendered, and dask-jobqueue's own cluster of local processes
-runs them.
+There is no SLURM here: scripts are rendered, not run.
 """
 
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import toy_planet
-import xarray as xr
-from dask_jobqueue.local import LocalCluster
 from dask_jobqueue.slurm import SLURMCluster
-from toy_planet import ToyEnsemble, write_planet
-
-from tamflux.inference import tiles
-from tamflux.inference.predict import predict_tiles
 
 REPO = Path(__file__).parents[2]
 LOCAL = {"scheduler_options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
@@ -44,27 +35,6 @@ def test_the_job_of_a_worker(start_cluster, gpu):
     assert ("#SBATCH --gres=gpu:1" in script) == gpu
     worker = script.splitlines()[-1] if script.splitlines()[-1] else script.splitlines()[-2]
     assert worker.rindex(f"--nthreads {2 if gpu else 16}") == worker.rindex("--nthreads")
-
-
-def test_tiles_on_workers_that_were_started_as_jobs(start_cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiles, "Ensemble", ToyEnsemble)
-    planet, run = write_planet(tmp_path), {"workers": 1, "batch_cells": 7}
-    predict_tiles(**planet, output=tmp_path / "local_2004.zarr", **run)
-    options = {
-        "worker_extra_args": ["--preload", toy_planet.__file__],
-        "local_directory": str(tmp_path),
-        "log_directory": str(tmp_path),
-    }
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    with start_cluster(LocalCluster, 1, "2GB", gpu=False, **options, **LOCAL) as cluster:
-        cluster.scale(jobs=2)
-        address = cluster.scheduler_address
-        predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **run, scheduler_address=address)
-        assert len(cluster.scheduler_info["workers"]) >= 1
-    found, expected = (
-        xr.open_zarr(tmp_path / f"{name}_2004.zarr").load() for name in ("t", "local")
-    )
-    xr.testing.assert_identical(found, expected)
 
 
 def test_the_profile_of_snakemake_is_understood():
