@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test browser fuzz faults conformance audit lock bench bench-year dry check verify lint format coverage docs dag report clean
+.PHONY: run test slow browser fuzz faults conformance audit lock bench bench-year dry check verify lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -20,7 +20,10 @@ run: .venv/installed
 	@echo "report:  $(CURDIR)/results/report.html"
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+slow: .venv/installed
+	$(BIN)/pytest -m slow
 
 browser: .venv/installed
 	$(BIN)/pip install --quiet -e ".[browser]"
@@ -81,7 +84,7 @@ format: .venv/installed
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 coverage: .venv/installed
-	$(BIN)/pytest tests/unit -m "not slow" --durations=0 --cov --cov-report=term:skip-covered
+	$(BIN)/pytest tests/unit -n 2 --durations=0 --cov --cov-report=term:skip-covered
 
 docs: .venv/installed
 	$(BIN)/pip install --quiet -e ".[docs]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import multiprocessing
 import os
@@ -69,6 +70,7 @@ def _work(results: Connection, reader: Reader, numbers: range, seed: int) -> Non
     """Child: try inputs one by one; what libraries print is thrown away."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # an abort is an outcome like others
     logging.disable()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as scratch:

@@ -50,7 +50,6 @@ def test_a_missing_file_is_named(folder):
     assert output[0] != "0" and "data/carbonfluxbench/ERA5.parquet" in output
 
 
-@pytest.mark.slow
 def test_held_out_sites_are_predicted(folder):
     output = snakemake(folder)
     assert output[0] == "0", output[-4000:]

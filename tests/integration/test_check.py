@@ -1,9 +1,6 @@
 """`snakemake check`: one table, before any work."""
 
-import pytest
 from restoring import changed
-
-pytestmark = pytest.mark.slow
 
 
 def check(run, overlay=None):

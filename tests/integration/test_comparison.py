@@ -5,8 +5,6 @@ import json
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def compared(finished_run):

@@ -29,7 +29,6 @@ def real_towers(folder: Path, *overlays: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.realdata
-@pytest.mark.slow
 def test_folds_and_further_sites(shared_data, tmp_path):
     folder = shared_data / "fluxnet2015"
     days = pd.read_parquet(folder / "site_days.parquet")

@@ -3,10 +3,7 @@
 import shutil
 
 import netCDF4
-import pytest
 from restoring import changed
-
-pytestmark = pytest.mark.slow
 
 BEHIND_INFERENCE = {
     "predict_tiles",

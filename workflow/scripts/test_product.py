@@ -10,6 +10,7 @@ with job(snakemake, f"test product {snakemake.wildcards.year}") as log:
 
     files = ["daily", "monthly", "annual", "totals", "static"]
     paths = {f"TAMFLUX_{name.upper()}": snakemake.input[name] for name in files}
+    paths["PYTEST_ADDOPTS"] = ""  # those of the user are meant for other tests
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
     run = subprocess.run(
         [*command, *snakemake.input.tests], env=os.environ | paths, capture_output=True, text=True

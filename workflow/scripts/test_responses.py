@@ -12,6 +12,7 @@ with job(snakemake, "test the responses of the members") as log:
         "TAMFLUX_MEMBERS": os.pathsep.join(snakemake.input.members),
         "TAMFLUX_SAMPLES": os.pathsep.join(snakemake.input.samples),
         "TAMFLUX_SITES": snakemake.input.sites,
+        "PYTEST_ADDOPTS": "",  # those of the user are meant for other tests
     }
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
     command.append(snakemake.input.tests)

@@ -212,7 +212,6 @@ def test_member_seeds_differ():
     assert member_seed(42, "tamrl", 0) != member_seed(43, "tamrl", 0)
 
 
-@pytest.mark.slow
 def test_the_task_code_finds_a_trait_at_places_never_seen(tmp_path):
     """Held-out sites: TAM-RL reads the trait off the history, a site-blind model cannot."""
     samples = toy_samples(60)
