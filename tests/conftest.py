@@ -1,9 +1,12 @@
 """Fixtures shared by all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes: threads that wait would spin
 
 settings.register_profile("tamflux", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tamflux")

@@ -1,0 +1,56 @@
+"""Products of others named in the configuration: checked, brought to our grid, in the report."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Run
+from reference_files import xbase
+
+OVERLAY = """
+validation:
+  references:
+    - {name: X-BASE, path: "xbase/*_{year}_050_monthly.nc", variables: {gpp: GPP, nee: NEE}}
+"""
+
+
+@pytest.fixture(scope="module")
+def compared(finished_run, tmp_path_factory) -> Run:
+    """A copy of the run beside a product that says 3 and -1 g m-2 d-1 everywhere, every month."""
+    run = Run(tmp_path_factory.mktemp("compared") / "chain")
+    shutil.copytree(finished_run.folder, run.folder, symlinks=True)
+    (run.folder / "overlay.yaml").write_text(OVERLAY)
+    xbase(run.folder / "xbase", lambda *a: 3 + 0 * sum(a), lambda *a: -1 + 0 * sum(a), step=2.0)
+    return run
+
+
+def with_references(run, *args):
+    files = ("workflow/config/smoke.yaml", "overlay.yaml")
+    return run.snakemake(*args, "--configfile", *files)
+
+
+def test_the_report_holds_the_other_product_and_nothing_else_is_made(compared):
+    assert compared.rules("--configfile", "workflow/config/smoke.yaml", "overlay.yaml") == {
+        "all", "regrid_reference", "plot_references", "write_report",
+    }  # fmt: skip
+    result = with_references(compared)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-5000:]
+    scores = compared.folder / "results/validation/reference_scores.csv"
+    table = pd.read_csv(scores).set_index("flux")
+    assert list(table["derived"]) == [0, 1, 0]  # RECO follows
+    petagrams = np.array([3.0, 2.0, -1.0]) * 365 * table["area_mkm2"] * 1e12 * 1e-15
+    np.testing.assert_allclose(table["theirs"], petagrams, rtol=1e-5)
+    np.testing.assert_allclose(table["area_share"], 1, atol=0.01)
+    report = (compared.folder / "results/report.html").read_text()
+    assert report.count("X-BASE") > 3
+
+
+def test_check_reads_the_headers_of_the_other_product(compared):
+    path = compared.folder / "xbase/GPP_2002_050_monthly.nc"
+    assert with_references(compared, "check").returncode == 0
+    path.write_bytes(path.read_bytes()[:500])
+    result = with_references(compared, "check")
+    assert result.returncode != 0
+    (line,) = (row for row in result.stdout.splitlines() if row.startswith("reference X-BASE"))
+    assert "2002" in line and "WRONG" in line
