@@ -20,7 +20,8 @@ run: .venv/installed
 	@echo "report:  $(CURDIR)/results/report.html"
 
 test: .venv/installed
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest tests/unit -n 2 --dist loadfile
+	$(BIN)/pytest tests/integration
 
 slow: .venv/installed
 	$(BIN)/pytest -m slow
@@ -84,7 +85,7 @@ format: .venv/installed
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 coverage: .venv/installed
-	$(BIN)/pytest tests/unit -n 2 --durations=0 --cov --cov-report=term:skip-covered
+	$(BIN)/pytest tests/unit -n 2 --dist loadfile --durations=0 --cov --cov-report=term:skip-covered
 
 docs: .venv/installed
 	$(BIN)/pip install --quiet -e ".[docs]"

@@ -14,13 +14,6 @@ settings.load_profile("tamflux")
 REPO = Path(__file__).parents[1]
 
 
-def pytest_collection_modifyitems(items) -> None:
-    """Tests of a file, and all that share the finished chain, run in one process of `pytest -n`."""
-    for item in items:
-        group = "chain" if "finished_run" in item.fixturenames else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real provider files beside the checkout."""
