@@ -10,7 +10,10 @@ NEVER = torch.finfo(torch.float32).max
 """Border that no value is above."""
 
 DEPTH = 7
-"""Splits of a tree; at most 8, so that the number of a leaf is one byte."""
+"""Splits of a tree."""
+
+CPU_ROWS = 512
+"""Rows that a processor answers at once: what it writes in between stays in its cache."""
 
 
 class ObliviousTrees(nn.Module):
@@ -38,15 +41,21 @@ class ObliviousTrees(nn.Module):
         self.register_buffer("leaf", torch.zeros(trees, 2**DEPTH, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values (..., outputs) of features (..., feature)."""
-        columns = x.flatten(0, -2).T.contiguous()
-        trees = self.leaf.shape[0]
-        number = torch.zeros(trees, columns.shape[1], dtype=torch.uint8, device=x.device)
-        for level in range(DEPTH):
-            above = columns[self.feature[level]] > self.border[level][:, None]
-            number += above.view(torch.uint8) << level
-        first = torch.arange(trees, dtype=torch.int32, device=x.device) << DEPTH
-        values = functional.embedding_bag(
-            number.T.int() + first, self.leaf.flatten(0, 1), mode="sum"
-        )
+        """Values (..., outputs) of features (..., feature), in float32."""
+        rows = x.flatten(0, -2)
+        at_once = CPU_ROWS if x.device.type == "cpu" else max(len(rows), 1)
+        with torch.autocast(x.device.type, enabled=False):
+            values = torch.cat([self._values(part.float()) for part in rows.split(at_once)])
         return values.view(*x.shape[:-1], -1)
+
+    def _values(self, rows: Tensor) -> Tensor:
+        """Values (row, outputs) of (row, feature)."""
+        depth, trees = self.feature.shape
+        columns = rows.T.contiguous()
+        answers = columns.index_select(0, self.feature.flatten())
+        answers.gt_(self.border.flatten()[:, None])  # in place: 1.0 or 0.0, ten times as fast
+        bits = 2.0 ** torch.arange(depth, device=rows.device)
+        leaf = (bits @ answers.view(depth, -1)).view(trees, -1)
+        first = torch.arange(trees, device=rows.device)[:, None] * 2.0**depth
+        number = leaf.add_(first).T.to(torch.int32, memory_format=torch.contiguous_format)
+        return functional.embedding_bag(number, self.leaf.flatten(0, 1), mode="sum")
