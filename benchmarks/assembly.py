@@ -10,9 +10,9 @@ are the globe) goes from tiles to the daily NetCDF. All times are seconds of all
   chunks, and does nothing else.
 - `details.size_mb`, `zlib_mb`: size of both files; `nine_raw_mb`: of the numbers.
 - `details.read`: milliseconds to read a map (all cells of a day) and a time series (all days of a
-  land cell) of GPP from the product, from chunks of one day (`map_wise`: 1 x lat x lon) and from
-  chunks of all days (`series_wise`: days x 30 x 30); `map_ratio` and `series_ratio` are the
-  product's time over the better of the two.
+  land cell) of one global flux in the product's chunks, in chunks of one day (`map_wise`: 1 x lat
+  x lon) and in chunks of all days (`series_wise`: days x 30 x 30), and the sizes of the three
+  files; the ratios are the product's over the better of the other two.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from tamflux.grid import Grid
 from tamflux.predictors.cube import year_days
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
+from tamflux.product.metadata import QUANTUM
 from tamflux.product.netcdf import CHUNKS, FILL
 from tamflux.sources.demo_earth.planet import koppen_map
 from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
@@ -155,26 +156,40 @@ def read_times(path: Path, land: np.ndarray) -> dict[str, float]:
     }
 
 
-def measure_reading(folder: Path, gpp: np.ndarray, land: np.ndarray) -> dict:
-    """Times of the product and of two other chunkings of the same GPP."""
-    n_days = len(gpp)
-    for name, chunks in {
-        "map_wise": (1, *land.shape), "series_wise": (n_days, TILE, TILE)
-    }.items():  # fmt: skip
-        write_zlib(folder / f"{name}.nc", {"gpp": gpp}, chunks)
-    files = {"product": "daily.nc", "map_wise": "map_wise.nc", "series_wise": "series_wise.nc"}
-    times = {name: read_times(folder / file, land) for name, file in files.items()}
+def write_gpp(rows: int, n_days: int) -> tuple[np.ndarray, np.ndarray]:
+    """(day, row, column) plausible GPP of the globe's southern rows, and their land."""
+    land = koppen_map()[:rows] > 0
+    gpp = np.full((n_days, *land.shape), FILL)
+    random = np.random.default_rng(2)
+    season = 1 - np.cos(2 * np.pi * np.arange(n_days, dtype=np.float32) / 365)[:, None]
+    for row, here in enumerate(land):
+        weather = np.abs(random.normal(1, 0.2, (n_days, here.sum())).astype(np.float32))
+        values = season * random.uniform(0, 6, here.sum()).astype(np.float32) * weather
+        gpp[:, row, here] = np.round(values / np.float32(QUANTUM)) * np.float32(QUANTUM)
+    return gpp, land
+
+
+def measure_reading(folder: Path, rows: int) -> dict:
+    """Times and sizes of one flux in the product's chunks and in two others."""
+    gpp, land = write_gpp(rows, len(year_days(YEAR)))
+    chunkings = {"product": CHUNKS, "map_wise": (1, *land.shape),
+                 "series_wise": (len(gpp), TILE, TILE)}  # fmt: skip
+    found = {}
+    for name, chunks in chunkings.items():
+        path = folder / f"{name}.nc"
+        write_zlib(path, {"gpp": gpp}, chunks)
+        found[name] = read_times(path, land) | {"size_mb": path.stat().st_size / 1e6}
     ratios = {
         f"{kind}_ratio": round(
-            times["product"][kind] / min(times[n][kind] for n in ("map_wise", "series_wise")), 2
+            found["product"][kind] / min(found[n][kind] for n in ("map_wise", "series_wise")), 2
         )
-        for kind in ("map", "series")
+        for kind in ("map", "series", "size_mb")
     }
-    rounded = {name: {k: round(v, 2) for k, v in found.items()} for name, found in times.items()}
+    rounded = {name: {k: round(v, 2) for k, v in times.items()} for name, times in found.items()}
     return {**rounded, **ratios, "chunks": list(CHUNKS)}
 
 
-def measure(rows: int, repeats: int) -> dict:
+def measure(rows: int, reading_rows: int, repeats: int) -> dict:
     """Rates of the assembly and of the library's zlib in turns; the median repeat counts."""
     own, zlib = [], []
     with tempfile.TemporaryDirectory() as name:
@@ -188,7 +203,7 @@ def measure(rows: int, repeats: int) -> dict:
             zlib.append(core_seconds(lambda: write_zlib(folder / "zlib.nc", fields, CHUNKS)))
         size = sum(values.nbytes for values in fields.values()) / 1e6
         files = {n: (folder / f"{n}.nc").stat().st_size / 1e6 for n in ("daily", "zlib")}
-        reading = measure_reading(folder, fields["gpp"], land)
+        reading = measure_reading(folder, reading_rows)
     rate, reference = (size / statistics.median(times) for times in (own, zlib))
     return {
         "name": "assembly",
@@ -213,5 +228,6 @@ def measure(rows: int, repeats: int) -> dict:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Speed of the assembly beside zlib alone")
     parser.add_argument("--rows", type=int, default=30, help="cells from south to north")
+    parser.add_argument("--reading-rows", type=int, default=720, help="of the flux that is read")
     parser.add_argument("--repeats", type=int, default=3)
     print(json.dumps(measure(**vars(parser.parse_args()))))

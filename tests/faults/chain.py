@@ -87,7 +87,7 @@ class Run:
         self._said = open(folder / "said.txt", "a+")
         self._begin = self._said.seek(0, os.SEEK_END)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *CONFIG, *arguments],
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *CONFIG],
             cwd=folder,
             env=os.environ
             | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}

@@ -12,7 +12,7 @@ from .chain import Chain
 from .report import Outcome
 
 REMADE = ("product", "validation/*", "report.html", "tiles/*", "models/tamrl_0*",
-          "samples/2002.parquet", "predictors/2002.zarr", "predictors/modis/2002.zarr",
+          "samples/2002.parquet", "predictors/2002.zarr", "predictors/*/2002.zarr",
           "demo_earth/era5/2002")  # fmt: skip
 STEP_MB = 6
 SHIM = r"""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from distributed import Client, LocalCluster
 
 from tamflux.errors import ConfigError
 
 CONNECT_SECONDS = 30
+
+Closable = TypeVar("Closable", Client, LocalCluster)
 
 
 @contextmanager
@@ -40,14 +43,28 @@ def dask_client(scheduler_address: str | None, workers: int) -> Iterator[Client]
             yield client
     else:
         with (
-            LocalCluster(
-                n_workers=1,
-                threads_per_worker=workers,
-                processes=False,
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
-                memory_limit=0,
+            _closed(
+                LocalCluster(
+                    n_workers=1,
+                    threads_per_worker=workers,
+                    processes=False,
+                    dashboard_address="127.0.0.1:0",
+                    worker_dashboard_address="127.0.0.1:0",
+                    memory_limit=0,
+                )
             ) as cluster,
-            Client(cluster) as client,
+            _closed(Client(cluster)) as client,
         ):
             yield client
+
+
+@contextmanager
+def _closed(part: Closable) -> Iterator[Closable]:
+    """Close at the end; what fails in closing after a failure (no memory) does not hide that."""
+    try:
+        yield part
+    except BaseException:
+        with suppress(Exception):
+            part.close()
+        raise
+    part.close()

@@ -34,6 +34,9 @@ from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
 
+_NO_MEMORY = ("out of memory", "allocate", "could not create a ", "can't start new thread")
+"""What torch, oneDNN (of its primitives and memory objects) and threads say without memory."""
+
 LESS_MEMORY = "lower inference.batch_cells, or compute fewer tiles at once (--cores)"
 
 
@@ -243,4 +246,4 @@ def _is_of_memory(cause: BaseException | None) -> bool:
     if isinstance(cause, MemoryError | KilledWorker):
         return True
     said = str(cause).lower()
-    return isinstance(cause, RuntimeError) and ("out of memory" in said or "allocate" in said)
+    return isinstance(cause, RuntimeError) and any(words in said for words in _NO_MEMORY)

@@ -32,8 +32,9 @@ from tamflux.product.metadata import (
 FILL = np.float32(-9999)
 FILL_QUALITY = np.int8(-1)
 EPOCH = np.datetime64("2000-01-01", "D")
-CHUNKS = (31, 30, 120)
-"""(time, lat, lon) chunk of a flux, 0.4 MB: a map and a time series read few of them each."""
+CHUNKS = (2, 30, 60)
+"""(time, lat, lon) chunk of a flux: of a map or of a time series little is read in vain, and the
+file is an eighth larger than with chunks for one of the two (docs/performance.md)."""
 
 CHUNK_CACHE = 1_000_000
 """Bytes a variable may keep in memory: chunks are read and written once, in whole bands."""

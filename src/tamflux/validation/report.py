@@ -95,8 +95,7 @@ def write_report(
         if demo
         else "",
         "sections": sections,
-        "footer": f"Written by TAMFlux {tamflux.__version__} on "
-        f"{pd.Timestamp.now(tz='UTC'):%d %B %Y}.",
+        "footer": f"Written by TAMFlux {tamflux.__version__}.",  # no date: same results, same page
     }
     with atomic_path(target) as partial:
         partial.write_text(render(page), encoding="utf-8")

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[3] / "benchmarks"
 @pytest.mark.parametrize(
     ("script", "options"),
     [
-        ("assembly", ["--rows", "2", "--repeats", "1"]),
+        ("assembly", ["--rows", "2", "--reading-rows", "2", "--repeats", "1"]),
         ("predictors", ["--rows", "2", "--files", "1", "--pixels", "1", "--repeats", "1"]),
     ],
 )
