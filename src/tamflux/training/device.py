@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from tamflux.errors import ConfigError
@@ -24,6 +25,14 @@ def choose_device(name: str) -> torch.device:
             fix="set training.device to auto or cpu, or install the CUDA build of PyTorch",
         )
     return torch.device(name)
+
+
+def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """A tensor on a device; to a GPU from pinned memory, so that the processor need not wait."""
+    tensor = torch.from_numpy(values)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -15,7 +15,7 @@ from tamflux.errors import ContractError
 from tamflux.model.tamrl import BLOCK_DAYS, Past, TamRL, close_balance
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, make_windows
 from tamflux.training.checkpoint import Description, load_checkpoint
-from tamflux.training.device import choose_device
+from tamflux.training.device import choose_device, to_device
 from tamflux.variables import FLUXES
 
 BATCH_WINDOWS = 64
@@ -170,7 +170,7 @@ class Ensemble:
             if (encoder := getattr(network, "encoder", None)) is None:
                 continue
             batches = (history[i : i + batch_cells] for i in range(0, len(x), batch_cells))
-            scaled = (torch.from_numpy(description.scale(b)).to(self.device) for b in batches)
+            scaled = (to_device(description.scale(b), self.device) for b in batches)
             codes.append(np.concatenate([encoder(part).cpu().numpy() for part in scaled]))
         return np.concatenate(codes, axis=1)
 
@@ -183,7 +183,7 @@ class Ensemble:
         keep: Collection[int],
     ) -> tuple[np.ndarray, np.ndarray, list[dict[int, Past]]]:
         """Mean and spread over the members, and the kept pasts of each."""
-        condition = torch.from_numpy(np.ascontiguousarray(static, np.float32)).to(self.device)
+        condition = to_device(np.ascontiguousarray(static, np.float32), self.device)
         members, pasts = [], []
         scaling = None
         scaled: torch.Tensor
@@ -192,7 +192,7 @@ class Ensemble:
         ):
             if scaling != (description.mean, description.sd):  # members of one split share it
                 scaling = (description.mean, description.sd)
-                scaled = torch.from_numpy(description.scale(x)).to(self.device)
+                scaled = to_device(description.scale(x), self.device)
             own = None if past is None else _copy(past, self.device)
             flux, kept = network.predict_on(scaled, condition, self.history_days, own, keep)
             members.append(close_balance(flux))

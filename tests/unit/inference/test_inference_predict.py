@@ -192,9 +192,20 @@ def test_a_damaged_tile_and_other_inputs_are_computed_again(planet, tmp_path, mo
     assert len(calls) >= len(finished)
 
 
-def test_a_tile_without_memory_is_named_and_how_to_need_less(planet, tmp_path, monkeypatch):
+def allocate_too_much():
+    np.empty((1 << 46, 1))  # more than any machine has
+
+
+def fail_as_onednn():
+    raise RuntimeError("could not create a primitive")
+
+
+@pytest.mark.parametrize("run_out", [allocate_too_much, fail_as_onednn])
+def test_a_tile_without_memory_is_named_and_how_to_need_less(
+    planet, tmp_path, monkeypatch, run_out
+):
     def greedy(x, static):
-        return np.empty((1 << 46, len(x)))  # more than any machine has
+        run_out()
 
     monkeypatch.setattr("toy_planet.toy_fluxes", greedy)
     with pytest.raises(TamfluxError, match=r"tile r\d+c\d+ failed") as error:
