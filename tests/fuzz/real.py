@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
 from tamflux.sources.cds_files import open_netcdf, read_axis, read_fields, read_times
+from tamflux.sources.era5_layers import check_present
 from tamflux.sources.modis_sites import read_tile
 from tamflux.sources.oneflux.archive import list_members
 from tamflux.sources.oneflux.metadata import clean_fields, read_badm
@@ -19,6 +23,7 @@ from .frames import RANGES
 from .trial import REJECTIONS, Reader
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
+BIF = ("formats/*BIF*", 800)
 
 
 def copy_of(pattern: str, rows: int | None = None):
@@ -41,8 +46,11 @@ def read_converted(folder: Path) -> dict[str, np.ndarray]:
     with open_netcdf(path, path.name) as file:
         time, stamps = read_times(file, path.name)
         axes = {n: read_axis(file, n, path.name) for n in ("latitude", "longitude")}
-        name = next((v for v in ("t2m",) if v in file.variables), None)
-        values = read_fields(file, name, time, slice(0, 1), path.name)[0] if name else np.zeros(1)
+        values = np.zeros(1)
+        if "t2m" in file.variables:
+            values, (least, _) = read_fields(file, "t2m", time, slice(0, 1), path.name)
+            layer = SimpleNamespace(name="t2m", label=path.name, stamps=stamps)
+            check_present(least, layer, slice(0, 1))
     return axes | {"stamps": stamps.astype("datetime64[D]").astype(float), "t2m": values}
 
 
@@ -66,10 +74,19 @@ def read_towers(folder: Path) -> dict[str, np.ndarray]:
     return {"date": days.to_numpy()} | {n: c.to_numpy(float) for n, c in frame.items()}
 
 
+@cache
+def bif_sites() -> tuple[str, ...]:
+    """Sites of the undamaged file, all of which the towers' zips are there for."""
+    with TemporaryDirectory() as folder:
+        copy_of(*BIF)(Path(folder))
+        return tuple(read_badm(list_members(next(Path(folder).iterdir()))[0]))
+
+
 def read_bif(folder: Path) -> dict[str, np.ndarray]:
     """Places of the sites that have one."""
-    path = next(folder.glob("*.csv"))
-    cleaned = [clean_fields(fields) for fields in read_badm(list_members(path)[0]).values()]
+    found = read_badm(list_members(next(folder.glob("*.csv")))[0])
+    sites = {name: found.get(name, {}) for name in (*bif_sites(), *found)}
+    cleaned = [clean_fields(fields) for fields in sites.values()]
     usable = [site for site, problem in cleaned if not problem]
     places = {n: np.array([site[n] for site in usable], float) for n in ("lat", "lon")}
     return places | {REJECTIONS: [problem for _, problem in cleaned if problem]}
@@ -88,5 +105,5 @@ REAL_READERS = (
     Reader("real FLUXNET2015 days", copy_of("oneflux/FLX_AU-Lox*", 120), read_towers, TABLE),
     Reader("real FLUXNET2015 half-hours", copy_of("formats/FLX_CH-Cha*", 120), read_towers, TABLE),
     Reader("real AmeriFlux BASE", copy_of("formats/AMF_US-CRT*", 120), read_towers, TABLE),
-    Reader("real BIF", copy_of("formats/*BIF*", 800), read_bif, RANGES),
+    Reader("real BIF", copy_of(*BIF), read_bif, RANGES),
 ) if DATA.is_dir() else ()  # fmt: skip

@@ -171,7 +171,7 @@ class Places:
         """
         try:
             with safe_open(path, framework="np") as file:
-                header = json.loads((file.metadata() or {})["tamflux"])
+                header = dict(json.loads((file.metadata() or {})["tamflux"]))
                 arrays = {name: file.get_tensor(name) for name in _ARRAYS}
             if header.pop("sha256") != _checksum(header, arrays):
                 raise ValueError("the checksum is not that of the content")
