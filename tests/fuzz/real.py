@@ -86,10 +86,11 @@ def read_bif(folder: Path) -> dict[str, np.ndarray]:
     """Places of the sites that have one."""
     found = read_badm(list_members(next(folder.glob("*.csv")))[0])
     sites = {name: found.get(name, {}) for name in (*bif_sites(), *found)}
-    cleaned = [clean_fields(fields) for fields in sites.values()]
-    usable = [site for site, problem in cleaned if not problem]
+    cleaned = {name: clean_fields(fields) for name, fields in sites.items()}
+    usable = [site for site, problem in cleaned.values() if not problem]
     places = {n: np.array([site[n] for site in usable], float) for n in ("lat", "lon")}
-    return places | {REJECTIONS: [problem for _, problem in cleaned if problem]}
+    problems = [f"{name}: {problem}" for name, (_, problem) in cleaned.items() if problem]
+    return places | {REJECTIONS: problems}
 
 
 ANY = {name: (-np.inf, np.inf) for name in ("gpp", "reco", "nee", "t2m", "vpd", "ssrd", "tp")}
