@@ -175,7 +175,7 @@ def _expect_new_input_is_seen(chain: Chain, outcome: Outcome) -> None:
     """Put another file in place of one of the user's own, with an older date."""
     own = chain.folder / "own"
     shutil.copytree(chain.results / "demo_earth" / "towers", own)
-    path = ("--config", "inputs={towers: {path: 'own/*.zip', sites: null}}")
+    path = ("--config", "inputs={towers: {path: 'own/*.zip'}}")
     target = "results/towers/sites.csv"
     finished = chain.run(target, *path)
     outcome.expect(finished.status == 0, "the own towers are refused", finished)
