@@ -50,6 +50,7 @@ rule all:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/raw_files.smk"
 include: "workflow/rules/lock.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/download.smk"

@@ -59,6 +59,17 @@ def core_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def simulate_gpp(
+    n_days: int, shape: tuple[int, ...], random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """GPP of some cells (day, *shape) with a season, and the noise in it, around 1."""
+    season = 1 - np.cos(2 * np.pi * np.arange(n_days, dtype=np.float32) / 365).reshape(
+        -1, *(1 for _ in shape)
+    )
+    weather = random.normal(1, 0.2, (n_days, *shape)).astype(np.float32)
+    return season * random.uniform(0, 6, shape).astype(np.float32) * np.abs(weather), weather
+
+
 def write_inputs(folder: Path, rows: int) -> np.ndarray:
     """Tiles of plausible fluxes, static fields and a calibration; returns the land."""
     south = SOUTH if rows < 720 else -90.0
@@ -78,12 +89,10 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
         store.create_array(name, shape=(len(days), *grid.shape), chunks=(len(days), side, side),
                            dtype="float32", fill_value=np.nan, dimension_names=dims)  # fmt: skip
     random = np.random.default_rng(0)
-    season = 1 - np.cos(2 * np.pi * np.arange(len(days), dtype=np.float32) / 365)[:, None, None]
     for start in range(0, rows, side):
         band = slice(start, min(start + side, rows))
         here = land[band]
-        weather = random.normal(1, 0.2, (len(days), *here.shape)).astype(np.float32)
-        gpp = season * random.uniform(0, 6, here.shape).astype(np.float32) * np.abs(weather)
+        gpp, weather = simulate_gpp(len(days), here.shape, random)
         reco = 0.6 * gpp + random.uniform(0.2, 2, here.shape).astype(np.float32)
         for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
             store[name][:, band] = np.where(here, values, np.nan)
@@ -156,22 +165,13 @@ def read_times(path: Path, land: np.ndarray) -> dict[str, float]:
     }
 
 
-def write_gpp(rows: int, n_days: int) -> tuple[np.ndarray, np.ndarray]:
-    """(day, row, column) plausible GPP of the globe's southern rows, and their land."""
-    land = koppen_map()[:rows] > 0
-    gpp = np.full((n_days, *land.shape), FILL)
-    random = np.random.default_rng(2)
-    season = 1 - np.cos(2 * np.pi * np.arange(n_days, dtype=np.float32) / 365)[:, None]
-    for row, here in enumerate(land):
-        weather = np.abs(random.normal(1, 0.2, (n_days, here.sum())).astype(np.float32))
-        values = season * random.uniform(0, 6, here.sum()).astype(np.float32) * weather
-        gpp[:, row, here] = np.round(values / np.float32(QUANTUM)) * np.float32(QUANTUM)
-    return gpp, land
-
-
 def measure_reading(folder: Path, rows: int) -> dict:
-    """Times and sizes of one flux in the product's chunks and in two others."""
-    gpp, land = write_gpp(rows, len(year_days(YEAR)))
+    """Times and sizes of one flux of the globe's southern rows in three chunkings."""
+    land, random = koppen_map()[:rows] > 0, np.random.default_rng(2)
+    gpp = np.full((len(year_days(YEAR)), *land.shape), FILL)
+    for row, here in enumerate(land):
+        values, _ = simulate_gpp(len(gpp), (int(here.sum()),), random)
+        gpp[:, row, here] = np.round(values / np.float32(QUANTUM)) * np.float32(QUANTUM)
     chunkings = {"product": CHUNKS, "map_wise": (1, *land.shape),
                  "series_wise": (len(gpp), TILE, TILE)}  # fmt: skip
     found = {}

@@ -13,6 +13,7 @@ validation:
   references:
     - {name: X-BASE, path: "xbase/*_{year}_050_monthly.nc", variables: {gpp: GPP, nee: NEE}}
 """
+CONFIG = ("--configfile", "workflow/config/smoke.yaml", "overlay.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +26,11 @@ def compared(finished_run, tmp_path_factory) -> Run:
     return run
 
 
-def with_references(run, *args):
-    files = ("workflow/config/smoke.yaml", "overlay.yaml")
-    return run.snakemake(*args, "--configfile", *files)
-
-
 def test_the_report_holds_the_other_product_and_the_product_stays(compared):
-    rules = compared.rules("--configfile", "workflow/config/smoke.yaml", "overlay.yaml")
+    rules = compared.rules(*CONFIG)
     assert {"regrid_reference", "plot_references", "write_report"} <= rules
     assert not rules & {"train_member", "predict_tiles", "assemble_product"}
-    result = with_references(compared)
+    result = compared.snakemake(*CONFIG)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-5000:]
     scores = compared.folder / "results/validation/reference_scores.csv"
     table = pd.read_csv(scores).set_index("flux")
@@ -48,9 +44,9 @@ def test_the_report_holds_the_other_product_and_the_product_stays(compared):
 
 def test_check_reads_the_headers_of_the_other_product(compared):
     path = compared.folder / "xbase/GPP_2002_050_monthly.nc"
-    assert with_references(compared, "check").returncode == 0
+    assert compared.snakemake("check", *CONFIG).returncode == 0
     path.write_bytes(path.read_bytes()[:500])
-    result = with_references(compared, "check")
+    result = compared.snakemake("check", *CONFIG)
     assert result.returncode != 0
     lines = [row for row in result.stdout.splitlines() if row.startswith("reference X-BASE")]
     assert any("WRONG" in line and path.name in line for line in lines)

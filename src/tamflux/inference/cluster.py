@@ -12,7 +12,7 @@ from tamflux.errors import ConfigError
 
 CONNECT_SECONDS = 30
 
-Closable = TypeVar("Closable", Client, LocalCluster)
+_Part = TypeVar("_Part", Client, LocalCluster)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def dask_client(scheduler_address: str | None, workers: int) -> Iterator[Client]
 
 
 @contextmanager
-def _closed(part: Closable) -> Iterator[Closable]:
+def _closed(part: _Part) -> Iterator[_Part]:
     """Close at the end; what fails in closing after a failure (no memory) does not hide that."""
     try:
         yield part

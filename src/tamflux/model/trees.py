@@ -45,7 +45,7 @@ class ObliviousTrees(nn.Module):
         rows = x.flatten(0, -2)
         at_once = CPU_ROWS if x.device.type == "cpu" else max(len(rows), 1)
         with torch.autocast(x.device.type, enabled=False):
-            values = torch.cat([self._values(part.float()) for part in rows.split(at_once)])
+            values = torch.cat([self._values(part) for part in rows.float().split(at_once)])
         return values.view(*x.shape[:-1], -1)
 
     def _values(self, rows: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class ObliviousTrees(nn.Module):
         answers = columns.index_select(0, self.feature.flatten())
         answers.gt_(self.border.flatten()[:, None])  # in place: 1.0 or 0.0, ten times as fast
         bits = 2.0 ** torch.arange(depth, device=rows.device)
-        leaf = (bits @ answers.view(depth, -1)).view(trees, -1)
+        number = (bits @ answers.view(depth, -1)).view(trees, -1)
         first = torch.arange(trees, device=rows.device)[:, None] * 2.0**depth
-        number = leaf.add_(first).T.to(torch.int32, memory_format=torch.contiguous_format)
-        return functional.embedding_bag(number, self.leaf.flatten(0, 1), mode="sum")
+        leaves = number.add_(first).T.to(torch.int32, memory_format=torch.contiguous_format)
+        return functional.embedding_bag(leaves, self.leaf.flatten(0, 1), mode="sum")

@@ -45,6 +45,8 @@ from tamflux.sources.era5_layers import (
     chunk_steps,
     clip_to_range,
     conversion,
+    missing_days,
+    repeated_days,
     statistic_of,
 )
 from tamflux.sources.era5_variables import (
@@ -300,7 +302,9 @@ class Era5Year:
             again = (where[0, position] >= 0) | (np.bincount(position)[position] > 1)
             if again.any():
                 first = where[0, position[again][0]]
-                self._note_repeated(layer, layers[first] if first >= 0 else layer, again.sum())
+                other = layers[first] if first >= 0 else layer
+                may_be_hourly = self.kind == DAILY and other is layer
+                self.problems.append(repeated_days(layer, other, again.sum(), may_be_hourly))
             where[0, position], where[1, position] = number, steps
             if not all(map(np.array_equal, (layer.lat, layer.lon), self.nodes(role))):
                 self._note(
@@ -335,40 +339,11 @@ class Era5Year:
         layers, n = self._layers[role], self.days * self.samples(role)
         missing = self._stamps(role)[:n][self._where[role][0, :n] < 0]
         if layers and len(missing):
-            self._note_missing(role, layers, missing, n)
+            at_end = self.kind != DAILY and role in ACCUMULATED  # a stamp ends its hour
+            self.problems.append(missing_days(layers, missing, n, self.year, at_end))
 
     def _note(self, what: str, **details) -> None:
         self.problems.append(InputError(what, **details))
-
-    def _note_repeated(self, layer: Layer, other: Layer, n_repeated: int) -> None:
-        hourly = self.kind == DAILY and other is layer
-        self._note(
-            "days are given more than once",
-            file=layer.label,
-            variable=layer.role,
-            found=f"{n_repeated} repeated stamps, also in {other.label}",
-            expected="each day once",
-            fix="set inputs.era5.kind to hourly if the file is hourly, else take one of the files "
-            "out of inputs.era5.path"
-            if hourly
-            else "take one of the files out of inputs.era5.path, or download it again",
-        )
-
-    def _note_missing(self, role: str, layers: list[Layer], missing, n_wanted: int) -> None:
-        at_end = self.kind != DAILY and role in ACCUMULATED  # a stamp ends its hour
-        days = np.unique((missing - int(at_end)).astype("datetime64[D]"))
-        next_year = missing[0] == np.datetime64(f"{self.year + 1}-01-01T00")
-        listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
-        self._note(
-            "days are missing",
-            file=layers[0].label + (f" and {len(layers) - 1} more" if layers[1:] else ""),
-            variable=role,
-            found=f"{n_wanted - len(missing)} of {n_wanted} stamps; incomplete days: {listed}",
-            expected=f"every day of {self.year}",
-            fix=f"add the file with {self.year + 1}-01-01 00 UTC: it holds the end of the year"
-            if next_year
-            else "download the missing days",
-        )
 
     def _file(self, layer: Layer) -> tuple[netCDF4.Dataset, DeflatedVariable | None]:
         """The open file of a layer; one stays open per raw variable, with its chunks in memory."""

@@ -1,4 +1,4 @@
-"""One raw ERA5 variable in one file: which statistic it is, and how it is converted."""
+"""One raw ERA5 variable in one file: which statistic it is, how it is converted, what it lacks."""
 
 from __future__ import annotations
 
@@ -71,6 +71,40 @@ def check_present(least: np.ndarray, layer: Layer, steps: slice) -> None:
             found=f"{empty.sum()} empty fields, first {stamps[0]}", expected="values",
             fix="download the file again",
         )  # fmt: skip
+
+
+def repeated_days(layer: Layer, other: Layer, n_repeated: int, may_be_hourly: bool) -> InputError:
+    """The problem of stamps of a layer that `other`, or the layer itself, has too."""
+    return InputError(
+        "days are given more than once",
+        file=layer.label,
+        variable=layer.role,
+        found=f"{n_repeated} repeated stamps, also in {other.label}",
+        expected="each day once",
+        fix="set inputs.era5.kind to hourly if the file is hourly, else take one of the files "
+        "out of inputs.era5.path"
+        if may_be_hourly
+        else "take one of the files out of inputs.era5.path, or download it again",
+    )
+
+
+def missing_days(
+    layers: Sequence[Layer], missing: np.ndarray, n_wanted: int, year: int, at_end: bool
+) -> InputError:
+    """The problem of `missing` stamps (datetime64) of a raw variable, `at_end` of their hours."""
+    days = np.unique((missing - int(at_end)).astype("datetime64[D]"))
+    next_year = missing[0] == np.datetime64(f"{year + 1}-01-01T00")
+    listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
+    return InputError(
+        "days are missing",
+        file=layers[0].label + (f" and {len(layers) - 1} more" if layers[1:] else ""),
+        variable=layers[0].role,
+        found=f"{n_wanted - len(missing)} of {n_wanted} stamps; incomplete days: {listed}",
+        expected=f"every day of {year}",
+        fix=f"add the file with {year + 1}-01-01 00 UTC: it holds the end of the year"
+        if next_year
+        else "download the missing days",
+    )
 
 
 def conversion(
