@@ -52,3 +52,12 @@ def test_a_comment_changes_nothing_and_code_changes_what_follows(finished_run):
         rules = finished_run.rules()
     assert BEHIND_INFERENCE <= rules
     assert not rules & {"train_member", "extract_samples", "assemble_cube", "harmonise_towers"}
+
+
+def test_a_wrong_path_is_not_passed_over_for_results_that_exist(finished_run, tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("inputs: {towers: {path: nowhere/*.zip}}")
+    files = ("workflow/config/smoke.yaml", str(overlay))
+    result = finished_run.snakemake("-n", "--configfile", *files)
+    assert result.returncode != 0
+    assert "no file matches a path of `inputs`" in result.stdout + result.stderr

@@ -1,4 +1,5 @@
 import os
+import sys
 from fnmatch import fnmatch
 from glob import glob
 
@@ -22,12 +23,14 @@ def raw_files(path, year=None):
         {*glob(pattern), *(file for file in DEMO_FILES if fnmatch(file, pattern))}
     )
     if not files:
-        raise ConfigError(
+        error = ConfigError(
             "no file matches a path of `inputs`",
             file=pattern,
             fix="correct the path in the configuration, or put the files there: "
             "`snakemake --cores 1 check` with the same --configfile lists all that is missing",
         )
+        # Snakemake passes over an exception where old results exist.
+        sys.exit(str(error))
     return files
 
 
