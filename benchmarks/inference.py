@@ -3,10 +3,10 @@
     python benchmarks/inference.py
 
 prints one line of JSON. Weights and predictors are random, of the shapes of config.yaml; a cell-day
-counts once, although the year of history before it is computed too.
+counts once, although the end of the history is computed too.
 
 - `value`: one member in float32, through `Ensemble.predict`, one thread per core.
-- `matmul_share`: its arithmetic (embedding and recurrence of history and year) beside the rate at
+- `matmul_share`: its arithmetic (embedding and recurrence, spin-up and year) beside the rate at
   which the same threads multiply large matrices.
 - `reference`: the network shapes of the public code of TAM-RL in its own protocol: a window of 30
   days for each day, whose last day alone counts.
@@ -37,6 +37,7 @@ from training import BATCH, DYNAMIC, STATIC, WINDOW, ReferenceEncoder, Reference
 from tamflux.grid import Grid
 from tamflux.inference.predict import predict_tiles
 from tamflux.model.memory import MEMORY_DAYS
+from tamflux.model.tamrl import SPIN_UP_DAYS
 from tamflux.predictors.cube import create_store
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import HISTORY_DAYS
@@ -119,12 +120,13 @@ def reference(batches: int) -> Callable[[], None]:
 
 
 def operations(ensemble: Ensemble) -> int:
-    """Multiplications and additions of one member for one cell-day with its day of history."""
+    """Multiplications and additions of one member for one cell-day with its share of spin-up."""
     network = ensemble.networks[0]
     recurrence = sum(
         weight.numel() for weight in network.recurrence.parameters() if weight.ndim > 1
     )
-    return 2 * 2 * (network.embed.weight.numel() + recurrence)
+    days = (SPIN_UP_DAYS + YEAR_DAYS) / YEAR_DAYS
+    return round(2 * days * (network.embed.weight.numel() + recurrence))
 
 
 def deviation(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> dict[str, float]:

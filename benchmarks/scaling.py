@@ -6,7 +6,7 @@ prints one line of JSON. Weights and predictors are random, of the shapes of con
 
 - `value`: cell-days per second of `predict_tiles` with two workers; `reference`: with one.
 - `details.cost`: time of twice the cells, days or members, in that of the single amount, one
-  thread; 2 is proportional. Days are those of history and year together.
+  thread; 2 is proportional. Days are those that the recurrence runs through: spin-up and year.
 """
 
 from __future__ import annotations
@@ -24,8 +24,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from inference import CONFIG, random_ensemble, tiles_rate, write_cubes, write_places
+from inference import (
+    CONFIG,
+    YEAR_DAYS,
+    random_ensemble,
+    tiles_rate,
+    write_cubes,
+    write_places,
+)
 
+from tamflux.model.tamrl import SPIN_UP_DAYS
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import HISTORY_DAYS
 from tamflux.training.ensemble import Ensemble
@@ -44,9 +52,10 @@ def doubling(
     """Times of two amounts over that of one, each measured in turns."""
     one, two = Ensemble.load(paths[:1]), Ensemble.load(paths[:2])
     random = np.random.default_rng(2)
-    x = random.normal(size=(2 * cells, 4 * HISTORY_DAYS, len(one.predictors))).astype(np.float32)
+    twice = HISTORY_DAYS + 2 * (SPIN_UP_DAYS + YEAR_DAYS) - SPIN_UP_DAYS
+    x = random.normal(size=(2 * cells, twice, len(one.predictors))).astype(np.float32)
     static = random.random((2 * cells, len(STATIC_FEATURES)), np.float32)
-    usual, half = slice(0, 2 * HISTORY_DAYS), slice(0, cells)
+    usual, half = slice(0, HISTORY_DAYS + YEAR_DAYS), slice(0, cells)
     costs: dict[str, list[float]] = {"cells": [], "days": [], "members": []}
     for _ in range(repeats):
         single = seconds(lambda: one.predict(x[half, usual], static[half], batch_cells))

@@ -50,7 +50,7 @@ class ToyEnsemble:
             for i in range(0, len(x), batch_cells)
         ]
         mean = np.concatenate(parts).astype(np.float32)
-        return SimpleNamespace(mean=mean, spread=np.abs(0.1 * mean))
+        return SimpleNamespace(mean=mean, spread=np.abs(0.1 * mean), codes=self.codes(x))
 
     def codes(self, x, batch_cells=1024):
         return x[:, : self.history_days, 1:].max(axis=1)

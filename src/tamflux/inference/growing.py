@@ -83,8 +83,9 @@ class TilePasts:
         )
         pasts = {start + day: past for day, past in pasts.items()}
         pasts |= {day: kept["pasts"][day] for day in wanted if day in true and day not in pasts}
-        parts = zip((kept["mean"], kept["spread"]), prediction, strict=True)
-        prediction = Prediction(*(_joined(old, new, start) for old, new in parts))
+        parts = zip((kept["mean"], kept["spread"]), prediction[:2], strict=True)
+        mean, spread = (_joined(old, new, start) for old, new in parts)
+        prediction = Prediction(mean, spread, prediction.codes)
         if self.grows:
             _write(
                 self.folder / name,

@@ -165,7 +165,7 @@ def predict_tile(sources: Sources, tile: Tile, batch_cells: int) -> dict[str, np
         features = _cell_statics(sources, static, rows, cols)
         prediction = _predict_cells(sources, tile, x, features, batch_cells)
         distance[rows, cols] = sources.places.distance(
-            describe_places(sources.ensemble, x, features, batch_cells)
+            describe_places(prediction.codes, x[:, : sources.ensemble.history_days], features)
         )
         for part, values in enumerate((prediction.mean, prediction.spread)):
             _check_finite(values, tile)

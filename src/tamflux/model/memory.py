@@ -51,6 +51,15 @@ class Memory(nn.Module):
                 means = product[:, -len(MEMORY_DAYS) :]
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks, dim=1), means
 
+    def means_after(self, x: Tensor, means: Tensor) -> Tensor:
+        """The means (batch, memory, feature) after the last day alone; parameters as above."""
+        days = x.shape[1]
+        lag = torch.arange(days - 1, -1, -1, device=x.device)
+        left = torch.exp(-1 / torch.tensor(MEMORY_DAYS, dtype=torch.float64, device=x.device))
+        of_days = ((1 - left[:, None]) * left[:, None] ** lag).float()
+        with torch.autocast(x.device.type, enabled=False):
+            return (left**days).float()[:, None] * means.float() + of_days @ x.float()
+
     def _weights_of(self, days: int) -> Tensor:
         """The weights of a chunk that may be shorter than the others."""
         if days == CHUNK_DAYS:

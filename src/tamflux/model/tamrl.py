@@ -44,6 +44,9 @@ WEATHER_DAYS = 30
 BLOCK_DAYS = 20
 """Days that `TamRL.predict` computes at once."""
 
+SPIN_UP_DAYS = 100
+"""Last days of the history that the recurrence runs through; what was earlier, `Memory` keeps."""
+
 DIM_LIGHT = 5.0
 """Daily mean radiation that halves the productivity of the trees, W m-2: dark days have none."""
 
@@ -81,11 +84,13 @@ class Place(NamedTuple):
     """How the model is modulated at some places.
 
     static : (batch, static feature) that the trees are shown, or None if they are shown none.
+    code : (batch, code) task code, or None for a model without.
     film_input, film_output : (batch, 2 * hidden) scale and shift, or None for no modulation.
     reconstruction, target : as in `Fluxes`.
     """
 
     static: Tensor | None = None
+    code: Tensor | None = None
     film_input: Tensor | None = None
     film_output: Tensor | None = None
     reconstruction: Tensor | None = None
@@ -207,8 +212,8 @@ class TamRL(nn.Module):
         history_days: int,
         past: Past | None = None,
         keep: Collection[int] = (),
-    ) -> tuple[Tensor, dict[int, Past]]:
-        """Fluxes (batch, time, 3), from the start of the year or from a past within it.
+    ) -> tuple[Tensor, Tensor | None, dict[int, Past]]:
+        """Fluxes (batch, time, 3), from the start of the year or from a past within it; task code.
 
         The days of a block stay in the processor's cache from the predictors to the fluxes. Days
         after a past equal, bit for bit, those of a run over all days if the past is one of `keep`.
@@ -232,7 +237,7 @@ class TamRL(nn.Module):
                 kept[number * BLOCK_DAYS] = past
             block, past = self.advance(days, place, past)
             flux.append(self.fluxes(block, place))
-        return torch.cat(flux, dim=1), kept
+        return torch.cat(flux, dim=1), place.code, kept
 
     def place(self, history: Tensor, static: Tensor) -> Place:
         """What the model knows of some places: their task code and static features, as FiLM."""
@@ -240,7 +245,7 @@ class TamRL(nn.Module):
         if self.condition is None:
             return Place(shown)
         known = [] if shown is None else [shown]
-        reconstruction = target = None
+        code = reconstruction = target = None
         if self.encoder is not None:
             read = self._what_the_encoder_reads(history)
             code = self.encoder(read)
@@ -250,14 +255,17 @@ class TamRL(nn.Module):
         condition = self.condition(torch.cat(known, dim=-1))
         film_input = None if self.film_input is None else self.film_input(condition)
         film_output = None if self.film_output is None else self.film_output(condition)
-        return Place(shown, film_input, film_output, reconstruction, target)
+        return Place(shown, code, film_input, film_output, reconstruction, target)
 
     def spin_up(self, history: Tensor, place: Place, block_days: int) -> Past:
         """State after the history; the means start from that of the history itself."""
-        past = self._start(history)
-        for days in history.split(block_days, dim=1):
+        means = self._means_at_start(history)
+        if "spinup" in self.without:
+            return Past(self._means_after(history, means), None)
+        past = Past(self._means_after(history[:, :-SPIN_UP_DAYS], means), None)
+        for days in history[:, -SPIN_UP_DAYS:].split(block_days, dim=1):
             _, past = self.advance(days, place, past)
-        return past if "spinup" not in self.without else Past(past.means, None)
+        return past
 
     def advance(self, x: Tensor, place: Place, past: Past) -> tuple[Days, Past]:
         """Some days x (batch, time, feature), and the past of the day after them."""
@@ -287,15 +295,18 @@ class TamRL(nn.Module):
         """`tree_features` (batch, time, feature) of the days after the history."""
         seen = x[:, history_days:]
         if self.memory is not None:
-            _, means = self.memory(x[:, :history_days], self._start(x[:, :history_days]).means)
+            history = x[:, :history_days]
+            means = self._means_after(history, self._means_at_start(history))
             seen, _ = self.memory(seen, means)
         return self.tree_features(seen, None if "static" in self.without else static)
 
-    def _start(self, history: Tensor) -> Past:
-        """Before the history: its own mean stands for what was earlier."""
-        if self.memory is None:
-            return Past(None, None)
-        return Past(history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1), None)
+    def _means_at_start(self, history: Tensor) -> Tensor:
+        """(batch, memory, feature) before the history: its own mean stands for what was earlier."""
+        return history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1)
+
+    def _means_after(self, x: Tensor, means: Tensor) -> Tensor | None:
+        """(batch, memory, feature) after some days, or None for a model without memory."""
+        return None if self.memory is None else self.memory.means_after(x, means)
 
     def network_fluxes(self, days: Days, place: Place) -> Tensor:
         """Fluxes (batch, time, 3) of some days as the network alone has them, g C m-2 d-1."""

@@ -75,8 +75,9 @@ class Description:
 
     def scale(self, x: np.ndarray) -> np.ndarray:
         """(..., feature) predictors in catalogue units -> scaled float32, missing ones 0 (mean)."""
-        scaled = (x - np.asarray(self.mean, np.float32)) / np.asarray(self.sd, np.float32)
-        return np.nan_to_num(scaled, copy=False, nan=0.0)
+        mean, sd = torch.tensor(self.mean), torch.tensor(self.sd)
+        scaled = torch.from_numpy(np.asarray(x, np.float32)).sub(mean).div_(sd)  # torch is faster
+        return scaled.nan_to_num_(nan=0.0).numpy()
 
 
 MAX_SIZE = 100_000

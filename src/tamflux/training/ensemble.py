@@ -30,10 +30,12 @@ class Prediction(NamedTuple):
 
     mean : (cell, time, 3) mean over members, with nee = reco - gpp.
     spread : (cell, time, 3) standard deviation over members; 0 for a single member.
+    codes : (cell, members x code) task codes, as of `Ensemble.codes`.
     """
 
     mean: np.ndarray
     spread: np.ndarray
+    codes: np.ndarray
 
 
 class Ensemble:
@@ -136,16 +138,17 @@ class Ensemble:
         days = x.shape[1] - self.history_days
         mean = np.empty((len(x), days, 3), np.float32)
         spread = np.empty_like(mean)
+        codes = []
         kept: dict[int, Pasts] = {day: [] for day in keep}
         for number, start in enumerate(range(0, len(x), batch_cells)):
             part = slice(start, start + batch_cells)
             members = past[number] if past else [None] * len(self.networks)
-            mean[part], spread[part], pasts = self._predict_batch(
-                x[part], static[part], members, keep
-            )
+            batch, pasts = self._predict_batch(x[part], static[part], members, keep)
+            mean[part], spread[part] = batch.mean, batch.spread
+            codes.append(batch.codes)
             for day, batches in kept.items():
                 batches.append([tuple(_copy(member[day], "cpu")) for member in pasts])
-        return Prediction(mean, spread), kept
+        return Prediction(mean, spread, np.concatenate(codes)), kept
 
     @torch.inference_mode()
     def codes(self, x: np.ndarray, batch_cells: int = 1024) -> np.ndarray:
@@ -181,10 +184,10 @@ class Ensemble:
         static: np.ndarray,
         before: Sequence[tuple | None],
         keep: Collection[int],
-    ) -> tuple[np.ndarray, np.ndarray, list[dict[int, Past]]]:
-        """Mean and spread over the members, and the kept pasts of each."""
+    ) -> tuple[Prediction, list[dict[int, Past]]]:
+        """Prediction for some cells, and the kept pasts of each member."""
         condition = to_device(np.ascontiguousarray(static, np.float32), self.device)
-        members, pasts = [], []
+        members, codes, pasts = [], [condition.new_empty(len(static), 0)], []
         scaling = None
         scaled: torch.Tensor
         for network, description, past in zip(
@@ -194,13 +197,16 @@ class Ensemble:
                 scaling = (description.mean, description.sd)
                 scaled = to_device(description.scale(x), self.device)
             own = None if past is None else _copy(past, self.device)
-            flux, kept = network.predict_on(scaled, condition, self.history_days, own, keep)
+            flux, code, kept = network.predict_on(scaled, condition, self.history_days, own, keep)
             members.append(close_balance(flux))
+            if code is not None:
+                codes.append(code)
             pasts.append(kept)
         stack = torch.stack(members)
         mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
         spread = (stack - mean).square_().mean(dim=0).sqrt_()
-        return mean.cpu().numpy(), spread.cpu().numpy(), pasts
+        parts = (mean, spread, torch.cat(codes, dim=1))
+        return Prediction(*(part.cpu().numpy() for part in parts)), pasts
 
 
 def _copy(past: tuple, device: str | torch.device) -> Past:

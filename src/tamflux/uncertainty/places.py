@@ -30,24 +30,19 @@ SEASONS = 4
 """Parts of the history whose means are the climatology of a place."""
 
 
-def describe_places(
-    ensemble: Ensemble, x: np.ndarray, static: np.ndarray, batch_cells: int = 1024
-) -> np.ndarray:
+def describe_places(codes: np.ndarray, history: np.ndarray, static: np.ndarray) -> np.ndarray:
     """(place, feature) float32 description: task codes, seasonal means of predictors, static.
 
     Parameters
     ----------
-    ensemble : Ensemble
-        The members whose task codes are used; a site-blind model has none.
-    x : numpy.ndarray
-        (place, history_days or more, predictor) in catalogue units, NaN where missing.
+    codes : numpy.ndarray
+        (place, members x code) task codes; a site-blind model has none.
+    history : numpy.ndarray
+        (place, time, predictor) in catalogue units, NaN where missing.
     static : numpy.ndarray
         (place, static feature).
-    batch_cells : int
-        Places computed at once.
     """
-    history = x[:, : ensemble.history_days]
-    edges = np.linspace(0, ensemble.history_days, SEASONS + 1).astype(int)
+    edges = np.linspace(0, history.shape[1], SEASONS + 1).astype(int)
     seasons = []
     for first, last in pairwise(edges):
         days = history[:, first:last]
@@ -55,7 +50,7 @@ def describe_places(
         total = np.where(known, days, 0).sum(axis=1, dtype=np.float64)
         count = known.sum(axis=1)
         seasons.append(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
-    parts = [ensemble.codes(x, batch_cells), *seasons, static]
+    parts = [codes, *seasons, static]
     return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 
@@ -68,11 +63,12 @@ def describe_sites(ensemble: Ensemble, samples: Samples, observed: np.ndarray) -
         (row,) bool, rows of the samples with a flux.
     """
     windows = make_windows(samples)
-    history = windows.rows[:, : ensemble.history_days]
+    rows = windows.rows[:, : ensemble.history_days]
     year = windows.rows[:, ensemble.history_days :]
     useful = (observed[year] & (year >= 0)).any(axis=1)
     site = windows.site[useful]
-    features = describe_places(ensemble, samples.x[history[useful]], samples.static[site])
+    history = samples.x[rows[useful]]
+    features = describe_places(ensemble.codes(history), history, samples.static[site])
     means = np.full((len(samples.sites), features.shape[1]), np.nan, np.float32)
     for number in np.unique(site):
         means[number] = features[site == number].mean(axis=0)

@@ -51,12 +51,14 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
     ensemble = Ensemble.load(planet["checkpoints"])
     for cell, (row, col) in enumerate(zip(rows, cols, strict=True)):
         alone = slice(cell, cell + 1)
-        expected = ensemble.predict(with_history(year[alone], before[alone]), static[alone])
+        x = with_history(year[alone], before[alone])
+        expected = ensemble.predict(x, static[alone])
         for number, name in enumerate(("gpp", "reco", "nee")):
             found = tiles[name][:, row, col], tiles[f"{name}_spread"][:, row, col]
             np.testing.assert_allclose(found[0], expected.mean[0, :, number], atol=1e-5)
             np.testing.assert_allclose(found[1], expected.spread[0, :, number], atol=1e-5)
-        place = describe_places(ensemble, with_history(year[alone], before[alone]), static[alone])
+        history = x[:, : ensemble.history_days]
+        place = describe_places(ensemble.codes(x), history, static[alone])
         distance = Places.load(planet["places"]).distance(place)
         np.testing.assert_allclose(tiles["distance"][row, col], distance[0], atol=1e-5)
     assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_spread"].max()) > 0.01

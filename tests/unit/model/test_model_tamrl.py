@@ -10,6 +10,7 @@ from tamflux.model.memory import MEMORY_DAYS, Memory
 from tamflux.model.tamrl import (
     INGREDIENTS,
     SITE_BLIND,
+    SPIN_UP_DAYS,
     Light,
     TamRL,
     close_balance,
@@ -183,6 +184,32 @@ def test_leaky_means_follow_their_recursion(inputs):
             torch.testing.assert_close(
                 fading[:, day, number].double(), memory, atol=1e-5, rtol=1e-5
             )
+
+
+def test_means_after_some_days_are_the_last_of_the_means_of_every_day(inputs):
+    x, _ = inputs
+    start = torch.randn(BATCH, len(MEMORY_DAYS), FEATURES)
+    for days in (0, 1, 33):
+        found = Memory().means_after(x[:, :days], start)
+        expected = Memory()(x[:, :days], start)[1] if days else start
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_the_recurrence_runs_through_the_last_days_of_the_history_alone():
+    """Without memory and code nothing else reaches from the history into the year."""
+    torch.manual_seed(5)
+    history = SPIN_UP_DAYS + 30
+    x, static = torch.randn(BATCH, history + DAYS, FEATURES), torch.randn(BATCH, STATIC)
+    bare = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), without={"memory", "code"}).eval()
+    bare.recurrence.bias_hh_l0.data[7:14] = 50  # forget gate open: the first day never fades
+    early, late = x.clone(), x.clone()
+    early[:, : history - SPIN_UP_DAYS] += 1
+    late[:, history - SPIN_UP_DAYS] += 1
+    flux = bare(x, static, history).flux
+    assert torch.equal(bare(early, static, history).flux, flux)
+    assert (bare(late, static, history).flux != flux).any()
+    whole = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), without={"code"}).eval()
+    assert (whole(early, static, history).flux != whole(x, static, history).flux).any()
 
 
 def test_gpp_and_reco_cannot_be_negative(network, inputs):

@@ -48,7 +48,7 @@ def test_a_checkpoint_gives_back_what_was_saved(paths):
 
 
 def test_mean_and_spread_are_those_of_the_members(paths, inputs):
-    mean, spread = Ensemble.load(paths).predict(*inputs)
+    mean, spread, _ = Ensemble.load(paths).predict(*inputs)
     single = np.stack([Ensemble.load([path]).predict(*inputs).mean for path in paths])
     np.testing.assert_allclose(mean, single.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(spread, single.std(axis=0), atol=1e-5)
@@ -72,9 +72,10 @@ def test_the_batch_does_not_matter(paths, inputs, batch_cells):
 
 
 def test_codes_are_those_of_each_member_and_need_the_history_alone(paths, inputs):
-    x, _ = inputs
+    x, static = inputs
     ensemble = Ensemble.load(paths)
     codes = ensemble.codes(x, batch_cells=3)
+    np.testing.assert_array_equal(ensemble.predict(x, static, batch_cells=3).codes, codes)
     single = [Ensemble.load([path]).codes(x[:, :HISTORY]) for path in paths]
     np.testing.assert_allclose(codes, np.concatenate(single, axis=1), atol=1e-6)
     assert codes.shape == (CELLS, 3 * DESCRIPTION.code_size) and codes.std(axis=0).min() > 0

@@ -65,21 +65,12 @@ def test_a_saved_file_is_the_same_and_a_damaged_or_foreign_one_is_refused(tmp_pa
         Places.load(tmp_path / "p.safetensors")
 
 
-class Coder:
-    """A model whose code is the first day of the first predictor."""
-
-    history_days = 365
-
-    def codes(self, x, batch_cells):
-        return x[:, :1, 0]
-
-
 def test_a_place_is_described_by_code_seasons_and_static():
-    x = np.random.default_rng(0).normal(size=(3, 730, 2)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(3, 365, 2)).astype(np.float32)
     x[0, :5, 1] = np.nan
     x[1, :, 1] = np.nan
     static = np.arange(6, dtype=np.float32).reshape(3, 2)
-    features = describe_places(Coder(), x, static)
+    features = describe_places(x[:, :1, 0], x, static)
     edges = [0, 91, 182, 273, 365]
     assert features.shape == (3, 1 + 4 * 2 + 2)
     np.testing.assert_array_equal(features[:, 0], x[:, 0, 0])
