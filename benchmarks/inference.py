@@ -173,7 +173,9 @@ def write_places(path: Path, ensemble: Ensemble, codes: int) -> Path:
     return path
 
 
-def tiles_rate(arguments: dict, folder: Path, cells: int, threads: int, batch_cells: int) -> float:
+def tiles_rate(
+    arguments: dict, folder: Path, cells: int, threads: int, batch_cells: int | None
+) -> float:
     """Cell-days per second of `predict_tiles`, from the cubes to the store on disk."""
     start = time.perf_counter()
     predict_tiles(
@@ -242,7 +244,9 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
     }
 
 
-def _in_bfloat16(ensemble: Ensemble, x: np.ndarray, static: np.ndarray, batch_cells: int) -> None:
+def _in_bfloat16(
+    ensemble: Ensemble, x: np.ndarray, static: np.ndarray, batch_cells: int | None
+) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         ensemble.predict(x, static, batch_cells)
 

@@ -47,7 +47,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def doubling(
-    cells: int, paths: list[Path], batch_cells: int, repeats: int
+    cells: int, paths: list[Path], batch_cells: int | None, repeats: int
 ) -> dict[str, list[float]]:
     """Times of two amounts over that of one, each measured in turns."""
     one, two = Ensemble.load(paths[:1]), Ensemble.load(paths[:2])

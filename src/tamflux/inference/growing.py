@@ -48,7 +48,12 @@ class TilePasts:
     grows: bool
 
     def predict(
-        self, name: str, ensemble: Ensemble, x: np.ndarray, static: np.ndarray, batch_cells: int
+        self,
+        name: str,
+        ensemble: Ensemble,
+        x: np.ndarray,
+        static: np.ndarray,
+        batch_cells: int | None,
     ) -> Prediction:
         """Predict the cells of a tile from the last day whose past is kept and still true.
 

@@ -49,7 +49,7 @@ def predict_tiles(
     output: str | Path,
     *,
     workers: int,
-    batch_cells: int,
+    batch_cells: int | None = None,
     device: str = "cpu",
     scheduler_address: str | None = None,
 ) -> None:
@@ -75,8 +75,8 @@ def predict_tiles(
         Zarr store to write.
     workers : int
         Threads of the local cluster.
-    batch_cells : int
-        Cells that a worker computes at once.
+    batch_cells : int, optional
+        Cells that a worker computes at once, by default as many as suit the device.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     scheduler_address : str, optional
@@ -99,8 +99,9 @@ def predict_tiles(
     with open_work(output, inputs.identity, lambda path: create_tiles(path, inputs)) as work:
         if cut_off := work.cut_off():
             log.warning(
-                "the last run was cut off in tiles %s; %s", ", ".join(cut_off),
-                f"if that was for memory: {LESS_MEMORY} (batch_cells is {batch_cells} now)",
+                "the last run was cut off in tiles %s; if that was for memory: %s "
+                "(batch_cells is %s now)",
+                ", ".join(cut_off), LESS_MEMORY, batch_cells or "null",
             )  # fmt: skip
         todo = [tile for tile in land if not work.is_finished(tile)]
         if len(todo) < len(land):
@@ -199,7 +200,12 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
 
 
 def _run(
-    client: Client, inputs: Inputs, work: Work, tiles: list[Tile], batch_cells: int, done: int
+    client: Client,
+    inputs: Inputs,
+    work: Work,
+    tiles: list[Tile],
+    batch_cells: int | None,
+    done: int,
 ) -> None:
     """Compute tiles on the cluster; stop at the first failure and name the tile."""
     futures = {
@@ -221,7 +227,7 @@ def _run(
             bar.update()
 
 
-def _finish_tile(inputs: Inputs, work: Work, tile: Tile, batch_cells: int) -> None:
+def _finish_tile(inputs: Inputs, work: Work, tile: Tile, batch_cells: int | None) -> None:
     """The task: predict a tile and write it."""
     work.begin(tile)
     try:

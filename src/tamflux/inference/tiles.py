@@ -143,7 +143,9 @@ def has_land(static: xr.Dataset, tile: Tile) -> bool:
     return bool((static["land_fraction"].values[tile.rows, tile.cols] > 0).any())
 
 
-def predict_tile(sources: Sources, tile: Tile, batch_cells: int) -> dict[str, np.ndarray]:
+def predict_tile(
+    sources: Sources, tile: Tile, batch_cells: int | None = None
+) -> dict[str, np.ndarray]:
     """Predict the daily fluxes of one tile.
 
     Returns
@@ -216,7 +218,7 @@ def _cell_predictors(sources: Sources, rows: np.ndarray, cols: np.ndarray) -> np
 
 
 def _predict_cells(
-    sources: Sources, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int
+    sources: Sources, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int | None
 ) -> Prediction:
     """Predict all days, or only those whose predictors are new."""
     if sources.pasts is None:

@@ -10,6 +10,7 @@ g C m-2 d-1 (gpp, reco, nee).
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -42,7 +43,7 @@ WEATHER_DAYS = 30
 """Days that the task encoder sees without "year_code"."""
 
 BLOCK_DAYS = 20
-"""Days that `TamRL.predict` computes at once."""
+"""Days that `TamRL.predict` computes at once on a processor; a GPU takes all of them."""
 
 SPIN_UP_DAYS = 100
 """Last days of the history that the recurrence runs through; what was earlier, `Memory` keeps."""
@@ -195,13 +196,13 @@ class TamRL(nn.Module):
         history, year = x[:, :history_days], x[:, history_days:]
         place = self.place(history, static) if modulated else Place()
         with torch.no_grad():  # gradients do not reach back into the spin-up
-            past = self.spin_up(history, place, block_days=history_days)
+            past = self.spin_up(history, place, history_days)
         days, _ = self.advance(year, place, past)
         flux = self.network_fluxes(days, place) if self.training else self.fluxes(days, place)
         return Fluxes(flux, place.reconstruction, place.target)
 
     def predict(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
-        """Fluxes (batch, time, 3) as of `forward`, block by block of days."""
+        """Fluxes (batch, time, 3) as of `forward`, block by block of days on a processor."""
         return self.predict_on(x, static, history_days)[0]
 
     @torch.inference_mode()
@@ -216,7 +217,7 @@ class TamRL(nn.Module):
         """Fluxes (batch, time, 3), from the start of the year or from a past within it; task code.
 
         The days of a block stay in the processor's cache from the predictors to the fluxes. Days
-        after a past equal, bit for bit, those of a run over all days if the past is one of `keep`.
+        after a past equal those of a run over all days, on a processor bit for bit.
 
         Parameters
         ----------
@@ -225,18 +226,19 @@ class TamRL(nn.Module):
         past : Past, optional
             At the end of the day before; None spins up over the history.
         keep : collection of int
-            Numbers of days, multiples of `BLOCK_DAYS`, after which the past is wanted.
+            Numbers of days after which the past is wanted; multiples of `BLOCK_DAYS` for bits.
         """
         history, year = x[:, :history_days], x[:, history_days:]
         place = self.place(history, static)
         if past is None:
-            past = self.spin_up(history, place, block_days=BLOCK_DAYS)
+            past = self.spin_up(history, place, block_days(x.device, history_days))
         flux, kept = [], {}
-        for number, days in enumerate(year.split(BLOCK_DAYS, dim=1)):
-            if number * BLOCK_DAYS in keep:
-                kept[number * BLOCK_DAYS] = past
-            block, past = self.advance(days, place, past)
-            flux.append(self.fluxes(block, place))
+        edges = {*range(0, year.shape[1], block_days(x.device, year.shape[1])), *keep}
+        for start, stop in pairwise([*sorted(edges), year.shape[1]]):
+            if start in keep:
+                kept[start] = past
+            days, past = self.advance(year[:, start:stop], place, past)
+            flux.append(self.fluxes(days, place))
         return torch.cat(flux, dim=1), place.code, kept
 
     def place(self, history: Tensor, static: Tensor) -> Place:
@@ -257,13 +259,13 @@ class TamRL(nn.Module):
         film_output = None if self.film_output is None else self.film_output(condition)
         return Place(shown, code, film_input, film_output, reconstruction, target)
 
-    def spin_up(self, history: Tensor, place: Place, block_days: int) -> Past:
+    def spin_up(self, history: Tensor, place: Place, days_at_once: int) -> Past:
         """State after the history; the means start from that of the history itself."""
         means = self._means_at_start(history)
         if "spinup" in self.without:
             return Past(self._means_after(history, means), None)
         past = Past(self._means_after(history[:, :-SPIN_UP_DAYS], means), None)
-        for days in history[:, -SPIN_UP_DAYS:].split(block_days, dim=1):
+        for days in history[:, -SPIN_UP_DAYS:].split(days_at_once, dim=1):
             _, past = self.advance(days, place, past)
         return past
 
@@ -353,6 +355,11 @@ class TamRL(nn.Module):
             return 1.0
         light = (x[..., self.light.feature] * self.light.sd + self.light.mean).clamp(min=0)
         return light / (light + half)
+
+
+def block_days(device: torch.device, days: int) -> int:
+    """How many of some days are computed at once on a device."""
+    return BLOCK_DAYS if device.type == "cpu" else days
 
 
 def close_balance(flux: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ from tamflux.variables import FLUXES
 BATCH_WINDOWS = 64
 """Site-years predicted at once."""
 
+BATCH_CELLS = {"cpu": 128, "cuda": 2048}
+"""Cells computed at once: a processor keeps their days in its cache, a GPU takes a whole tile."""
+
 Pasts = list[list[tuple]]
 """What the members keep of the days before (`Past` as plain tuples): by batch, then by member."""
 
@@ -81,7 +84,9 @@ class Ensemble:
                     )
         return cls([network for network, _ in members], [d for _, d in members], device)
 
-    def predict(self, x: np.ndarray, static: np.ndarray, batch_cells: int = 1024) -> Prediction:
+    def predict(
+        self, x: np.ndarray, static: np.ndarray, batch_cells: int | None = None
+    ) -> Prediction:
         """Predict the days after the history.
 
         Parameters
@@ -90,8 +95,8 @@ class Ensemble:
             (cell, history_days + time, feature) predictors in catalogue units, NaN allowed.
         static : numpy.ndarray
             (cell, static feature).
-        batch_cells : int
-            Cells computed at once; does not change the result.
+        batch_cells : int, optional
+            Cells computed at once, `BATCH_CELLS` by default; does not change the result.
 
         Raises
         ------
@@ -104,7 +109,7 @@ class Ensemble:
         self,
         x: np.ndarray,
         static: np.ndarray,
-        batch_cells: int,
+        batch_cells: int | None = None,
         past: Pasts | None = None,
         keep: Collection[int] = (),
     ) -> tuple[Prediction, dict[int, Pasts]]:
@@ -140,8 +145,7 @@ class Ensemble:
         spread = np.empty_like(mean)
         codes = []
         kept: dict[int, Pasts] = {day: [] for day in keep}
-        for number, start in enumerate(range(0, len(x), batch_cells)):
-            part = slice(start, start + batch_cells)
+        for number, part in enumerate(self._batches(len(x), batch_cells)):
             members = past[number] if past else [None] * len(self.networks)
             batch, pasts = self._predict_batch(x[part], static[part], members, keep)
             mean[part], spread[part] = batch.mean, batch.spread
@@ -151,15 +155,15 @@ class Ensemble:
         return Prediction(mean, spread, np.concatenate(codes)), kept
 
     @torch.inference_mode()
-    def codes(self, x: np.ndarray, batch_cells: int = 1024) -> np.ndarray:
+    def codes(self, x: np.ndarray, batch_cells: int | None = None) -> np.ndarray:
         """Task codes of places.
 
         Parameters
         ----------
         x : numpy.ndarray
             (cell, history_days or more, feature) predictors in catalogue units, NaN allowed.
-        batch_cells : int
-            Cells computed at once.
+        batch_cells : int, optional
+            Cells computed at once, `BATCH_CELLS` by default.
 
         Returns
         -------
@@ -172,10 +176,14 @@ class Ensemble:
         for network, description in zip(self.networks, self.descriptions, strict=True):
             if (encoder := getattr(network, "encoder", None)) is None:
                 continue
-            batches = (history[i : i + batch_cells] for i in range(0, len(x), batch_cells))
+            batches = (history[part] for part in self._batches(len(x), batch_cells))
             scaled = (to_device(description.scale(b), self.device) for b in batches)
             codes.append(np.concatenate([encoder(part).cpu().numpy() for part in scaled]))
         return np.concatenate(codes, axis=1)
+
+    def _batches(self, cells: int, batch_cells: int | None) -> list[slice]:
+        size = batch_cells or BATCH_CELLS[self.device.type]
+        return [slice(start, start + size) for start in range(0, cells, size)]
 
     @torch.inference_mode()
     def _predict_batch(

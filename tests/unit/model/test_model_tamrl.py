@@ -103,6 +103,19 @@ def test_blocks_of_days_change_no_flux(name, inputs):
     torch.testing.assert_close(network.predict(*inputs, HISTORY), whole, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("block", [4, 20, 1000])
+def test_a_year_goes_on_from_a_past_whatever_the_blocks(network, inputs, block, monkeypatch):
+    monkeypatch.setattr("tamflux.model.tamrl.BLOCK_DAYS", block)
+    x, static = inputs
+    flux, code, kept = network.predict_on(x, static, HISTORY, keep={0, 10})
+    torch.testing.assert_close(flux, network(x, static, HISTORY).flux, atol=1e-5, rtol=1e-5)
+    assert set(kept) == {0, 10}
+    torch.testing.assert_close(code, network.encoder(x[:, :HISTORY]))
+    rest = torch.cat([x[:, :HISTORY], x[:, HISTORY + 10 :]], dim=1)
+    later, _, _ = network.predict_on(rest, static, HISTORY, kept[10])
+    torch.testing.assert_close(later, flux[:, 10:], atol=1e-6, rtol=0)
+
+
 def test_the_site_blind_model_knows_no_place(inputs):
     blind = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), without=SITE_BLIND).eval()
     x, static = inputs
