@@ -30,6 +30,7 @@ from tamflux.inference.tiles import (
 from tamflux.inference.work import Work, content_hash, open_work
 from tamflux.predictors.cube import Cube, consolidate
 from tamflux.provenance import code_hash, file_hash
+from tamflux.training.ensemble import BATCH_CELLS
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
@@ -37,7 +38,10 @@ log = logging.getLogger("tamflux")
 _NO_MEMORY = ("out of memory", "allocate", "could not create a ", "can't start new thread")
 """What torch, oneDNN (of its primitives and memory objects) and threads say without memory."""
 
-LESS_MEMORY = "lower inference.batch_cells, or compute fewer tiles at once (--cores)"
+LESS_MEMORY = (
+    "lower inference.batch_cells (null is {cpu} on a processor, {cuda} on a GPU), "
+    "or compute fewer tiles at once (--cores)".format_map(BATCH_CELLS)
+)
 
 
 def predict_tiles(
