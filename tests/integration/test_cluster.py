@@ -72,6 +72,22 @@ class Cluster:
         return process
 
 
+def test_worker_processes_end_when_their_job_is_killed():
+    code = (
+        "import os, time; from tamflux.inference.cluster import dask_client\n"
+        "with dask_client(None, 2, processes=True) as client:\n"
+        "    print(*client.run(os.getpid).values(), flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
+        workers = [Path("/proc") / pid for pid in job.stdout.readline().split()]
+        assert len(workers) == 2 and all(worker.exists() for worker in workers)
+        job.kill()
+    end = time.monotonic() + SECONDS
+    while any(worker.exists() for worker in workers) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(worker.exists() for worker in workers)
+
+
 @contextmanager
 def cluster_of(folder: Path, workers: int):
     """Start a cluster and wait until its workers have registered."""

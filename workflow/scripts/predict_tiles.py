@@ -1,15 +1,16 @@
 from tamflux.job import job
 
-with job(snakemake, f"predict {snakemake.wildcards.model} {snakemake.wildcards.year}"):
-    from tamflux.inference.predict import predict_tiles
+if __name__ == "__main__":  # its worker processes import this file
+    with job(snakemake, f"predict {snakemake.wildcards.model} {snakemake.wildcards.year}"):
+        from tamflux.inference.predict import predict_tiles
 
-    predict_tiles(
-        snakemake.input.cube,
-        snakemake.input.history,
-        snakemake.input.static,
-        snakemake.input.checkpoints,
-        snakemake.input.places,
-        snakemake.output.tiles,
-        workers=snakemake.threads,
-        **snakemake.config["inference"],  # not params: the result does not depend on them
-    )
+        predict_tiles(
+            snakemake.input.cube,
+            snakemake.input.history,
+            snakemake.input.static,
+            snakemake.input.checkpoints,
+            snakemake.input.places,
+            snakemake.output.tiles,
+            workers=snakemake.threads,
+            **snakemake.config["inference"],  # not params: the result does not depend on them
+        )

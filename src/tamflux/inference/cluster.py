@@ -1,4 +1,4 @@
-"""Dask: a local cluster of threads, or any cluster that is running already."""
+"""Dask: a local cluster of threads or processes, or any cluster that is running already."""
 
 from __future__ import annotations
 
@@ -16,12 +16,24 @@ _Part = TypeVar("_Part", Client, LocalCluster)
 
 
 @contextmanager
-def dask_client(scheduler_address: str | None, workers: int) -> Iterator[Client]:
-    """Yield a client of the cluster at an address, or of a local one with `workers` threads.
+def dask_client(
+    scheduler_address: str | None, workers: int, processes: bool = False
+) -> Iterator[Client]:
+    """Yield a client of the cluster at an address, or of a local one with as many workers.
 
-    The local cluster is made of threads in this process: the work is torch and decompression,
-    which release the interpreter lock; the model, the cubes and torch itself are loaded once
-    instead of once per worker; and a kill of the job leaves no worker behind that still writes.
+    Threads in this process start at once and load the model, the cubes and torch once. Processes
+    take seconds to start, but none waits for the interpreter lock of another. Either end when this
+    process is killed: none is left behind that still writes.
+
+    Parameters
+    ----------
+    scheduler_address : str, optional
+        Of a running scheduler; the other parameters do not count then.
+    workers : int
+        Number of threads or processes.
+    processes : bool
+        Whether every worker is a process of its own. A script that asks for it guards its main
+        part by ``if __name__ == "__main__"``, since the processes import it.
 
     Raises
     ------
@@ -45,9 +57,9 @@ def dask_client(scheduler_address: str | None, workers: int) -> Iterator[Client]
         with (
             _closed(
                 LocalCluster(
-                    n_workers=1,
-                    threads_per_worker=workers,
-                    processes=False,
+                    n_workers=workers if processes else 1,
+                    threads_per_worker=1 if processes else workers,
+                    processes=processes,
                     dashboard_address="127.0.0.1:0",
                     worker_dashboard_address="127.0.0.1:0",
                     memory_limit=0,

@@ -38,6 +38,9 @@ log = logging.getLogger("tamflux")
 _NO_MEMORY = ("out of memory", "allocate", "could not create a ", "can't start new thread")
 """What torch, oneDNN (of its primitives and memory objects) and threads say without memory."""
 
+TILES_FOR_PROCESSES = 100
+"""From so many tiles on, local workers are processes, whose start takes seconds; a GPU has one."""
+
 LESS_MEMORY = (
     "lower inference.batch_cells (null is {cpu} on a processor, {cuda} on a GPU), "
     "or compute fewer tiles at once (--cores)".format_map(BATCH_CELLS)
@@ -78,7 +81,7 @@ def predict_tiles(
     output : path
         Zarr store to write.
     workers : int
-        Threads of the local cluster.
+        Of the local cluster: threads, or processes for `TILES_FOR_PROCESSES` tiles or more.
     batch_cells : int, optional
         Cells that a worker computes at once, by default as many as suit the device.
     device : str
@@ -111,7 +114,9 @@ def predict_tiles(
         if len(todo) < len(land):
             log.info("%d of %d tiles already finished", len(land) - len(todo), len(land))
         if todo:
-            with dask_client(scheduler_address, workers) as client:
+            on_cpu = sources.ensemble.device.type == "cpu"
+            processes = on_cpu and workers > 1 and len(todo) >= TILES_FOR_PROCESSES
+            with dask_client(scheduler_address, workers, processes) as client:
                 _run(client, inputs, work, todo, batch_cells, done=len(land) - len(todo))
         consolidate(work.store)
         if output.exists():

@@ -64,17 +64,19 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
     assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_spread"].max()) > 0.01
 
 
-def test_the_cut_of_the_run_does_not_matter(tmp_path):
+def test_the_cut_of_the_run_does_not_matter(tmp_path, monkeypatch):
     found = []
-    for tile_size, workers, batch_cells in [(4, 2, 3), (9, 1, 1024)]:
+    for tile_size, workers, batch_cells, few in [(4, 2, 3, 99), (9, 1, 1024, 99), (6, 2, None, 1)]:
         (folder := tmp_path / str(tile_size)).mkdir()
+        monkeypatch.setattr("tamflux.inference.predict.TILES_FOR_PROCESSES", few)
         planet = write_planet(folder, tile_size)
         planet["checkpoints"] = write_members(folder)
         planet["places"] = write_places(folder, **FEATURES)
         output = folder / "t_2004.zarr"
         predict_tiles(**planet, output=output, workers=workers, batch_cells=batch_cells)
         found.append(xr.open_zarr(output).load())
-    xr.testing.assert_allclose(*found, rtol=0, atol=1e-5)
+    for other in found[1:]:
+        xr.testing.assert_allclose(found[0], other, rtol=0, atol=1e-5)
 
 
 def test_a_model_trained_with_other_units_is_refused(tmp_path):
