@@ -35,6 +35,7 @@ class ToyEnsemble:
             model="toy", units=("1", "degC"), training_sites=("A", "B"), provenance={"seed": 7}
         ),
     )
+    device = SimpleNamespace(type="cpu")
     pause = 0.0
 
     @classmethod
