@@ -173,21 +173,16 @@ def write_places(path: Path, ensemble: Ensemble, codes: int) -> Path:
     return path
 
 
-def tiles_rate(
-    arguments: dict, folder: Path, cells: int, threads: int, batch_cells: int | None
-) -> float:
+def tiles_rate(arguments: dict, folder: Path, cells: int, workers: int) -> float:
     """Cell-days per second of `predict_tiles`, from the cubes to the store on disk."""
     start = time.perf_counter()
-    predict_tiles(
-        **arguments, output=folder / "tiles.zarr", workers=threads, batch_cells=batch_cells
-    )
+    predict_tiles(**arguments, output=folder / "tiles.zarr", workers=workers)
     return cells * YEAR_DAYS / (time.perf_counter() - start)
 
 
 def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
     """All rates, in turns; the median of the repeats counts."""
     settings = yaml.safe_load(CONFIG.read_text())
-    batch_cells = settings["inference"]["batch_cells"]
     torch.set_num_threads(1)  # one worker per core, as in the pipeline
     rates: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -206,20 +201,18 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
         for _ in range(repeats):
             for key, work, units, workers in [
                 ("matmul", matmul(), 20 * 2 * 1024**3, threads),
-                ("value", lambda: one.predict(x, static, batch_cells), days, threads),
+                ("value", lambda: one.predict(x, static), days, threads),
                 (
                     "three_members",
-                    lambda: three.predict(x, static, batch_cells),
+                    lambda: three.predict(x, static),
                     days,
                     threads,
                 ),
-                ("bfloat16", lambda: _in_bfloat16(one, x, static, batch_cells), days, threads),
+                ("bfloat16", lambda: _in_bfloat16(one, x, static), days, threads),
                 ("reference", reference(30), 30 * BATCH, threads),
             ]:
                 rates.setdefault(key, []).append(rate(work, units, workers))
-            rates.setdefault("tiles", []).append(
-                tiles_rate(arguments, folder, side**2, threads, batch_cells)
-            )
+            rates.setdefault("tiles", []).append(tiles_rate(arguments, folder, side**2, threads))
         deviations = deviation(one, x[:64], static[:64])
     median = {key: statistics.median(values) for key, values in rates.items()}
     return {
@@ -244,11 +237,9 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
     }
 
 
-def _in_bfloat16(
-    ensemble: Ensemble, x: np.ndarray, static: np.ndarray, batch_cells: int | None
-) -> None:
+def _in_bfloat16(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        ensemble.predict(x, static, batch_cells)
+        ensemble.predict(x, static)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def doubling(
-    cells: int, paths: list[Path], batch_cells: int | None, repeats: int
-) -> dict[str, list[float]]:
+def doubling(cells: int, paths: list[Path], repeats: int) -> dict[str, list[float]]:
     """Times of two amounts over that of one, each measured in turns."""
     one, two = Ensemble.load(paths[:1]), Ensemble.load(paths[:2])
     random = np.random.default_rng(2)
@@ -58,11 +56,11 @@ def doubling(
     usual, half = slice(0, HISTORY_DAYS + YEAR_DAYS), slice(0, cells)
     costs: dict[str, list[float]] = {"cells": [], "days": [], "members": []}
     for _ in range(repeats):
-        single = seconds(lambda: one.predict(x[half, usual], static[half], batch_cells))
+        single = seconds(lambda: one.predict(x[half, usual], static[half]))
         for name, work in [
-            ("cells", lambda: one.predict(x[:, usual], static, batch_cells)),
-            ("days", lambda: one.predict(x[half], static[half], batch_cells)),
-            ("members", lambda: two.predict(x[half, usual], static[half], batch_cells)),
+            ("cells", lambda: one.predict(x[:, usual], static)),
+            ("days", lambda: one.predict(x[half], static[half])),
+            ("members", lambda: two.predict(x[half, usual], static[half])),
         ]:
             costs[name].append(seconds(work) / single)
     return costs
@@ -71,7 +69,6 @@ def doubling(
 def measure(cells: int, side: int, repeats: int) -> dict:
     """All costs, in turns; the median of the repeats counts."""
     settings = yaml.safe_load(CONFIG.read_text())
-    batch_cells = settings["inference"]["batch_cells"]
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -84,8 +81,8 @@ def measure(cells: int, side: int, repeats: int) -> dict:
         rates: dict[int, list[float]] = {1: [], 2: []}
         for _ in range(repeats):
             for workers, measured in rates.items():
-                measured.append(tiles_rate(arguments, folder, side**2, workers, batch_cells))
-        costs = doubling(cells, paths, batch_cells, repeats)
+                measured.append(tiles_rate(arguments, folder, side**2, workers))
+        costs = doubling(cells, paths, repeats)
     one, two = (statistics.median(measured) for measured in rates.values())
     return {
         "name": "scaling",

@@ -1,6 +1,7 @@
 """Tiles on a Dask cluster of several processes, of which some die half way."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from toy_planet import ToyEnsemble, write_planet
 
 from tamflux.errors import TamfluxError
 from tamflux.inference import predict, tiles
+from tamflux.inference.cluster import dask_client
 from tamflux.inference.predict import predict_tiles
 
 RUN = {"workers": 1, "batch_cells": 7}
@@ -70,22 +72,6 @@ class Cluster:
         )
         self._stack.callback(process.kill)  # before the wait of Popen.__exit__
         return process
-
-
-def test_worker_processes_end_when_their_job_is_killed():
-    code = (
-        "import os, time; from tamflux.inference.cluster import dask_client\n"
-        "with dask_client(None, 2, processes=True) as client:\n"
-        "    print(*client.run(os.getpid).values(), flush=True); time.sleep(600)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
-        workers = [Path("/proc") / pid for pid in job.stdout.readline().split()]
-        assert len(workers) == 2 and all(worker.exists() for worker in workers)
-        job.kill()
-    end = time.monotonic() + SECONDS
-    while any(worker.exists() for worker in workers) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not any(worker.exists() for worker in workers)
 
 
 @contextmanager
@@ -152,3 +138,29 @@ def test_a_run_that_loses_the_scheduler_says_so_and_the_next_goes_on(
     predict_tiles(**planet, output=output, **RUN)
     assert computed and set(seen).isdisjoint(computed)
     xr.testing.assert_identical(xr.open_zarr(output).load(), expected)
+
+
+def test_worker_processes_end_when_their_job_is_killed():
+    code = (
+        "import os, time; from tamflux.inference.cluster import dask_client\n"
+        "with dask_client(None, 2, processes=True) as client:\n"
+        "    print(*client.run(os.getpid).values(), flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
+        workers = [Path("/proc") / pid for pid in job.stdout.readline().split()]
+        assert len(workers) == 2 and all(worker.exists() for worker in workers)
+        job.kill()
+    end = time.monotonic() + SECONDS
+    while any(worker.exists() for worker in workers) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(worker.exists() for worker in workers)
+
+
+def test_a_local_worker_process_that_dies_is_replaced():
+    with dask_client(None, 2, processes=True) as client:
+        before = set(client.run(os.getpid).values())
+        os.kill(min(before), signal.SIGKILL)
+        assert client.gather(client.map(abs, range(20), pure=False)) == list(range(20))
+        client.wait_for_workers(2, timeout=SECONDS)
+        after = set(client.run(os.getpid).values())
+    assert len(after) == 2 and max(before) in after and min(before) not in after

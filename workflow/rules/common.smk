@@ -1,3 +1,4 @@
+import sys
 from glob import glob
 from pathlib import Path
 
@@ -10,6 +11,14 @@ check_config(config)
 CUBE_YEARS = sorted(
     {*config["years"]["train"], *config["years"]["product"], *config["years"]["spinup"]}
 )
+
+
+def stop(what, **details):
+    """End with a ConfigError from an input function.
+
+    Snakemake passes over an exception there where results of an earlier run exist.
+    """
+    sys.exit(str(ConfigError(what, **details)))
 
 
 def history_year(year):
@@ -26,7 +35,7 @@ def members_of(wc):
 def site_table(wildcards):
     """Files of a site table: the one with folds, or the second, to predict."""
     if config["real_towers"] is None:
-        raise ConfigError(
+        stop(
             "the configuration names no site table",
             expected="a section real_towers",
             fix="add --configfile workflow/config/fluxnet2015.yaml",
@@ -41,7 +50,7 @@ def site_table(wildcards):
 def carbonfluxbench_files(wildcards):
     """The benchmark's files."""
     if config["carbonfluxbench"] is None:
-        raise ConfigError(
+        stop(
             "the configuration names no folder of CarbonFluxBench",
             expected="a section carbonfluxbench",
             fix="add --configfile workflow/config/carbonfluxbench.yaml",

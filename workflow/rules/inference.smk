@@ -15,8 +15,8 @@ rule predict_tiles:
         "../../envs/tamflux.yaml"
     threads: workflow.cores or 8
     resources:
-        mem_mb=lambda wc, threads: 1000
-        + threads * config["grid"]["tile_size"] ** 2 // 3,
+        mem_mb=lambda wc, threads: 700
+        + threads * (400 + config["grid"]["tile_size"] ** 2 // 3),
     params:
         code=code_hash("tamflux.inference.predict"),
     message:

@@ -1,10 +1,8 @@
 import os
-import sys
 from fnmatch import fnmatch
 from glob import glob
 
 from tamflux.config import growing_year
-from tamflux.errors import ConfigError
 from tamflux.sources.cds_files import may_start_year
 from tamflux.sources.demo_earth.layout import demo_files
 from tamflux.sources.modis_files import near_year
@@ -23,14 +21,12 @@ def raw_files(path, year=None):
         {*glob(pattern), *(file for file in DEMO_FILES if fnmatch(file, pattern))}
     )
     if not files:
-        error = ConfigError(
+        stop(
             "no file matches a path of `inputs`",
             file=pattern,
             fix="correct the path in the configuration, or put the files there: "
             "`snakemake --cores 1 check` with the same --configfile lists all that is missing",
         )
-        # Snakemake passes over an exception where old results exist.
-        sys.exit(str(error))
     return files
 
 

@@ -90,7 +90,7 @@ class TilePasts:
         pasts |= {day: kept["pasts"][day] for day in wanted if day in true and day not in pasts}
         parts = zip((kept["mean"], kept["spread"]), prediction[:2], strict=True)
         mean, spread = (_joined(old, new, start) for old, new in parts)
-        prediction = Prediction(mean, spread, prediction.codes)
+        prediction = prediction._replace(mean=mean, spread=spread)
         if self.grows:
             _write(
                 self.folder / name,

@@ -39,11 +39,12 @@ _NO_MEMORY = ("out of memory", "allocate", "could not create a ", "can't start n
 """What torch, oneDNN (of its primitives and memory objects) and threads say without memory."""
 
 TILES_FOR_PROCESSES = 100
-"""From so many tiles on, local workers are processes, whose start takes seconds; a GPU has one."""
+"""From so many tiles on, local workers are processes: their start takes seconds. On a GPU they are
+always threads, which share it and its one copy of the model."""
 
 LESS_MEMORY = (
-    "lower inference.batch_cells (null is {cpu} on a processor, {cuda} on a GPU), "
-    "or compute fewer tiles at once (--cores)".format_map(BATCH_CELLS)
+    f"lower inference.batch_cells (null is {BATCH_CELLS['cpu']} on a processor, "
+    f"{BATCH_CELLS['cuda']} on a GPU), or compute fewer tiles at once (--cores)"
 )
 
 

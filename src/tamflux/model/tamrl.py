@@ -214,7 +214,7 @@ class TamRL(nn.Module):
         past: Past | None = None,
         keep: Collection[int] = (),
     ) -> tuple[Tensor, Tensor | None, dict[int, Past]]:
-        """Fluxes (batch, time, 3), from the start of the year or from a past within it; task code.
+        """Fluxes (batch, time, 3) from the start of the year or from a past within it; code; pasts.
 
         The days of a block stay in the processor's cache from the predictors to the fluxes. Days
         after a past equal those of a run over all days, on a processor bit for bit.
@@ -226,7 +226,8 @@ class TamRL(nn.Module):
         past : Past, optional
             At the end of the day before; None spins up over the history.
         keep : collection of int
-            Numbers of days after which the past is wanted; multiples of `BLOCK_DAYS` for bits.
+            Numbers of days after which the past is wanted. Bit for bit holds for multiples of
+            `BLOCK_DAYS`: at others a block is cut.
         """
         history, year = x[:, :history_days], x[:, history_days:]
         place = self.place(history, static)

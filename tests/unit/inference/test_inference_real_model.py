@@ -66,9 +66,14 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
 
 def test_the_cut_of_the_run_does_not_matter(tmp_path, monkeypatch):
     found = []
-    for tile_size, workers, batch_cells, few in [(4, 2, 3, 99), (9, 1, 1024, 99), (6, 2, None, 1)]:
+    threads, processes = 99, 1  # tiles from which workers are processes
+    for tile_size, workers, batch_cells, tiles_for_processes in [
+        (4, 2, 3, threads),
+        (9, 1, 1024, threads),
+        (6, 2, None, processes),
+    ]:
         (folder := tmp_path / str(tile_size)).mkdir()
-        monkeypatch.setattr("tamflux.inference.predict.TILES_FOR_PROCESSES", few)
+        monkeypatch.setattr("tamflux.inference.predict.TILES_FOR_PROCESSES", tiles_for_processes)
         planet = write_planet(folder, tile_size)
         planet["checkpoints"] = write_members(folder)
         planet["places"] = write_places(folder, **FEATURES)
