@@ -8,6 +8,7 @@ are the globe) goes from tiles to the daily NetCDF. All times are seconds of all
 - `value`: `assemble_product`, from the tile store: nine variables of a year, checked and rounded.
 - `reference`: netCDF4 writes the same nine variables with zlib (level 4, shuffled) in the same
   chunks, and does nothing else.
+- `details.threads_2`: wall seconds of one thread over those of two.
 - `details.size_mb`, `zlib_mb`: size of both files; `nine_raw_mb`: of the numbers.
 - `details.read`: milliseconds to read a map (all cells of a day) and a time series (all days of a
   land cell) of one global flux in the product's chunks, in chunks of one day (`map_wise`: 1 x lat
@@ -57,6 +58,13 @@ def core_seconds(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
     return time.process_time() - start
+
+
+def wall_seconds(work: Callable[[], object]) -> float:
+    """Seconds that pass."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def simulate_gpp(
@@ -112,12 +120,12 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
     return land
 
 
-def assemble(folder: Path) -> None:
+def assemble(folder: Path, threads: int = 1) -> None:
     """The work that is measured."""
     settings = yaml.safe_load(CONFIG.read_text())
     assemble_product(
         folder / "tiles.zarr", folder / "static.nc", folder / "calibration.json",
-        folder / "daily.nc", inputs=folder / "inputs.csv", config=settings,
+        folder / "daily.nc", inputs=folder / "inputs.csv", config=settings, threads=threads,
     )  # fmt: skip
 
 
@@ -191,7 +199,7 @@ def measure_reading(folder: Path, rows: int) -> dict:
 
 def measure(rows: int, reading_rows: int, repeats: int) -> dict:
     """Rates of the assembly and of the library's zlib in turns; the median repeat counts."""
-    own, zlib = [], []
+    own, zlib, speedup = [], [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         land = write_inputs(folder, rows)
@@ -201,6 +209,8 @@ def measure(rows: int, reading_rows: int, repeats: int) -> dict:
         for _ in range(repeats):
             own.append(core_seconds(lambda: assemble(folder)))
             zlib.append(core_seconds(lambda: write_zlib(folder / "zlib.nc", fields, CHUNKS)))
+            one, two = (wall_seconds(lambda n=n: assemble(folder, n)) for n in (1, 2))
+            speedup.append(one / two)
         size = sum(values.nbytes for values in fields.values()) / 1e6
         files = {n: (folder / f"{n}.nc").stat().st_size / 1e6 for n in ("daily", "zlib")}
         reading = measure_reading(folder, reading_rows)
@@ -218,6 +228,7 @@ def measure(rows: int, reading_rows: int, repeats: int) -> dict:
             "zlib_mb": round(files["zlib"], 2),
             "land_share": round(float(land.mean()), 3),
             "read": reading,
+            "threads_2": round(statistics.median(speedup), 2),
             "own_seconds": [round(value, 2) for value in own],
             "zlib_seconds": [round(value, 2) for value in zlib],
             "cores": len(os.sched_getaffinity(0)),

@@ -12,6 +12,7 @@ rule assemble_product:
         "results/benchmarks/product/assemble_product_{year}.tsv"
     conda:
         "../../envs/tamflux.yaml"
+    threads: 2
     resources:
         mem_mb=2000,
     params:

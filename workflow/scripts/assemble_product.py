@@ -10,4 +10,5 @@ with job(snakemake, f"assemble product {snakemake.wildcards.year}"):
         snakemake.output.daily,
         inputs=snakemake.input.inputs,
         config=snakemake.params.config,
+        threads=snakemake.threads,
     )

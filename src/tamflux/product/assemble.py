@@ -31,6 +31,7 @@ def assemble_product(
     *,
     inputs: str | Path,
     config: Mapping[str, Any],
+    threads: int = 1,
 ) -> None:
     """Write the daily product of a year, or of its days so far, from its tiles, band by band.
 
@@ -51,6 +52,8 @@ def assemble_product(
         Table of the raw files (`tamflux.product.inputs`), for the attributes.
     config : mapping
         Configuration that made the product, for the attributes.
+    threads : int
+        That deflate the file.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def assemble_product(
     intervals = Calibration.load(calibration)
     header = file_attributes("daily", edges, grid, attrs, config, inputs)
     with create_product(
-        output, grid, edges, "daily", header, land_fraction, store["quality"][:]
+        output, grid, edges, "daily", header, land_fraction, store["quality"][:], threads
     ) as file:
         for rows in tqdm(list(bands(grid)), desc="bands", unit="band"):
             land = land_fraction[rows] > 0
@@ -74,14 +77,16 @@ def assemble_product(
             _check_closure(nee, reco - gpp, tiles)
             for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
                 file.write(name, rows, np.where(land, values, FILL))
+            on_land = gpp[:, land], reco[:, land]
+            width = np.full(gpp.shape, FILL)
             for flux in FLUXES:
-                width = _quantise(intervals.half_width(flux, gpp, reco))
-                file.write(f"{flux}_uncertainty", rows, np.where(land, width, FILL))
+                width[:, land] = _quantise(intervals.half_width(flux, *on_land))
+                file.write(f"{flux}_uncertainty", rows, width)
             distance = store["distance"][rows]
             reach = intervals.applicability((gpp + reco).mean(axis=0), distance)
             for name, values in {"training_distance": distance, "applicability": reach}.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
-            del gpp, reco, nee, values, width
+            del gpp, reco, nee, values, on_land, width
             for name in (f"{flux}_spread" for flux in FLUXES):
                 values = _read(store, tiles, name, rows, land)
                 file.write(name, rows, np.where(land, values, FILL))

@@ -8,8 +8,10 @@ with zlib, and open to the same tools, but is smaller and takes less than half o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ file is an eighth larger than with chunks for one of the two (docs/performance.m
 CHUNK_CACHE = 1_000_000
 """Bytes a variable may keep in memory: chunks are read and written once, in whole bands."""
 
+DAYS_AT_ONCE = 20 * CHUNKS[0]
+"""Days that a thread deflates at once: threads that meet at every chunk hold each other up."""
+
 LEVEL = 4
 """Of libdeflate."""
 
@@ -47,10 +52,10 @@ BAND = CHUNKS[1]
 
 
 class ProductWriter:
-    """Fills the fields of a product file by bands."""
+    """Fills the fields of a product file by bands; the threads of `pool` deflate the chunks."""
 
-    def __init__(self, file: h5py.File):
-        self._file = file
+    def __init__(self, file: h5py.File, pool: ThreadPoolExecutor):
+        self._file, self._pool = file, pool
 
     def write(self, name: str, rows: slice, values: np.ndarray) -> None:
         """Write a band of `bands`: (row, lon) or (time, row, lon), `FILL` where missing."""
@@ -58,19 +63,25 @@ class ProductWriter:
         if data.ndim == 2:
             data[rows] = values
             return
-        n_days, _, n_cols = data.chunks
-        for day in range(0, values.shape[0], n_days):
-            for west in range(0, values.shape[2], n_cols):
-                part = values[day : day + n_days, :, west : west + n_cols]
-                chunk = np.full(data.chunks, FILL)  # the last ones reach beyond the edges
-                chunk[tuple(map(slice, part.shape))] = part
-                data.id.write_direct_chunk((day, rows.start, west), _deflate(chunk))
+        starts = range(0, len(values), DAYS_AT_ONCE)
+        blocks = (values[day : day + DAYS_AT_ONCE] for day in starts)
+        for start, chunks in zip(starts, self._pool.map(partial(_deflate, data.chunks), blocks)):
+            for (day, west), chunk in chunks.items():
+                data.id.write_direct_chunk((start + day, rows.start, west), chunk)
 
 
-def _deflate(chunk: np.ndarray) -> bytearray:
-    """Bytes of a chunk as HDF5's filters shuffle and deflate make them."""
-    octets = chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.itemsize)
-    return deflate.zlib_compress(np.ascontiguousarray(octets.T).tobytes(), LEVEL)
+def _deflate(shape: tuple[int, ...], values: np.ndarray) -> dict[tuple[int, int], bytearray]:
+    """Chunks of some days, by day and column, as HDF5's filters shuffle and deflate them."""
+    chunks = {}
+    for day in range(0, len(values), shape[0]):
+        for west in range(0, values.shape[2], shape[2]):
+            part = values[day : day + shape[0], :, west : west + shape[2]]
+            chunk = np.full(shape, FILL)  # the last ones reach beyond the edges
+            chunk[tuple(map(slice, part.shape))] = part
+            octets = chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.itemsize)
+            planes = np.ascontiguousarray(octets.T).tobytes()
+            chunks[day, west] = deflate.zlib_compress(planes, LEVEL)
+    return chunks
 
 
 @contextmanager
@@ -82,6 +93,7 @@ def create_product(
     attributes: Mapping[str, Any],
     land_fraction: np.ndarray,
     quality: np.ndarray,
+    threads: int = 1,
 ) -> Iterator[ProductWriter]:
     """Yield the writer of a product file to fill by bands; the file lands whole or not at all.
 
@@ -95,13 +107,15 @@ def create_product(
         (lat, lon), 0-1.
     quality : numpy.ndarray
         (lat, lon) int8 bits; masked where there is no land.
+    threads : int
+        That deflate the fluxes.
     """
     with atomic_path(path) as partial:
         with netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
             file.setncatts(dict(attributes))
             _define(file, grid, edges, step, land_fraction, quality)
-        with h5py.File(partial, "r+") as file:
-            yield ProductWriter(file)
+        with h5py.File(partial, "r+") as file, ThreadPoolExecutor(threads) as pool:
+            yield ProductWriter(file, pool)
 
 
 def _define(

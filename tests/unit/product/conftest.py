@@ -79,11 +79,10 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     )  # fmt: skip
 
 
-def _assemble(source: SimpleNamespace, output: Path, config=CONFIG) -> None:
+def _assemble(source: SimpleNamespace, output: Path, config=CONFIG, threads=1) -> None:
     """Write the daily file of the tiles."""
-    assemble_product(
-        source.tiles, source.static, source.calibration, output, inputs=source.inputs, config=config
-    )
+    given = source.tiles, source.static, source.calibration
+    assemble_product(*given, output, inputs=source.inputs, config=config, threads=threads)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +93,7 @@ def config():
 
 @pytest.fixture(scope="session")
 def assemble():
-    """Function (source, output, config) that writes the daily file of the tiles."""
+    """Function (source, output, config, threads) that writes the daily file of the tiles."""
     return _assemble
 
 

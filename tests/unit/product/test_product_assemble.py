@@ -95,8 +95,9 @@ def test_a_published_product_names_its_doi(product, assemble, config, tmp_path):
     assert "naming_authority" not in xr.open_dataset(product.daily).attrs
 
 
-def test_same_inputs_give_the_same_bytes(product, assemble, tmp_path):
-    assemble(product.source, tmp_path / "again.nc")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_same_inputs_give_the_same_bytes(product, assemble, tmp_path, threads):
+    assemble(product.source, tmp_path / "again.nc", threads=threads)
     assert (tmp_path / "again.nc").read_bytes() == product.daily.read_bytes()
 
 
