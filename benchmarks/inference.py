@@ -12,7 +12,7 @@ counts once, although the end of the history is computed too.
   days for each day, whose last day alone counts.
 - `details`: the ensemble of three; the same in bfloat16 with its deviation; `tiles`, the three
   members through `predict_tiles`, with reading, writing and distances; and the deviation of
-  `TamRL.predict` from the plain forward pass.
+  `predict_members` from the plain forward pass.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from training import BATCH, DYNAMIC, STATIC, WINDOW, ReferenceEncoder, Reference
 
 from tamflux.grid import Grid
 from tamflux.inference.predict import predict_tiles
+from tamflux.model.members import predict_members
 from tamflux.model.memory import MEMORY_DAYS
 from tamflux.model.tamrl import SPIN_UP_DAYS
 from tamflux.predictors.cube import create_store
@@ -135,9 +136,9 @@ def deviation(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> dict[str
     network = ensemble.networks[0]
     with torch.inference_mode():
         plain = network(*inputs, HISTORY_DAYS).flux
-        blocks = network.predict(*inputs, HISTORY_DAYS)
+        blocks = predict_members([network], *inputs, HISTORY_DAYS)[0].flux
         with torch.autocast("cpu", torch.bfloat16):
-            short = network.predict(*inputs, HISTORY_DAYS)
+            short = predict_members([network], *inputs, HISTORY_DAYS)[0].flux
     return {
         "predict_max": float((blocks - plain).abs().max()),
         "bfloat16_p999": float(np.quantile((short - plain).abs().numpy(), 0.999)),

@@ -9,8 +9,7 @@ g C m-2 d-1 (gpp, reco, nee).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from itertools import pairwise
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,7 +18,7 @@ from torch.nn import functional
 
 from tamflux.model.encoder import TaskEncoder
 from tamflux.model.memory import MEMORY_DAYS, Memory
-from tamflux.model.trees import ObliviousTrees
+from tamflux.model.trees import ObliviousTrees, ask
 
 CONDITION_SIZE = 64
 """Width of the network between task code and modulation."""
@@ -41,9 +40,6 @@ SITE_BLIND = frozenset(
 
 WEATHER_DAYS = 30
 """Days that the task encoder sees without "year_code"."""
-
-BLOCK_DAYS = 20
-"""Days that `TamRL.predict` computes at once on a processor; a GPU takes all of them."""
 
 SPIN_UP_DAYS = 100
 """Last days of the history that the recurrence runs through; what was earlier, `Memory` keeps."""
@@ -99,16 +95,16 @@ class Place(NamedTuple):
 
 
 class Days(NamedTuple):
-    """Some days on their way to fluxes.
+    """Some days as a model sees them, the same for all members that share their scaling.
 
     x : (batch, time, feature) predictors.
     seen : (batch, time, feature * (1 + memory)) predictors and their means of `Memory`.
-    states : (batch, time, hidden) of the recurrence.
+    means : (batch, memory, feature) of `Memory` after the last day, or None.
     """
 
     x: Tensor
     seen: Tensor
-    states: Tensor
+    means: Tensor | None
 
 
 class Past(NamedTuple):
@@ -196,51 +192,14 @@ class TamRL(nn.Module):
         history, year = x[:, :history_days], x[:, history_days:]
         place = self.place(history, static) if modulated else Place()
         with torch.no_grad():  # gradients do not reach back into the spin-up
-            past = self.spin_up(history, place, history_days)
-        days, _ = self.advance(year, place, past)
-        flux = self.network_fluxes(days, place) if self.training else self.fluxes(days, place)
+            (past,) = spin_up([self], history, [place], history_days)
+        days = self.see(year, past.means)
+        states, _ = self.advance(days, place, past)
+        if self.training:
+            flux = self.network_fluxes(days, states, place)
+        else:
+            flux = self.fluxes(days, states, place, self.ask(days, place))
         return Fluxes(flux, place.reconstruction, place.target)
-
-    def predict(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
-        """Fluxes (batch, time, 3) as of `forward`, block by block of days on a processor."""
-        return self.predict_on(x, static, history_days)[0]
-
-    @torch.inference_mode()
-    def predict_on(
-        self,
-        x: Tensor,
-        static: Tensor,
-        history_days: int,
-        past: Past | None = None,
-        keep: Collection[int] = (),
-    ) -> tuple[Tensor, Tensor | None, dict[int, Past]]:
-        """Fluxes (batch, time, 3) from the start of the year or from a past within it; code; pasts.
-
-        The days of a block stay in the processor's cache from the predictors to the fluxes. Days
-        after a past equal those of a run over all days, on a processor bit for bit.
-
-        Parameters
-        ----------
-        x, static, history_days
-            As of `forward`; with a past, the days after it follow the history at once.
-        past : Past, optional
-            At the end of the day before; None spins up over the history.
-        keep : collection of int
-            Numbers of days after which the past is wanted. Bit for bit holds for multiples of
-            `BLOCK_DAYS`: at others a block is cut.
-        """
-        history, year = x[:, :history_days], x[:, history_days:]
-        place = self.place(history, static)
-        if past is None:
-            past = self.spin_up(history, place, block_days(x.device, history_days))
-        flux, kept = [], {}
-        edges = {*range(0, year.shape[1], block_days(x.device, year.shape[1])), *keep}
-        for start, stop in pairwise([*sorted(edges), year.shape[1]]):
-            if start in keep:
-                kept[start] = past
-            days, past = self.advance(year[:, start:stop], place, past)
-            flux.append(self.fluxes(days, place))
-        return torch.cat(flux, dim=1), place.code, kept
 
     def place(self, history: Tensor, static: Tensor) -> Place:
         """What the model knows of some places: their task code and static features, as FiLM."""
@@ -260,29 +219,27 @@ class TamRL(nn.Module):
         film_output = None if self.film_output is None else self.film_output(condition)
         return Place(shown, code, film_input, film_output, reconstruction, target)
 
-    def spin_up(self, history: Tensor, place: Place, days_at_once: int) -> Past:
-        """State after the history; the means start from that of the history itself."""
-        means = self._means_at_start(history)
-        if "spinup" in self.without:
-            return Past(self._means_after(history, means), None)
-        past = Past(self._means_after(history[:, :-SPIN_UP_DAYS], means), None)
-        for days in history[:, -SPIN_UP_DAYS:].split(days_at_once, dim=1):
-            _, past = self.advance(days, place, past)
-        return past
+    def see(self, x: Tensor, means: Tensor | None) -> Days:
+        """Some days x (batch, time, feature), with the means of `Memory` before the first."""
+        return Days(x, x, None) if self.memory is None else Days(x, *self.memory(x, means))
 
-    def advance(self, x: Tensor, place: Place, past: Past) -> tuple[Days, Past]:
-        """Some days x (batch, time, feature), and the past of the day after them."""
-        seen, means = (x, None) if self.memory is None else self.memory(x, past.means)
-        embedded = _modulate(self.embed(seen), place.film_input)
+    def ask(self, days: Days, place: Place) -> list[Tensor]:
+        """What the trees are shown of some days."""
+        return [] if self.trees is None else ask(self.tree_features(days.seen, place.static))
+
+    def advance(self, days: Days, place: Place, past: Past) -> tuple[Tensor, Past]:
+        """States (batch, time, hidden) of some days, and the past of the day after them."""
+        embedded = _modulate(self.embed(days.seen), place.film_input)
         states, recurrent = self.recurrence(functional.silu(embedded), past.recurrent)
-        return Days(x, seen, states), Past(means, recurrent)
+        return states, Past(days.means, recurrent)
 
-    def fluxes(self, days: Days, place: Place) -> Tensor:
+    def fluxes(self, days: Days, states: Tensor, place: Place, asked: list[Tensor]) -> Tensor:
         """Fluxes (batch, time, 3) of some days, g C m-2 d-1: the mean of network and trees."""
-        of_network = self.network_fluxes(days, place)
+        of_network = self.network_fluxes(days, states, place)
         if self.trees is None:
             return of_network
-        gpp, reco = self.trees(self.tree_features(days.seen, place.static)).clamp(min=0).unbind(-1)
+        values = self.trees.answer(asked).view(*states.shape[:2], -1)
+        gpp, reco = values.clamp(min=0).unbind(-1)
         gpp = gpp * self._share_of_light(days.x, DIM_LIGHT)
         return (of_network + torch.stack([gpp, reco, reco - gpp], dim=-1)) / 2
 
@@ -296,25 +253,24 @@ class TamRL(nn.Module):
     @torch.inference_mode()
     def days_to_grow_from(self, x: Tensor, static: Tensor, history_days: int) -> Tensor:
         """`tree_features` (batch, time, feature) of the days after the history."""
-        seen = x[:, history_days:]
-        if self.memory is not None:
-            history = x[:, :history_days]
-            means = self._means_after(history, self._means_at_start(history))
-            seen, _ = self.memory(seen, means)
-        return self.tree_features(seen, None if "static" in self.without else static)
+        history, year = x[:, :history_days], x[:, history_days:]
+        days = self.see(year, self.means_after(history, history_days))
+        return self.tree_features(days.seen, None if "static" in self.without else static)
 
-    def _means_at_start(self, history: Tensor) -> Tensor:
-        """(batch, memory, feature) before the history: its own mean stands for what was earlier."""
-        return history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1)
+    def means_after(self, history: Tensor, days: int) -> Tensor | None:
+        """(batch, memory, feature) of `Memory` after the first days of the history.
 
-    def _means_after(self, x: Tensor, means: Tensor) -> Tensor | None:
-        """(batch, memory, feature) after some days, or None for a model without memory."""
-        return None if self.memory is None else self.memory.means_after(x, means)
+        Its own mean stands for what was before it. None for a model without memory.
+        """
+        if self.memory is None:
+            return None
+        start = history.mean(dim=1, keepdim=True).expand(-1, len(MEMORY_DAYS), -1)
+        return self.memory.means_after(history[:, :days], start)
 
-    def network_fluxes(self, days: Days, place: Place) -> Tensor:
+    def network_fluxes(self, days: Days, states: Tensor, place: Place) -> Tensor:
         """Fluxes (batch, time, 3) of some days as the network alone has them, g C m-2 d-1."""
         x = days.x
-        states = _modulate(days.states, place.film_output)
+        states = _modulate(states, place.film_output)
         with torch.autocast(x.device.type, enabled=False):
             raw = self.head(self.dropout(states.float()))
         # productivity and respiration cannot be negative; their difference can
@@ -358,9 +314,20 @@ class TamRL(nn.Module):
         return light / (light + half)
 
 
-def block_days(device: torch.device, days: int) -> int:
-    """How many of some days are computed at once on a device."""
-    return BLOCK_DAYS if device.type == "cpu" else days
+def spin_up(
+    networks: Sequence[TamRL], history: Tensor, places: Sequence[Place], days_at_once: int
+) -> list[Past]:
+    """Pasts after the history; the means start from that of the history itself."""
+    first, length = networks[0], history.shape[1]
+    if "spinup" in first.without:
+        return [Past(first.means_after(history, length), None)] * len(networks)
+    means = first.means_after(history, max(length - SPIN_UP_DAYS, 0))
+    pasts = [Past(means, None)] * len(networks)
+    for block in history[:, -SPIN_UP_DAYS:].split(days_at_once, dim=1):
+        days = first.see(block, pasts[0].means)
+        members = zip(networks, places, pasts, strict=True)
+        pasts = [network.advance(days, place, past)[1] for network, place, past in members]
+    return pasts
 
 
 def close_balance(flux: Tensor) -> Tensor:

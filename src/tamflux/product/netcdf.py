@@ -64,8 +64,9 @@ class ProductWriter:
             data[rows] = values
             return
         starts = range(0, len(values), DAYS_AT_ONCE)
-        blocks = (values[day : day + DAYS_AT_ONCE] for day in starts)
-        for start, chunks in zip(starts, self._pool.map(partial(_deflate, data.chunks), blocks)):
+        blocks = [values[day : day + DAYS_AT_ONCE] for day in starts]
+        deflated = self._pool.map(partial(_deflate, data.chunks), blocks)
+        for start, chunks in zip(starts, deflated, strict=True):
             for (day, west), chunk in chunks.items():
                 data.id.write_direct_chunk((start + day, rows.start, west), chunk)
 

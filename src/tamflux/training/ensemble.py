@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from tamflux.errors import ContractError
-from tamflux.model.tamrl import BLOCK_DAYS, Past, TamRL, close_balance
+from tamflux.model.members import BLOCK_DAYS, Predicted, predict_members
+from tamflux.model.tamrl import Past, TamRL, close_balance
 from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, make_windows
 from tamflux.training.checkpoint import Description, load_checkpoint
 from tamflux.training.device import choose_device, to_device
@@ -21,8 +23,8 @@ from tamflux.variables import FLUXES
 BATCH_WINDOWS = 64
 """Site-years predicted at once."""
 
-BATCH_CELLS = {"cpu": 128, "cuda": 2048}
-"""Cells computed at once: a processor keeps their days in its cache, a GPU takes a whole tile."""
+BATCH_CELLS = {"cpu": 450, "cuda": 2048}
+"""Cells computed at once: of a usual tile a processor takes half, a GPU all."""
 
 Pasts = list[list[tuple]]
 """What the members keep of the days before (`Past` as plain tuples): by batch, then by member."""
@@ -72,7 +74,14 @@ class Ensemble:
         members = [load_checkpoint(path) for path in paths]
         first = members[0][1]
         for path, (_, description) in zip(paths, members, strict=True):
-            for name in ("model", "predictors", "units", "static_features", "history_days"):
+            for name in (
+                "model",
+                "trees",
+                "predictors",
+                "units",
+                "static_features",
+                "history_days",
+            ):
                 found, expected = getattr(description, name), getattr(first, name)
                 if found != expected:
                     raise ContractError(
@@ -195,26 +204,21 @@ class Ensemble:
     ) -> tuple[Prediction, list[dict[int, Past]]]:
         """Prediction for some cells, and the kept pasts of each member."""
         condition = to_device(np.ascontiguousarray(static, np.float32), self.device)
-        members, codes, pasts = [], [condition.new_empty(len(static), 0)], []
-        scaling = None
-        scaled: torch.Tensor
-        for network, description, past in zip(
-            self.networks, self.descriptions, before, strict=True
-        ):
-            if scaling != (description.mean, description.sd):  # members of one split share it
-                scaling = (description.mean, description.sd)
-                scaled = to_device(description.scale(x), self.device)
-            own = None if past is None else _copy(past, self.device)
-            flux, code, kept = network.predict_on(scaled, condition, self.history_days, own, keep)
-            members.append(close_balance(flux))
-            if code is not None:
-                codes.append(code)
-            pasts.append(kept)
-        stack = torch.stack(members)
+        members: list[Predicted] = []
+        for _, group in groupby(self.descriptions, lambda each: (each.mean, each.sd)):
+            description, *others = group  # members of one split share their scaling
+            own = slice(len(members), len(members) + 1 + len(others))
+            pasts = [_copy(past, self.device) for past in before[own] if past is not None]
+            scaled = to_device(description.scale(x), self.device)
+            given = scaled, condition, self.history_days, pasts or None, keep
+            members += predict_members(self.networks[own], *given)
+        stack = torch.stack([close_balance(member.flux) for member in members])
         mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
         spread = (stack - mean).square_().mean(dim=0).sqrt_()
-        parts = (mean, spread, torch.cat(codes, dim=1))
-        return Prediction(*(part.cpu().numpy() for part in parts)), pasts
+        codes = [member.code for member in members if member.code is not None]
+        parts = (mean, spread, torch.cat([condition[:, :0], *codes], dim=1))
+        kept = [member.kept for member in members]
+        return Prediction(*(part.cpu().numpy() for part in parts)), kept
 
 
 def _copy(past: tuple, device: str | torch.device) -> Past:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamflux.model.encoder import PATCH_DAYS
+from tamflux.model.members import predict_members
 from tamflux.model.memory import MEMORY_DAYS, Memory
 from tamflux.model.tamrl import (
     INGREDIENTS,
@@ -100,20 +101,22 @@ def test_blocks_of_days_change_no_flux(name, inputs):
         if film is not None:
             torch.nn.init.normal_(film.weight, std=0.3)
     whole = network(*inputs, HISTORY).flux
-    torch.testing.assert_close(network.predict(*inputs, HISTORY), whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        predict_members([network], *inputs, HISTORY)[0].flux, whole, atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("block", [4, 20, 1000])
 def test_a_year_goes_on_from_a_past_whatever_the_blocks(network, inputs, block, monkeypatch):
-    monkeypatch.setattr("tamflux.model.tamrl.BLOCK_DAYS", block)
+    monkeypatch.setattr("tamflux.model.members.BLOCK_DAYS", block)
     x, static = inputs
-    flux, code, kept = network.predict_on(x, static, HISTORY, keep={0, 10})
+    ((flux, code, kept),) = predict_members([network], x, static, HISTORY, keep={0, 10})
     torch.testing.assert_close(flux, network(x, static, HISTORY).flux, atol=1e-5, rtol=1e-5)
     assert set(kept) == {0, 10}
     torch.testing.assert_close(code, network.encoder(x[:, :HISTORY]))
     rest = torch.cat([x[:, :HISTORY], x[:, HISTORY + 10 :]], dim=1)
-    later, _, _ = network.predict_on(rest, static, HISTORY, kept[10])
-    torch.testing.assert_close(later, flux[:, 10:], atol=1e-6, rtol=0)
+    (later,) = predict_members([network], rest, static, HISTORY, [kept[10]])
+    torch.testing.assert_close(later.flux, flux[:, 10:], atol=1e-6, rtol=0)
 
 
 def test_the_site_blind_model_knows_no_place(inputs):
@@ -165,7 +168,7 @@ def test_fluxes_are_the_mean_of_network_and_trees(name, inputs):
     bare = TamRL(FEATURES, STATIC, 7, 2, torch.ones(3), light, without=model.without).eval()
     bare.load_state_dict({k: v for k, v in model.state_dict().items() if "trees" not in k})
     expected = (bare(x, static, HISTORY).flux + of_trees) / 2
-    found = model.predict(x, static, HISTORY)
+    found = predict_members([model], x, static, HISTORY)[0].flux
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert (found[:, 3, 0] == 0).all() and (found[:, 4, 0] > 0).any()
 

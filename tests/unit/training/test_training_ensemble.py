@@ -47,7 +47,12 @@ def test_a_checkpoint_gives_back_what_was_saved(paths):
         torch.testing.assert_close(network.state_dict()[name], tensor)
 
 
-def test_mean_and_spread_are_those_of_the_members(paths, inputs):
+@pytest.mark.parametrize("scales", [(12.0, 12.0, 12.0), (12.0, 12.0, 9.0), (9.0, 12.0, 9.0)])
+def test_mean_and_spread_are_those_of_the_members(tmp_path, inputs, scales):
+    paths = [
+        member(tmp_path / f"{seed}.safetensors", seed, sd=(sd, 4.0, 0.2))
+        for seed, sd in enumerate(scales)
+    ]
     mean, spread, _ = Ensemble.load(paths).predict(*inputs)
     single = np.stack([Ensemble.load([path]).predict(*inputs).mean for path in paths])
     np.testing.assert_allclose(mean, single.mean(axis=0), atol=1e-6)
