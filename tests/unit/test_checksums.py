@@ -9,6 +9,7 @@ import zarr
 
 from tamflux.checksums import (
     STAMP,
+    content_hash,
     damaged_files,
     forget_checksums,
     record_checksums,
@@ -100,3 +101,28 @@ def test_sha256sum_reads_the_record(store):
     assert subprocess.run(command, cwd=store.parent, capture_output=True).returncode == 0
     chunk(store).write_bytes(b"")
     assert subprocess.run(command, cwd=store.parent, capture_output=True).returncode == 1
+
+
+def test_the_hash_of_the_content_is_the_same_with_and_without_checksums(store, tmp_path):
+    copy = shutil.copytree(store, tmp_path / "2002.zarr")  # of another name and time
+    (store / STAMP).touch()
+    assert content_hash(store) == content_hash(copy)
+    array = zarr.open_array(copy)
+    array[0, 0] = -1
+    assert content_hash(store) != content_hash(copy)
+
+
+def test_a_file_changed_after_its_checksums_changes_the_hash(store):
+    before = content_hash(store)
+    damaged = chunk(store)
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    changed = content_hash(store)
+    assert changed != before
+    forget_checksums(store)
+    assert content_hash(store) == changed
+
+
+def test_checksums_stand_for_files_that_are_not_newer(store, monkeypatch):
+    expected = content_hash(store)
+    monkeypatch.setattr("tamflux.checksums.file_hash", lambda path: pytest.fail("was read"))
+    assert content_hash(store) == expected

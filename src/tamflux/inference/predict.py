@@ -14,6 +14,7 @@ import zarr
 from distributed import Client, KilledWorker, as_completed
 from tqdm import tqdm
 
+from tamflux.checksums import content_hash
 from tamflux.errors import TamfluxError
 from tamflux.grid import Tile
 from tamflux.inference.cluster import dask_client
@@ -27,7 +28,7 @@ from tamflux.inference.tiles import (
     open_sources,
     predict_tile,
 )
-from tamflux.inference.work import Work, content_hash, open_work
+from tamflux.inference.work import Work, open_work
 from tamflux.predictors.cube import Cube, consolidate
 from tamflux.provenance import code_hash, file_hash
 from tamflux.training.ensemble import BATCH_CELLS

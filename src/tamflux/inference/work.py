@@ -12,7 +12,6 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +20,6 @@ import zarr
 
 from tamflux.files import atomic_path, exclusive
 from tamflux.grid import Tile
-from tamflux.provenance import file_hash
 
 log = logging.getLogger("tamflux")
 
@@ -125,17 +123,4 @@ def _checksum(values: dict[str, np.ndarray]) -> str:
     for name in sorted(values):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values[name]).data)
-    return digest.hexdigest()
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a folder with their names; times do not count."""
-    if path.is_file():
-        return file_hash(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-        hashes = list(pool.map(file_hash, files))
-    digest = hashlib.sha256()
-    for file, value in zip(files, hashes, strict=True):
-        digest.update(f"{file.relative_to(path).as_posix()} {value}\n".encode())
     return digest.hexdigest()
