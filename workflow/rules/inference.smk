@@ -16,7 +16,7 @@ rule predict_tiles:
     threads: workflow.cores or 8
     resources:
         mem_mb=lambda wc, threads: 700
-        + threads * (400 + config["grid"]["tile_size"] ** 2 // 3),
+        + threads * (600 + config["grid"]["tile_size"] ** 2 // 3),
     params:
         code=code_hash("tamflux.inference.predict"),
     message:
