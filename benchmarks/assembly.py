@@ -24,8 +24,6 @@ import os
 import resource
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import netCDF4
@@ -33,6 +31,8 @@ import numpy as np
 import xarray as xr
 import yaml
 import zarr
+from predictors import core_seconds
+from scaling import seconds
 
 from tamflux.grid import Grid
 from tamflux.predictors.cube import year_days
@@ -51,20 +51,6 @@ SOUTH = 40.0
 TILE = 30
 MAPS, SERIES = 5, 20
 """How many maps and time series are read."""
-
-
-def core_seconds(work: Callable[[], object]) -> float:
-    """Seconds of all threads that a piece of work takes."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def wall_seconds(work: Callable[[], object]) -> float:
-    """Seconds that pass."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def simulate_gpp(
@@ -209,7 +195,7 @@ def measure(rows: int, reading_rows: int, repeats: int) -> dict:
         for _ in range(repeats):
             own.append(core_seconds(lambda: assemble(folder)))
             zlib.append(core_seconds(lambda: write_zlib(folder / "zlib.nc", fields, CHUNKS)))
-            one, two = (wall_seconds(lambda n=n: assemble(folder, n)) for n in (1, 2))
+            one, two = (seconds(lambda n=n: assemble(folder, n)) for n in (1, 2))
             speedup.append(one / two)
         size = sum(values.nbytes for values in fields.values()) / 1e6
         files = {n: (folder / f"{n}.nc").stat().st_size / 1e6 for n in ("daily", "zlib")}

@@ -203,12 +203,7 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
             for key, work, units, workers in [
                 ("matmul", matmul(), 20 * 2 * 1024**3, threads),
                 ("value", lambda: one.predict(x, static), days, threads),
-                (
-                    "three_members",
-                    lambda: three.predict(x, static),
-                    days,
-                    threads,
-                ),
+                ("three_members", lambda: three.predict(x, static), days, threads),
                 ("bfloat16", lambda: _in_bfloat16(one, x, static), days, threads),
                 ("reference", reference(30), 30 * BATCH, threads),
             ]:

@@ -40,13 +40,11 @@ def forget_checksums(result: str | Path) -> None:
 def content_hash(result: str | Path) -> str:
     """SHA-256 of a file, or of a folder's files with their names; times do not count.
 
-    Taken from the checksums of the result where no file is newer than they are: reading a global
-    year takes half a minute, and the job that is about to use it has just done so.
+    Taken from the checksums of the result where they name the same files and none is newer:
+    reading a global year takes half a minute, and the job that is about to use it has done so.
     """
-    result, beside = Path(result), _beside(Path(result))
-    hashes = _recorded(beside) if beside.exists() else {}
-    if not hashes or max(p.stat().st_mtime_ns for p in _files(result)) > beside.stat().st_mtime_ns:
-        hashes = _hashes(result)
+    result = Path(result)
+    hashes = _recorded(_beside(result)) if _is_fresh(result) else _hashes(result)
     digest = hashlib.sha256()
     for name, value in sorted(hashes.items()):
         digest.update(f"{name.removeprefix(result.name)} {value}\n".encode())
@@ -121,10 +119,21 @@ def _files(result: Path) -> list[Path]:
     return sorted(file for file in result.rglob("*") if file.is_file() and file.name != STAMP)
 
 
+def _is_fresh(result: Path) -> bool:
+    """Whether the checksums of a result name its files, none of which is newer."""
+    beside, files = _beside(result), _files(result)
+    if not beside.exists() or {*_names(files, result)} != {*_recorded(beside)}:
+        return False
+    return all(file.stat().st_mtime_ns <= beside.stat().st_mtime_ns for file in files)
+
+
+def _names(files: Iterable[Path], result: Path) -> list[str]:
+    return [file.relative_to(result.parent).as_posix() for file in files]
+
+
 def _hashes(result: Path) -> dict[str, str]:
     """SHA-256 of each file of a result, by its name relative to the folder the result lies in."""
     files = _files(result)
     with ThreadPoolExecutor(2) as pool:  # hashing releases the interpreter lock
         hashes = pool.map(file_hash, files)
-        names = [file.relative_to(result.parent).as_posix() for file in files]
-        return dict(zip(names, hashes, strict=True))
+        return dict(zip(_names(files, result), hashes, strict=True))

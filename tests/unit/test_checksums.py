@@ -122,6 +122,18 @@ def test_a_file_changed_after_its_checksums_changes_the_hash(store):
     assert content_hash(store) == changed
 
 
+@pytest.mark.parametrize(
+    "change", [lambda file: file.unlink(), lambda file: file.rename(f"{file}2")]
+)
+def test_a_lost_or_renamed_file_changes_the_hash(store, change):
+    before = content_hash(store)
+    change(chunk(store))  # no file that is left is newer
+    changed = content_hash(store)
+    assert changed != before
+    forget_checksums(store)
+    assert content_hash(store) == changed
+
+
 def test_checksums_stand_for_files_that_are_not_newer(store, monkeypatch):
     expected = content_hash(store)
     monkeypatch.setattr("tamflux.checksums.file_hash", lambda path: pytest.fail("was read"))
