@@ -28,7 +28,7 @@ slow: .venv/installed
 
 browser: .venv/installed
 	$(BIN)/pip install --quiet -e ".[browser]"
-	$(BIN)/pytest -m browser tests/unit/validation/test_validation_browser.py
+	$(BIN)/pytest -m browser tests/unit/report/test_report_browser.py
 
 fuzz: .venv/installed
 	cd tests && ../$(BIN)/python -m fuzz

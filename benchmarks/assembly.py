@@ -34,13 +34,13 @@ import zarr
 from predictors import core_seconds
 from scaling import seconds
 
+from tamflux.demo_earth.planet import koppen_map
 from tamflux.grid import Grid
 from tamflux.predictors.cube import year_days
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.metadata import QUANTUM
 from tamflux.product.netcdf import CHUNKS, FILL
-from tamflux.sources.demo_earth.planet import koppen_map
 from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
 from tamflux.variables import FLUXES
 
@@ -78,7 +78,7 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
                     "tile_size": TILE, "code": "", "members": [member]},
     )  # fmt: skip
     dims, side = ("time", "lat", "lon"), min(TILE, rows)
-    names = [f"{flux}{part}" for part in ("", "_spread") for flux in FLUXES]
+    names = [f"{flux}{part}" for part in ("", "_std") for flux in FLUXES]
     for name in names:
         store.create_array(name, shape=(len(days), *grid.shape), chunks=(len(days), side, side),
                            dtype="float32", fill_value=np.nan, dimension_names=dims)  # fmt: skip
@@ -91,7 +91,7 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
         for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
             store[name][:, band] = np.where(here, values, np.nan)
             spread = np.abs(0.1 * values * weather)
-            store[f"{name}_spread"][:, band] = np.where(here, spread, np.nan)
+            store[f"{name}_std"][:, band] = np.where(here, spread, np.nan)
     distance = np.where(land, random.uniform(0, 3, land.shape), np.nan).astype(np.float32)
     store.create_array("distance", data=distance, chunks=(side, side), dimension_names=dims[1:])
     quality = np.zeros(land.shape, np.int8)
@@ -133,7 +133,7 @@ def write_zlib(path: Path, fields: dict[str, np.ndarray], chunks: tuple[int, ...
 
 def read_fluxes(path: Path) -> dict[str, np.ndarray]:
     """The nine variables of a product file, raw."""
-    names = [f"{flux}{part}" for part in ("", "_spread", "_uncertainty") for flux in FLUXES]
+    names = [f"{flux}{part}" for part in ("", "_std", "_pi90_halfwidth") for flux in FLUXES]
     with netCDF4.Dataset(path) as file:
         file.set_auto_mask(False)
         return {name: file[name][:] for name in names}

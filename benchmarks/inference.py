@@ -36,15 +36,15 @@ from training import BATCH, DYNAMIC, STATIC, WINDOW, ReferenceEncoder, Reference
 
 from tamflux.grid import Grid
 from tamflux.inference.predict import predict_tiles
-from tamflux.model.members import predict_members
-from tamflux.model.memory import MEMORY_DAYS
-from tamflux.model.tamrl import SPIN_UP_DAYS
+from tamflux.model.moving_averages import EMA_TIMESCALES_DAYS
+from tamflux.model.rollout import predict_members
+from tamflux.model.tamrl import WARM_UP_DAYS
 from tamflux.predictors.cube import create_store
 from tamflux.predictors.static import STATIC_FEATURES
-from tamflux.samples.samples import HISTORY_DAYS
-from tamflux.training.checkpoint import Description, save_checkpoint
+from tamflux.samples.samples import LOOKBACK_DAYS
+from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
-from tamflux.uncertainty.places import SEASONS, Places
+from tamflux.uncertainty.feature_space import SEASONS, FeatureSpace
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -58,12 +58,12 @@ def random_ensemble(settings: dict, folder: Path) -> list[Path]:
     paths = []
     for seed in range(MEMBERS):
         torch.manual_seed(seed)
-        description = Description(
+        description = ModelSpec(
             model="tamrl",
             hidden_size=settings["model"]["hidden_size"],
-            code_size=settings["model"]["code_size"],
+            embedding_size=settings["model"]["embedding_size"],
             trees=settings["model"]["trees"],
-            history_days=HISTORY_DAYS,
+            lookback_days=LOOKBACK_DAYS,
             predictors=names,
             units=tuple(PREDICTORS[name].units for name in names),
             static_features=STATIC_FEATURES,
@@ -77,7 +77,7 @@ def random_ensemble(settings: dict, folder: Path) -> list[Path]:
         for film in (network.film_input, network.film_output):
             torch.nn.init.normal_(film.weight, std=0.1)
         trees = network.trees
-        shown = len(names) * (1 + len(MEMORY_DAYS)) + len(STATIC_FEATURES)
+        shown = len(names) * (1 + len(EMA_TIMESCALES_DAYS)) + len(STATIC_FEATURES)
         trees.feature.random_(shown)
         trees.border.normal_()
         trees.leaf.normal_(std=0.1)
@@ -126,8 +126,8 @@ def operations(ensemble: Ensemble) -> int:
     recurrence = sum(
         weight.numel() for weight in network.recurrence.parameters() if weight.ndim > 1
     )
-    days = (SPIN_UP_DAYS + YEAR_DAYS) / YEAR_DAYS
-    return round(2 * days * (network.embed.weight.numel() + recurrence))
+    days = (WARM_UP_DAYS + YEAR_DAYS) / YEAR_DAYS
+    return round(2 * days * (network.input_layer.weight.numel() + recurrence))
 
 
 def deviation(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> dict[str, float]:
@@ -135,10 +135,10 @@ def deviation(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> dict[str
     inputs = torch.from_numpy(x), torch.from_numpy(static)
     network = ensemble.networks[0]
     with torch.inference_mode():
-        plain = network(*inputs, HISTORY_DAYS).flux
-        blocks = predict_members([network], *inputs, HISTORY_DAYS)[0].flux
+        plain = network(*inputs, LOOKBACK_DAYS).flux
+        blocks = predict_members([network], *inputs, LOOKBACK_DAYS)[0].flux
         with torch.autocast("cpu", torch.bfloat16):
-            short = predict_members([network], *inputs, HISTORY_DAYS)[0].flux
+            short = predict_members([network], *inputs, LOOKBACK_DAYS)[0].flux
     return {
         "predict_max": float((blocks - plain).abs().max()),
         "bfloat16_p999": float(np.quantile((short - plain).abs().numpy(), 0.999)),
@@ -162,7 +162,7 @@ def write_cubes(folder: Path, names: tuple[str, ...], side: int, tile_size: int)
         {name: (("lat", "lon"), np.full(grid.shape, value)) for name, value in fields.items()},
         {"lat": grid.lat, "lon": grid.lon},
     ).to_netcdf(folder / "static.nc")
-    return {"cube": folder / "2003.zarr", "history": folder / "2002.zarr",
+    return {"cube": folder / "2003.zarr", "lookback": folder / "2002.zarr",
             "static": folder / "static.nc"}  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def write_places(path: Path, ensemble: Ensemble, codes: int) -> Path:
     """Sixty invented training towers."""
     features = MEMBERS * codes + SEASONS * len(ensemble.predictors) + len(STATIC_FEATURES)
     towers = np.random.default_rng(1).normal(size=(60, features)).astype(np.float32)
-    Places.of_towers([str(n) for n in range(60)], np.arange(60) % 5, towers).save(path)
+    FeatureSpace.of_towers([str(n) for n in range(60)], np.arange(60) % 5, towers).save(path)
     return path
 
 
@@ -191,10 +191,10 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
         paths = random_ensemble(settings, folder)
         one, three = Ensemble.load(paths[:1]), Ensemble.load(paths)
         random = np.random.default_rng(2)
-        x = random.normal(size=(cells, HISTORY_DAYS + YEAR_DAYS, len(one.predictors)))
+        x = random.normal(size=(cells, LOOKBACK_DAYS + YEAR_DAYS, len(one.predictors)))
         x, static = x.astype(np.float32), random.random((cells, len(STATIC_FEATURES)), np.float32)
         arguments = write_cubes(folder, one.predictors, side, settings["grid"]["tile_size"])
-        places = write_places(folder / "places", one, settings["model"]["code_size"])
+        places = write_places(folder / "places", one, settings["model"]["embedding_size"])
         arguments |= {"checkpoints": paths, "places": places}
         days = cells * YEAR_DAYS
         with torch.autocast("cpu", torch.bfloat16):

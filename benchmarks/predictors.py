@@ -30,16 +30,16 @@ import numpy as np
 import yaml
 from pyhdf.SD import SD, SDC
 
+from tamflux.demo_earth.layout import ERA5_FILES
+from tamflux.demo_earth.planet import koppen_map
+from tamflux.demo_earth.raw_era5 import VARIABLES
+from tamflux.demo_earth.weather import days_in, simulate_weather
 from tamflux.grid import Grid
 from tamflux.predictors.cube import create_store, year_days
 from tamflux.predictors.era5_cube import prepare_era5
 from tamflux.predictors.reflectance import _write_tiles as write_days
 from tamflux.predictors.reflectance import aggregate
-from tamflux.sources.demo_earth.layout import ERA5_FILES
-from tamflux.sources.demo_earth.planet import koppen_map
-from tamflux.sources.demo_earth.raw_era5 import VARIABLES
-from tamflux.sources.demo_earth.weather import days_in, simulate_weather
-from tamflux.sources.modis import BANDS, band_field, read_composite
+from tamflux.readers.modis import BANDS, band_field, read_composite
 from tamflux.variables import REFL_FILLED, REFLECTANCE
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"

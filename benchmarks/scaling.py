@@ -33,9 +33,9 @@ from inference import (
     write_places,
 )
 
-from tamflux.model.tamrl import SPIN_UP_DAYS
+from tamflux.model.tamrl import WARM_UP_DAYS
 from tamflux.predictors.static import STATIC_FEATURES
-from tamflux.samples.samples import HISTORY_DAYS
+from tamflux.samples.samples import LOOKBACK_DAYS
 from tamflux.training.ensemble import Ensemble
 
 
@@ -50,10 +50,10 @@ def doubling(cells: int, paths: list[Path], repeats: int) -> dict[str, list[floa
     """Times of two amounts over that of one, each measured in turns."""
     one, two = Ensemble.load(paths[:1]), Ensemble.load(paths[:2])
     random = np.random.default_rng(2)
-    twice = HISTORY_DAYS + 2 * (SPIN_UP_DAYS + YEAR_DAYS) - SPIN_UP_DAYS
+    twice = LOOKBACK_DAYS + 2 * (WARM_UP_DAYS + YEAR_DAYS) - WARM_UP_DAYS
     x = random.normal(size=(2 * cells, twice, len(one.predictors))).astype(np.float32)
     static = random.random((2 * cells, len(STATIC_FEATURES)), np.float32)
-    usual, half = slice(0, HISTORY_DAYS + YEAR_DAYS), slice(0, cells)
+    usual, half = slice(0, LOOKBACK_DAYS + YEAR_DAYS), slice(0, cells)
     costs: dict[str, list[float]] = {"cells": [], "days": [], "members": []}
     for _ in range(repeats):
         single = seconds(lambda: one.predict(x[half, usual], static[half]))
@@ -76,7 +76,7 @@ def measure(cells: int, side: int, repeats: int) -> dict:
         ensemble = Ensemble.load(paths[:1])
         tile_size = math.ceil(side / 4)  # sixteen tiles
         arguments = write_cubes(folder, ensemble.predictors, side, tile_size)
-        places = write_places(folder / "places", ensemble, settings["model"]["code_size"])
+        places = write_places(folder / "places", ensemble, settings["model"]["embedding_size"])
         arguments |= {"checkpoints": paths, "places": places}
         rates: dict[int, list[float]] = {1: [], 2: []}
         for _ in range(repeats):

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from tamflux.grid import Grid
 from tamflux.inference import predict, tiles
 from tamflux.predictors.cube import create_store
-from tamflux.uncertainty.places import Places
+from tamflux.uncertainty.feature_space import FeatureSpace
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED, VEGETATED
 
 VARIABLES = ("t2m", "ssrd", "ndvi")
@@ -29,8 +29,8 @@ class ToyEnsemble:
 
     predictors = ("ndvi", "t2m")  # an order and a choice of its own
     static_features = ("igbp_ENF", "igbp_GRA")
-    history_days = 365
-    descriptions = (
+    lookback_days = 365
+    specs = (
         SimpleNamespace(
             model="toy", units=("1", "degC"), training_sites=("A", "B"), provenance={"seed": 7}
         ),
@@ -41,7 +41,7 @@ class ToyEnsemble:
     @classmethod
     def load(cls, paths, device="cpu"):
         ensemble = cls()
-        ensemble.descriptions = cls.descriptions * len(paths)
+        ensemble.specs = cls.specs * len(paths)
         return ensemble
 
     def predict(self, x, static, batch_cells=1024):
@@ -51,10 +51,10 @@ class ToyEnsemble:
             for i in range(0, len(x), batch_cells)
         ]
         mean = np.concatenate(parts).astype(np.float32)
-        return SimpleNamespace(mean=mean, spread=np.abs(0.1 * mean), codes=self.codes(x))
+        return SimpleNamespace(mean=mean, std=np.abs(0.1 * mean), embeddings=self.embeddings(x))
 
-    def codes(self, x, batch_cells=1024):
-        return x[:, : self.history_days, 1:].max(axis=1)
+    def embeddings(self, x, batch_cells=1024):
+        return x[:, : self.lookback_days, 1:].max(axis=1)
 
 
 def toy_fluxes(x, static):
@@ -96,7 +96,7 @@ def write_planet(folder: Path, tile_size: int = 4, resolution: float = RESOLUTIO
     write_places(folder, codes=1, predictors=2, static_features=2)
     return {
         "cube": folder / "2004.zarr",
-        "history": folder / "2003.zarr",
+        "lookback": folder / "2003.zarr",
         "static": folder / "static.nc",
         "checkpoints": [folder / f"toy_{seed}.safetensors" for seed in (1, 2)],
         "places": folder / "places.safetensors",
@@ -108,7 +108,7 @@ def write_places(folder: Path, codes: int, predictors: int, static_features: int
     features = codes + 4 * predictors + static_features
     towers = np.random.default_rng(0).normal(1, 5, (6, features)).astype(np.float32)
     path = folder / "places.safetensors"
-    Places.of_towers("ABCDEF", np.arange(6) % 3, towers).save(path)
+    FeatureSpace.of_towers("ABCDEF", np.arange(6) % 3, towers).save(path)
     return path
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tamflux.config import growing_year
-from tamflux.download.places import era5_files, era5_roles, modis_folder
+from tamflux.config import partial_year
+from tamflux.demo_earth.layout import demo_files
+from tamflux.download.targets import era5_files, era5_roles, modis_folder
 from tamflux.errors import ConfigError, InputError
 from tamflux.grid import Grid
-from tamflux.sources.demo_earth.layout import demo_files
-from tamflux.sources.era5 import inspect_era5
-from tamflux.sources.landcover import inspect_landcover
-from tamflux.sources.modis import inspect_modis
-from tamflux.sources.modis_files import near_year
-from tamflux.sources.reference_product import inspect_reference
+from tamflux.readers.era5 import inspect_era5
+from tamflux.readers.landcover import inspect_landcover
+from tamflux.readers.modis import inspect_modis
+from tamflux.readers.modis_files import near_year
+from tamflux.readers.reference_product import inspect_reference
 from tamflux.towers.inspection import inspect_towers
 from tamflux.variables import METEOROLOGY
 
@@ -58,13 +58,13 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
     grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
     wanted = [name for name in config["predictors"]["variables"] if name in METEOROLOGY]
-    cube_years = sorted({*years["train"], *years["product"], *years["spinup"]})
+    cube_years = sorted({*years["train"], *years["product"], *years["lookback"]})
     later = demo_files(config)
     rows = []
     for year in tqdm(cube_years, desc="checking", unit="year"):
         # the last day of hourly accumulations ends with the first hour of the next year
         spare = [] if era5["kind"] == "daily_statistics" else _files(era5["path"], year + 1)
-        grows = year == growing_year(years)
+        grows = year == partial_year(years)
         files = _files(era5["path"], year)
         problems = (
             inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, grows) if files else []

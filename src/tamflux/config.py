@@ -10,7 +10,7 @@ from tamflux.grid import Grid
 from tamflux.variables import METEOROLOGY, REFLECTANCE
 
 
-def growing_year(years: Mapping[str, Any]) -> int | None:
+def partial_year(years: Mapping[str, Any]) -> int | None:
     """The year whose files may end early: the last one, if it is of the product alone.
 
     Parameters
@@ -37,16 +37,16 @@ def check_config(config: Mapping[str, Any]) -> None:
     """
     grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
     years = config["years"]
-    for year in years["spinup"]:
+    for year in years["lookback"]:
         if year in years["train"] or year in years["product"]:
             raise ConfigError(
-                "years.spinup repeats a year of years.train or years.product",
+                "years.lookback repeats a year of years.train or years.product",
                 found=year,
-                fix="remove it from years.spinup; every year also serves the year after it",
+                fix="remove it from years.lookback; every year also serves the year after it",
             )
         if not any(year + 1 in years[use] for use in ("train", "product")):
             raise ConfigError(
-                "years.spinup holds a year whose following year is not used",
+                "years.lookback holds a year whose following year is not used",
                 found=year,
                 expected=f"{year + 1} in years.train or years.product",
                 fix="remove the year or add the year after it",

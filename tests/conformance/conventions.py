@@ -14,7 +14,7 @@ NO_CURE = {
     r'variable "(reco|nee)" .* standard_name': "CF names neither total respiration nor NEE",
     r'variable "\w+_(spread|uncertainty)" .* standard_name':
         "CF has no modifier for a spread over members or the half-width of an interval",
-    r'variable "(applicability|training_distance)" .* standard_name': "CF has no name for them",
+    r'variable "(applicability|dissimilarity_index)" .* standard_name': "CF has no name for them",
     r"geospatial_(bounds_)?vertical_\w+ not present": "the fluxes have no vertical axis",
     r"geospatial_l(at|on)_\w+ value": "edges of cells are compared with their centres",
     r"time_coverage_end": "the end of the last step is compared with its start",

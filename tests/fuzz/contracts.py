@@ -17,10 +17,10 @@ from tamflux.config import check_config
 from tamflux.errors import ConfigError
 from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
-from tamflux.training.checkpoint import Description, save_checkpoint
+from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
 from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
-from tamflux.uncertainty.places import Places
+from tamflux.uncertainty.feature_space import FeatureSpace
 from tamflux.variables import FLUXES
 
 from .land import STATIC
@@ -64,13 +64,13 @@ def read_surface(folder: Path) -> dict[str, np.ndarray]:
     return values | {"features": static_features(static)}
 
 
-DESCRIPTION = Description(
-    model="tamrl", hidden_size=6, code_size=2, trees=2, history_days=HISTORY,
+DESCRIPTION = ModelSpec(
+    model="tamrl", hidden_size=6, embedding_size=2, trees=2, lookback_days=HISTORY,
     predictors=("t2m", "vpd", "ndvi"), units=("degC", "hPa", "1"),
     static_features=STATIC_FEATURES, mean=(10.0, 5.0, 0.4), sd=(12.0, 4.0, 0.2),
     flux_scale=(4.0, 3.0, 2.0), training_sites=("AA-Aaa",),
 )  # fmt: skip
-FLUX_RANGES = {"gpp": (0, 1000), "reco": (0, 1000), "nee": (-1000, 1000), "spread": (0, 1000)}
+FLUX_RANGES = {"gpp": (0, 1000), "reco": (0, 1000), "nee": (-1000, 1000), "std": (0, 1000)}
 
 
 def write_checkpoint(folder: Path) -> None:
@@ -85,19 +85,19 @@ def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
     x = random.normal([10, 5, 0.4], [12, 4, 0.2], (3, HISTORY + DAYS, 3)).astype(np.float32)
     found = ensemble.predict(x, random.random((3, len(STATIC_FEATURES)), np.float32))
     fluxes = dict(zip(FLUXES, np.moveaxis(found.mean, -1, 0), strict=True))
-    return fluxes | {"spread": found.spread}
+    return fluxes | {"std": found.std}
 
 
 FEATURES = np.random.default_rng(0).normal(3, [1, 10, 0.1], (30, 3)).astype(np.float32)
 
 
 def write_places(folder: Path) -> None:
-    places = Places.of_towers([f"T{i:02d}" for i in range(30)], np.arange(30) % 5, FEATURES)
+    places = FeatureSpace.of_towers([f"T{i:02d}" for i in range(30)], np.arange(30) % 5, FEATURES)
     places.save(folder / "places.safetensors")
 
 
 def read_places(folder: Path) -> dict[str, np.ndarray]:
-    places = Places.load(folder / "places.safetensors")
+    places = FeatureSpace.load(folder / "places.safetensors")
     return {"distance": places.distance(FEATURES + 1), "unseen": places.unseen_distance()}
 
 

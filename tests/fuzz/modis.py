@@ -11,7 +11,7 @@ from hdf4_writer import write_hdf4, write_mcd43c4, write_mod09cmg
 from pyhdf.SD import SD, SDC
 
 from tamflux.predictors.reflectance import prepare_modis
-from tamflux.sources.modis_sites import read_tile
+from tamflux.readers.modis_sites import read_tile
 from tamflux.variables import REFLECTANCE
 
 from .stores import CUBE, GRID, TILE, YEAR, add_to_zip, read_cube

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from tamflux.sources.cds_files import open_netcdf, read_axis, read_fields, read_times
-from tamflux.sources.era5_layers import check_present
-from tamflux.sources.modis_sites import read_tile
-from tamflux.sources.oneflux.archive import list_members
-from tamflux.sources.oneflux.metadata import clean_fields, read_badm
-from tamflux.sources.oneflux.names import parse_name
-from tamflux.sources.oneflux.tables import read_table
+from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields, read_times
+from tamflux.readers.era5_layers import check_present
+from tamflux.readers.modis_sites import read_tile
+from tamflux.readers.oneflux.archive import list_members
+from tamflux.readers.oneflux.badm import clean_fields, read_badm
+from tamflux.readers.oneflux.names import parse_name
+from tamflux.readers.oneflux.tables import read_table
 
 from .frames import RANGES
 from .trial import REJECTIONS, Reader

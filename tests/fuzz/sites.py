@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from benchmark_files import write_benchmark
 
-from tamflux.samples.carbonfluxbench import write_carbonfluxbench
+from tamflux.readers.modis_sites import read_site_reflectance
+from tamflux.samples.benchmark import write_carbonfluxbench
 from tamflux.samples.site_table import read_site_table
-from tamflux.sources.modis_sites import read_site_reflectance
 
 from .frames import RANGES, columns, csv, fields, numbers, parquet, setting
 from .trial import Reader

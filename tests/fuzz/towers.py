@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tower_files import NAMES, badm_text, daily_frame, half_hourly_frame, write_zip
 
-from tamflux.sources.oneflux.tables import METEOROLOGY
+from tamflux.readers.oneflux.tables import METEOROLOGY
 from tamflux.towers.harmonise import harmonise_towers
 
 from .frames import RANGES, columns, csv, numbers, setting

@@ -9,18 +9,18 @@ import xarray as xr
 import yaml
 from conftest import REPO, Run
 
-from tamflux.sources.demo_earth.layout import ERA5_FILES, composite_days
-from tamflux.sources.demo_earth.raw_era5 import simulate_era5
-from tamflux.sources.demo_earth.raw_modis import simulate_modis, write_koppen, write_landcover
-from tamflux.sources.demo_earth.raw_towers import simulate_towers
+from tamflux.demo_earth.layout import ERA5_FILES, composite_days
+from tamflux.demo_earth.raw_era5 import simulate_era5
+from tamflux.demo_earth.raw_modis import simulate_modis, write_koppen, write_landcover
+from tamflux.demo_earth.raw_towers import simulate_towers
 
 pytestmark = pytest.mark.slow
 
 YEARS = [2014, 2015, 2018]
 COARSE = """\
-years: {train: [2015], product: [2018], spinup: [2014]}
+years: {train: [2015], product: [2018], lookback: [2014]}
 grid: {resolution: 4.0, bbox: [-12, 34, 32, 74], tile_size: 5}
-model: {hidden_size: 8, code_size: 4}
+model: {hidden_size: 8, embedding_size: 4}
 training: {members: 2, pretrain_epochs: 1, epochs: 1}
 calibration: {folds: 2}
 """

@@ -8,7 +8,7 @@ FLUXES = ("gpp", "reco", "nee")
 
 def test_means_of_the_daily_file(bands, monthly, annual):
     for band, _ in bands:
-        for name in (*FLUXES, "nee_spread"):
+        for name in (*FLUXES, "nee_std"):
             days = band[name].astype(np.float64)
             here = {"lat": band["lat"]}
             np.testing.assert_allclose(

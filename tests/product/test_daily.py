@@ -52,7 +52,7 @@ def test_quality_flag_agrees_with_fluxes(daily, static, bands):
 
 def test_the_reach_of_the_model_is_known_where_there_is_vegetated_land(daily, monthly, static):
     vegetated = (static["vegetated_fraction"] > 0) & (static["land_fraction"] > 0)
-    for name in ("applicability", "training_distance"):
+    for name in ("applicability", "dissimilarity_index"):
         np.testing.assert_array_equal(np.isfinite(daily[name]), vegetated)
         np.testing.assert_array_equal(daily[name], monthly[name])
         assert float(daily[name].min()) >= 0
@@ -76,7 +76,7 @@ def test_attributes(daily):
         attrs = daily[name].attrs
         assert attrs["units"] == "g m-2 d-1"
         assert "expressed as carbon" in attrs["long_name"] and "positive" in attrs["long_name"]
-        assert {f"{name}_spread", f"{name}_uncertainty"} <= set(
+        assert {f"{name}_std", f"{name}_pi90_halfwidth"} <= set(
             attrs["ancillary_variables"].split()
         )
         assert attrs["cell_measures"] == "area: cell_area"

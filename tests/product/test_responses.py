@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tamflux.samples.samples import HISTORY_DAYS, load_samples, make_windows
+from tamflux.samples.samples import LOOKBACK_DAYS, load_samples, make_windows
 from tamflux.training.ensemble import Ensemble
 from tamflux.variables import FLUXES
 
@@ -29,23 +29,23 @@ def places():
         pytest.skip(f"no trained members to test: {', '.join(missing)} not set")
     members, tables, sites = (os.environ[name].split(os.pathsep) for name in names)
     ensemble = Ensemble.load(members)
-    first = ensemble.descriptions[0]
+    first = ensemble.specs[0]
     if len(first.training_sites) < MIN_SITES or first.provenance["training"]["epochs"] < MIN_EPOCHS:
         pytest.skip(f"trained at {len(first.training_sites)} sites only, or for too few epochs")
     samples = load_samples(tables, Path(sites[0]), ensemble.predictors)
     windows = make_windows(samples)
-    rows = windows.rows[:, : HISTORY_DAYS + 365]
+    rows = windows.rows[:, : LOOKBACK_DAYS + 365]
     full = (windows.year == windows.year.max()) & (rows >= 0).all(axis=1)
     x, static = samples.x[rows[full]], samples.static[windows.site[full]]
 
     def predict(**changed):
         other = x.copy()
         for name, values in changed.items():
-            other[:, HISTORY_DAYS:, ensemble.predictors.index(name)] = values
+            other[:, LOOKBACK_DAYS:, ensemble.predictors.index(name)] = values
         mean = ensemble.predict(other, static, batch_cells=128).mean
         return dict(zip(FLUXES, np.moveaxis(mean, -1, 0), strict=True))
 
-    found = {name: x[:, HISTORY_DAYS:, k] for k, name in enumerate(ensemble.predictors)}
+    found = {name: x[:, LOOKBACK_DAYS:, k] for k, name in enumerate(ensemble.predictors)}
     base = predict()
     growing = (base["gpp"] > GROWING_GPP) & (found["t2m"] > GROWING_T2M)
     assert growing.sum() > 1000

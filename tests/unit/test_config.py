@@ -81,8 +81,8 @@ def merge(config, overlay):
     [
         ("grid", {"resolution": 0.7}, "grid.resolution does not fit"),
         ("grid", {"tile_size": 1000}, "grid.tile_size is larger"),
-        ("years", {"spinup": [2001]}, "years.spinup repeats"),
-        ("years", {"spinup": [1990]}, "following year is not used"),
+        ("years", {"lookback": [2001]}, "years.lookback repeats"),
+        ("years", {"lookback": [1990]}, "following year is not used"),
         ("predictors", {"variables": ["t2m"]}, "no variable of MODIS"),
         ("predictors", {"variables": ["ndvi"]}, "no variable of ERA5"),
     ],

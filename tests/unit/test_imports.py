@@ -12,28 +12,30 @@ FOUNDATIONS = {
 }  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),
-    "data": {"variables"},
     "model": {"errors"},
-    "sources": FOUNDATIONS,
-    "predictors": FOUNDATIONS | {"sources"},
-    "towers": FOUNDATIONS | {"sources"},
-    "samples": FOUNDATIONS | {"sources", "predictors", "towers"},
+    "readers": FOUNDATIONS,
+    "demo_earth": FOUNDATIONS | {"readers"},
+    "predictors": FOUNDATIONS | {"readers"},
+    "towers": FOUNDATIONS | {"readers"},
+    "samples": FOUNDATIONS | {"readers", "predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
-    "peers": FOUNDATIONS | {"samples", "training", "model"},
+    "baselines": FOUNDATIONS | {"samples", "training", "model"},
     "uncertainty": FOUNDATIONS | {"training", "samples"},
     "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
     "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
-    "validation": FOUNDATIONS
-    | {"product", "inference", "uncertainty", "training", "samples", "predictors", "sources"},
+    "evaluation": FOUNDATIONS
+    | {"product", "inference", "uncertainty", "training", "samples", "predictors", "readers"},
+    "figures": FOUNDATIONS | {"evaluation", "product", "predictors", "uncertainty", "samples"},
+    "report": FOUNDATIONS | {"figures", "evaluation", "product", "predictors", "readers"},
     "job": FOUNDATIONS,
-    "download": FOUNDATIONS | {"sources"},
-    "check": FOUNDATIONS | {"sources", "predictors", "towers", "download"},
+    "download": FOUNDATIONS | {"readers"},
+    "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "download"},
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
     "torch": set(MAY_IMPORT)
-    - {"model", "training", "peers", "uncertainty", "inference", "validation"},
-    "matplotlib": set(MAY_IMPORT) - {"validation"},
+    - {"model", "training", "baselines", "uncertainty", "inference", "evaluation"},
+    "matplotlib": set(MAY_IMPORT) - {"figures"},
 }
 
 

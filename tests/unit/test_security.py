@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from tower_files import badm_text, daily_frame, write_zip
 
 from tamflux.errors import InputError
-from tamflux.sources.cds_files import unpack
-from tamflux.sources.modis_sites import read_tile
-from tamflux.sources.oneflux import archive
-from tamflux.sources.oneflux.archive import list_members
-from tamflux.sources.oneflux.names import is_site_id, parse_name
+from tamflux.readers.cds_files import unpack
+from tamflux.readers.modis_sites import read_tile
+from tamflux.readers.oneflux import archive
+from tamflux.readers.oneflux.archive import list_members
+from tamflux.readers.oneflux.names import is_site_id, parse_name
+from tamflux.report.page import Section, render
+from tamflux.report.tables import Table
 from tamflux.towers.harmonise import harmonise_towers
-from tamflux.validation.page import Section, render
-from tamflux.validation.report_tables import Table
 
 REPO = Path(__file__).parents[2]
 HOSTILE = (

@@ -12,8 +12,8 @@ from fuzz.towers import read_towers, write_bare_towers
 from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.predictors.era5_cube import prepare_era5
-from tamflux.sources.carbonfluxbench import read_carbonfluxbench
-from tamflux.sources.landcover import read_elevation
+from tamflux.readers.carbonfluxbench import read_carbonfluxbench
+from tamflux.readers.landcover import read_elevation
 from tamflux.units import is_kilopascal, likely_units, saturation_vapour_pressure
 from tamflux.variables import METEOROLOGY
 

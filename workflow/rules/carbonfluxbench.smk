@@ -15,7 +15,7 @@ rule read_carbonfluxbench:
         mem_mb=6000,
     params:
         folder=(config["carbonfluxbench"] or {"folder": None})["folder"],
-        code=code_hash("tamflux.samples.carbonfluxbench"),
+        code=code_hash("tamflux.samples.benchmark"),
     message:
         "reading and checking CarbonFluxBench"
     script:

@@ -9,7 +9,7 @@ from tamflux.provenance import code_hash
 check_config(config)
 
 CUBE_YEARS = sorted(
-    {*config["years"]["train"], *config["years"]["product"], *config["years"]["spinup"]}
+    {*config["years"]["train"], *config["years"]["product"], *config["years"]["lookback"]}
 )
 
 
@@ -21,7 +21,7 @@ def stop(what, **details):
     sys.exit(str(ConfigError(what, **details)))
 
 
-def history_year(year):
+def lookback_year(year):
     """The year whose cube is the history of `year`: the year before, else `year` itself."""
     return int(year) - 1 if int(year) - 1 in CUBE_YEARS else int(year)
 

@@ -4,7 +4,7 @@ SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
 CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
 
 # the samples compared on: those of a site table or of the benchmark, else those of the cube
-COMPARED_YEARS = sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)})
+COMPARED_YEARS = sorted({*VALIDATION_YEARS, *map(lookback_year, VALIDATION_YEARS)})
 if config["real_towers"]:
     COMPARED = {
         "samples": ["results/real_towers/folds_samples.parquet"],
@@ -77,7 +77,7 @@ rule search_settings:
             if wc.model == "tamrl"
             else {}
         ),
-        code=code_hash("tamflux.peers.search"),
+        code=code_hash("tamflux.baselines.search"),
     message:
         "choosing the settings of {wildcards.model}"
     script:
@@ -109,7 +109,7 @@ rule compare_model:
         seed=config["seed"],
         train_years=COMPARED_TRAIN_YEARS,
         predictors=COMPARED_PREDICTORS,
-        code=code_hash("tamflux.peers.fit"),
+        code=code_hash("tamflux.baselines.fit"),
     message:
         "{wildcards.protocol}: fitting {wildcards.model}, repetition {wildcards.seed}"
     script:

@@ -1,6 +1,6 @@
 # land cells of the demo Earth, predicted by the models of protocol igbp and scored by the truth
 CELL_YEARS = sorted(
-    {*config["years"]["product"], *map(history_year, config["years"]["product"])}
+    {*config["years"]["product"], *map(lookback_year, config["years"]["product"])}
 )
 
 

@@ -38,7 +38,7 @@ rule score_comparison:
     params:
         days=COMPARED_DAYS,
         seed=config["seed"],
-        code=code_hash("tamflux.validation.comparison"),
+        code=code_hash("tamflux.evaluation.comparison"),
     message:
         "scoring the compared models at sites that they never saw"
     script:
@@ -64,7 +64,7 @@ rule write_comparison:
     resources:
         mem_mb=1000,
     params:
-        code=code_hash("tamflux.validation.comparison_report"),
+        code=code_hash("tamflux.report.comparison_report"),
     message:
         "writing the comparison of models"
     script:
@@ -93,7 +93,7 @@ if CELLS:
         resources:
             mem_mb=3000,
         params:
-            code=code_hash("tamflux.validation.comparison"),
+            code=code_hash("tamflux.evaluation.comparison"),
         message:
             "scoring the compared models between the towers"
         script:

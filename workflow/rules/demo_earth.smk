@@ -1,4 +1,4 @@
-from tamflux.sources.demo_earth.layout import (
+from tamflux.demo_earth.layout import (
     era5_files as demo_era5_files,
     modis_files as demo_modis_files,
     static_files as demo_static_files,
@@ -7,7 +7,7 @@ from tamflux.sources.demo_earth.layout import (
     truth_store,
 )
 
-DEMO = "tamflux.sources.demo_earth"
+DEMO = "tamflux.demo_earth"
 
 
 rule simulate_era5:

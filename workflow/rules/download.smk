@@ -1,4 +1,4 @@
-from tamflux.download.places import MANIFESTS, manifests, modis_folder, vanished
+from tamflux.download.targets import MANIFESTS, manifests, modis_folder, vanished
 
 # What few servers give to all: two requests at once, also with --cores 64.
 workflow.global_resources.setdefault("downloads", 2)

@@ -1,5 +1,5 @@
 FIGURES = {
-    "maps": ["map_gpp", "map_reco", "map_nee", "map_spread", "map_seasons"],
+    "maps": ["map_gpp", "map_reco", "map_nee", "map_std", "map_seasons"],
     "seasons": ["zonal_means", "seasonal_cycles"],
     "scores": [
         "site_scores",
@@ -60,7 +60,7 @@ rule plot_product:
     params:
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
-        code=code_hash("tamflux.validation.product_figures"),
+        code=code_hash("tamflux.figures.product_figures"),
     message:
         "drawing maps, zonal means and seasonal cycles"
     script:
@@ -94,7 +94,7 @@ rule plot_sites:
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
         split=config["training"]["split"],
-        code=code_hash("tamflux.validation.site_figures"),
+        code=code_hash("tamflux.figures.site_figures"),
     message:
         "drawing towers, scores and learning curves"
     script:
@@ -121,7 +121,7 @@ rule plot_truth:
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
         split=config["training"]["split"],
-        code=code_hash("tamflux.validation.truth_figures"),
+        code=code_hash("tamflux.figures.truth_figures"),
     message:
         "drawing product and truth"
     script:

@@ -1,7 +1,7 @@
 rule predict_tiles:
     input:
         cube="results/predictors/{year}.zarr",
-        history=lambda wc: f"results/predictors/{history_year(wc.year)}.zarr",
+        lookback=lambda wc: f"results/predictors/{lookback_year(wc.year)}.zarr",
         static="results/predictors/static.nc",
         checkpoints=members_of,
         places="results/models/{model}_places.safetensors",

@@ -27,7 +27,7 @@ rule evaluate_intervals:
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
         tile_size=config["grid"]["tile_size"],
-        code=code_hash("tamflux.validation.intervals"),
+        code=code_hash("tamflux.evaluation.intervals"),
     message:
         "counting the days inside the intervals"
     script:
@@ -55,7 +55,7 @@ rule plot_intervals:
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
         split=config["training"]["split"],
-        code=code_hash("tamflux.validation.interval_figures"),
+        code=code_hash("tamflux.figures.interval_figures"),
     message:
         "drawing intervals and applicability"
     script:

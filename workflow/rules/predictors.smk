@@ -111,7 +111,7 @@ rule assemble_cube:
         mem_mb=500,
     params:
         variables=config["predictors"]["variables"],
-        code=code_hash("tamflux.predictors.union"),
+        code=code_hash("tamflux.predictors.merge"),
     message:
         "joining the predictors of {wildcards.year} in one cube"
     script:

@@ -2,10 +2,10 @@ import os
 from fnmatch import fnmatch
 from glob import glob
 
-from tamflux.config import growing_year
-from tamflux.sources.cds_files import may_start_year
-from tamflux.sources.demo_earth.layout import demo_files
-from tamflux.sources.modis_files import near_year
+from tamflux.config import partial_year
+from tamflux.readers.cds_files import may_start_year
+from tamflux.demo_earth.layout import demo_files
+from tamflux.readers.modis_files import near_year
 
 DEMO_FILES = {*map(str, demo_files(config))}
 
@@ -49,7 +49,7 @@ def era5_files(wc):
 
 def may_grow(wc):
     """Whether more months of a year may come; see tamflux.config."""
-    return int(wc.year) == growing_year(config["years"])
+    return int(wc.year) == partial_year(config["years"])
 
 
 def modis_files(wc):
@@ -73,6 +73,6 @@ def files_of_kind(wc):
 def raw_tables(wc):
     """Tables of the raw files that a product year follows from."""
     year = int(wc.year)
-    years = sorted({*TRAINING_YEARS, year, history_year(year)})
+    years = sorted({*TRAINING_YEARS, year, lookback_year(year)})
     kinds = [f"{kind}_{y}" for kind in ("era5", "modis") for y in years]
     return [f"results/provenance/{kind}.csv" for kind in [*kinds, "land", "towers"]]

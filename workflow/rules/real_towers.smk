@@ -118,7 +118,7 @@ rule score_real_towers:
         protocol={
             key: REAL_TOWERS.get(key) for key in ("min_qc", "first_day", "min_days")
         },
-        code=code_hash("tamflux.validation.real_towers_scores"),
+        code=code_hash("tamflux.evaluation.real_towers_scores"),
     message:
         "scoring the predictions at the towers"
     script:

@@ -29,7 +29,7 @@ rule regrid_reference:
         },
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
-        code=code_hash("tamflux.validation.references"),
+        code=code_hash("tamflux.evaluation.references"),
     message:
         "bringing {wildcards.reference} to the grid of the product"
     script:
@@ -62,7 +62,7 @@ rule plot_references:
         years=config["years"]["product"],
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
-        code=code_hash("tamflux.validation.reference_figures"),
+        code=code_hash("tamflux.figures.reference_figures"),
     message:
         "comparing the product with {params.names}"
     script:

@@ -26,7 +26,7 @@ rule write_report:
         rejected="results/towers/rejected.csv",
         truth_scores="results/validation/truth_scores.csv" if TRUTH else [],
         templates=sorted(
-            Path(workflow.basedir, "src/tamflux/validation/templates").iterdir()
+            Path(workflow.basedir, "src/tamflux/report/templates").iterdir()
         ),
         captions=[
             Path(workflow.basedir, f"workflow/report/{name}.rst")
@@ -45,7 +45,7 @@ rule write_report:
         mem_mb=1000,
     params:
         config=config,
-        code=code_hash("tamflux.validation.report"),
+        code=code_hash("tamflux.report.write"),
     message:
         "writing the report"
     script:

@@ -58,7 +58,7 @@ rule train_member:
             year=sorted(
                 {
                     *config["years"]["train"],
-                    *map(history_year, config["years"]["train"]),
+                    *map(lookback_year, config["years"]["train"]),
                 }
             ),
         ),

@@ -1,5 +1,5 @@
 TRAINING_YEARS = sorted(
-    {*config["years"]["train"], *map(history_year, config["years"]["train"])}
+    {*config["years"]["train"], *map(lookback_year, config["years"]["train"])}
 )
 FOLDS = config["calibration"]["folds"]
 
@@ -57,7 +57,7 @@ rule locate_towers:
         years=config["years"]["train"],
         split=config["training"]["split"],
         predictors=config["predictors"]["variables"],
-        code=code_hash("tamflux.uncertainty.unseen"),
+        code=code_hash("tamflux.uncertainty.out_of_fold"),
     message:
         "describing the places of the training towers as {wildcards.model} sees them"
     script:
@@ -84,7 +84,7 @@ rule calibrate:
     params:
         years=config["years"]["train"],
         predictors=config["predictors"]["variables"],
-        code=code_hash("tamflux.uncertainty.unseen"),
+        code=code_hash("tamflux.uncertainty.out_of_fold"),
     message:
         "calibrating the intervals with the errors at unseen towers"
     script:

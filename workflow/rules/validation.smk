@@ -7,7 +7,7 @@ rule evaluate_sites:
     input:
         samples=expand(
             "results/samples/{year}.parquet",
-            year=sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)}),
+            year=sorted({*VALIDATION_YEARS, *map(lookback_year, VALIDATION_YEARS)}),
         ),
         sites="results/samples/sites.csv",
         static="results/predictors/static.nc",
@@ -27,11 +27,11 @@ rule evaluate_sites:
     resources:
         mem_mb=2500,
     params:
-        years=sorted({*VALIDATION_YEARS, *map(history_year, VALIDATION_YEARS)}),
+        years=sorted({*VALIDATION_YEARS, *map(lookback_year, VALIDATION_YEARS)}),
         train_years=config["years"]["train"],
         product_years=config["years"]["product"],
         split=config["training"]["split"],
-        code=code_hash("tamflux.validation.sites"),
+        code=code_hash("tamflux.evaluation.sites"),
     message:
         "predicting the fluxes of every tower"
     script:
@@ -59,7 +59,7 @@ rule score_models:
         mem_mb=1500,
     params:
         years=config["years"]["product"],
-        code=code_hash("tamflux.validation.scores"),
+        code=code_hash("tamflux.evaluation.scores"),
     message:
         "scoring the models at held-out towers"
     script:
@@ -95,7 +95,7 @@ rule evaluate_truth:
         resolution=config["grid"]["resolution"],
         bbox=config["grid"]["bbox"],
         tile_size=config["grid"]["tile_size"],
-        code=code_hash("tamflux.validation.truth"),
+        code=code_hash("tamflux.evaluation.truth"),
     message:
         "comparing the product with the truth in every cell"
     script:

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "calibrate"):
-    from tamflux.uncertainty.unseen import calibrate
+    from tamflux.uncertainty.out_of_fold import calibrate
 
     calibrate(
         snakemake.input.samples,

@@ -2,7 +2,7 @@ from tamflux.job import job
 
 files, wildcards, params = snakemake.input, snakemake.wildcards, snakemake.params
 with job(snakemake, f"{wildcards.protocol}: {wildcards.model}, {wildcards.seed}"):
-    from tamflux.peers.fit import compare_model
+    from tamflux.baselines.fit import compare_model
 
     with_cells = "cells" in snakemake.output.keys()
     compare_model(

@@ -1,6 +1,6 @@
 from tamflux.logs import job_log
 
 with job_log(snakemake.log[0], "download the land cover"):
-    from tamflux.download.modis import download_landcover
+    from tamflux.download.earthdata import download_landcover
 
     download_landcover(snakemake.params.target, snakemake.output.manifest)

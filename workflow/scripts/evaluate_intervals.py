@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "evaluate the intervals"):
+    from tamflux.evaluation.intervals import evaluate_intervals
     from tamflux.grid import Grid
-    from tamflux.validation.intervals import evaluate_intervals
 
     years, truth = snakemake.params.years, snakemake.input.get("truth") or []
     evaluate_intervals(

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "predict at the towers"):
-    from tamflux.validation.sites import evaluate_sites
+    from tamflux.evaluation.sites import evaluate_sites
 
     evaluate_sites(
         dict(zip(snakemake.params.years, snakemake.input.samples, strict=True)),

@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "compare with the truth"):
+    from tamflux.evaluation.truth import evaluate_truth
     from tamflux.grid import Grid
-    from tamflux.validation.truth import evaluate_truth
 
     years = snakemake.params.years
     evaluate_truth(

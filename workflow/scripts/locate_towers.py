@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, f"locate towers {snakemake.wildcards.model}"):
-    from tamflux.uncertainty.unseen import locate_towers
+    from tamflux.uncertainty.out_of_fold import locate_towers
 
     locate_towers(
         snakemake.input.samples,

@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "draw the intervals"):
+    from tamflux.figures.interval_figures import plot_intervals
     from tamflux.grid import Grid
-    from tamflux.validation.interval_figures import plot_intervals
 
     plot_intervals(
         snakemake.input.coverage,

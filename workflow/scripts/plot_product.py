@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "draw the product"):
+    from tamflux.figures.product_figures import plot_product
     from tamflux.grid import Grid
-    from tamflux.validation.product_figures import plot_product
 
     plot_product(
         snakemake.input.annual,

@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "compare with reference products"):
+    from tamflux.figures.reference_figures import plot_references
     from tamflux.grid import Grid
-    from tamflux.validation.reference_figures import plot_references
 
     plot_references(
         snakemake.input.references,

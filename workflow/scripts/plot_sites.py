@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "draw the towers"):
+    from tamflux.figures.site_figures import plot_sites
     from tamflux.grid import Grid
-    from tamflux.validation.site_figures import plot_sites
 
     plot_sites(
         snakemake.input.predictions,

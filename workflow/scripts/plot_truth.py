@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "draw the comparison with the truth"):
+    from tamflux.figures.truth_figures import plot_truth
     from tamflux.grid import Grid
-    from tamflux.validation.truth_figures import plot_truth
 
     plot_truth(
         snakemake.input.maps,

@@ -6,7 +6,7 @@ if __name__ == "__main__":  # its worker processes import this file
 
         predict_tiles(
             snakemake.input.cube,
-            snakemake.input.history,
+            snakemake.input.lookback,
             snakemake.input.static,
             snakemake.input.checkpoints,
             snakemake.input.places,

@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "regrid a reference product"):
+    from tamflux.evaluation.references import regrid_reference
     from tamflux.grid import Grid
-    from tamflux.validation.references import regrid_reference
 
     regrid_reference(
         snakemake.params.reference,

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "score the compared models between the towers"):
-    from tamflux.validation.comparison import score_cells
+    from tamflux.evaluation.comparison import score_cells
 
     score_cells(
         snakemake.input.predictions,

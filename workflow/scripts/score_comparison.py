@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "score the compared models"):
-    from tamflux.validation.comparison import score_comparison
+    from tamflux.evaluation.comparison import score_comparison
 
     score_comparison(
         snakemake.input.predictions,

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "score the models at held-out towers"):
-    from tamflux.validation.scores import score_models
+    from tamflux.evaluation.scores import score_models
 
     score_models(
         snakemake.input.predictions,

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "score the towers of the site table"):
-    from tamflux.validation.real_towers_scores import score_real_towers
+    from tamflux.evaluation.real_towers_scores import score_real_towers
 
     score_real_towers(
         snakemake.input.predictions,

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, f"choose the settings of {snakemake.wildcards.model}"):
-    from tamflux.peers.search import search_settings
+    from tamflux.baselines.search import search_settings
 
     search_settings(
         snakemake.input.samples,

@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, f"simulate ERA5 {snakemake.wildcards.year}"):
-    from tamflux.sources.demo_earth.layout import era5_files
-    from tamflux.sources.demo_earth.raw_era5 import simulate_era5
+    from tamflux.demo_earth.layout import era5_files
+    from tamflux.demo_earth.raw_era5 import simulate_era5
 
     year = int(snakemake.wildcards.year)
     params = snakemake.params

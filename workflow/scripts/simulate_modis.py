@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, f"simulate MODIS {snakemake.wildcards.year}"):
-    from tamflux.sources.demo_earth.layout import modis_files
-    from tamflux.sources.demo_earth.raw_modis import simulate_modis
+    from tamflux.demo_earth.layout import modis_files
+    from tamflux.demo_earth.raw_modis import simulate_modis
 
     year = int(snakemake.wildcards.year)
     params = snakemake.params

@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, f"simulate truth {snakemake.wildcards.year}"):
+    from tamflux.demo_earth.true_fluxes import simulate_truth
     from tamflux.grid import Grid
-    from tamflux.sources.demo_earth.truth import simulate_truth
 
     grid = snakemake.params.grid
     simulate_truth(

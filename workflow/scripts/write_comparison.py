@@ -1,8 +1,8 @@
 from tamflux.job import job
 
 with job(snakemake, "write the comparison of models"):
-    from tamflux.validation.comparison_figures import plot_comparison
-    from tamflux.validation.comparison_report import write_comparison
+    from tamflux.figures.comparison_figures import plot_comparison
+    from tamflux.report.comparison_report import write_comparison
 
     tables = (snakemake.input.summary, snakemake.input.differences)
     figures = (snakemake.output.differences, snakemake.output.errors)

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, "write the report"):
-    from tamflux.validation.report import write_report
+    from tamflux.report.write import write_report
 
     sections = "maps seasons scores truth references intervals towers training".split()
     write_report(

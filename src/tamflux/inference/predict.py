@@ -18,17 +18,17 @@ from tamflux.checksums import content_hash
 from tamflux.errors import TamfluxError
 from tamflux.grid import Tile
 from tamflux.inference.cluster import dask_client
-from tamflux.inference.growing import TilePasts
+from tamflux.inference.state_cache import TileStateCache
+from tamflux.inference.tile_store import TileStore, open_tile_store
 from tamflux.inference.tiles import (
     FLUX_NAMES,
-    SPREAD_NAMES,
+    STD_NAMES,
     Inputs,
     Sources,
     has_land,
     open_sources,
     predict_tile,
 )
-from tamflux.inference.work import Work, open_work
 from tamflux.predictors.cube import Cube, consolidate
 from tamflux.provenance import code_hash, file_hash
 from tamflux.training.ensemble import BATCH_CELLS
@@ -51,7 +51,7 @@ LESS_MEMORY = (
 
 def predict_tiles(
     cube: str | Path,
-    history: str | Path,
+    lookback: str | Path,
     static: str | Path,
     checkpoints: Sequence[str | Path],
     places: str | Path,
@@ -67,19 +67,19 @@ def predict_tiles(
     A run that was killed goes on where it stopped if inputs and code are the same; the result
     does not depend on tiles, batches or workers. Of a year that is not over, the days that there
     are are predicted; when more come, only those behind the first change are
-    (`tamflux.inference.growing`).
+    (`tamflux.inference.state_cache`).
 
     Parameters
     ----------
-    cube, history : path
-        Cubes of the year and of the year whose end is its history; the same path twice where
+    cube, lookback : path
+        Cubes of the year and of the year whose end is its lookback; the same path twice where
         there is no year before.
     static : path
         Static fields of the grid.
     checkpoints : sequence of path
         Members of the ensemble.
     places : path
-        Training towers in the space that distances are measured in (`Places`).
+        Training towers in the space that distances are measured in (`FeatureSpace`).
     output : path
         Zarr store to write.
     workers : int
@@ -100,12 +100,12 @@ def predict_tiles(
         finished tiles are kept.
     """
     output = Path(output).absolute()
-    inputs = _identify(cube, history, static, checkpoints, places, device, output)
+    inputs = _identify(cube, lookback, static, checkpoints, places, device, output)
     sources = open_sources(inputs)
     tiles = sources.cube.grid.tiles(sources.cube.tile_size)
     land = [tile for tile in tiles if has_land(sources.static, tile)]
     log.info("%d of %d tiles have land", len(land), len(tiles))
-    with open_work(output, inputs.identity, lambda path: create_tiles(path, inputs)) as work:
+    with open_tile_store(output, inputs.identity, lambda path: create_tiles(path, inputs)) as work:
         if cut_off := work.cut_off():
             log.warning(
                 "the last run was cut off in tiles %s; if that was for memory: %s "
@@ -125,8 +125,8 @@ def predict_tiles(
             shutil.rmtree(output)
         os.replace(work.store, output)
         shutil.rmtree(work.folder)
-        if inputs.pasts and not inputs.pasts.grows:  # the year is over
-            shutil.rmtree(inputs.pasts.folder)
+        if inputs.states and not inputs.states.grows:  # the year is over
+            shutil.rmtree(inputs.states.folder)
 
 
 def create_tiles(path: Path, inputs: Inputs) -> None:
@@ -135,7 +135,7 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
     cube = sources.cube
     store = zarr.create_group(path, zarr_format=3, attributes=_provenance(inputs, sources))
     side = [min(cube.tile_size, n) for n in cube.grid.shape]
-    for name in (*FLUX_NAMES, *SPREAD_NAMES):
+    for name in (*FLUX_NAMES, *STD_NAMES):
         store.create_array(
             name,
             shape=(len(cube.time), *cube.grid.shape),
@@ -143,7 +143,7 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
             dtype="float32",
             fill_value=np.nan,
             dimension_names=("time", "lat", "lon"),
-            attributes={"units": FLUXES[name.removesuffix("_spread")].units},
+            attributes={"units": FLUXES[name.removesuffix("_std")].units},
         )
     for name, kind, fill in [("distance", "float32", np.nan), ("quality", "int8", 0)]:
         store.create_array(
@@ -171,20 +171,20 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
         array[:] = values
 
 
-def _identify(cube, history, static, checkpoints, places, device, output: Path) -> Inputs:
+def _identify(cube, lookback, static, checkpoints, places, device, output: Path) -> Inputs:
     """Inputs with absolute paths and the identity of all that the tiles depend on."""
-    cube, history, static, places = (
-        Path(path).absolute() for path in (cube, history, static, places)
+    cube, lookback, static, places = (
+        Path(path).absolute() for path in (cube, lookback, static, places)
     )
     checkpoints = tuple(Path(path).absolute() for path in checkpoints)
     digest = hashlib.sha256(code_hash("tamflux.inference.predict").encode())
     for path in (static, *checkpoints, places):
         digest.update(content_hash(path).encode())
-    folder, grows = output.with_name(f".{output.stem}.pasts"), not Cube.open(cube).is_whole
-    pasts = TilePasts(folder, digest.hexdigest(), grows) if grows or folder.is_dir() else None
-    for path in (cube, history):
+    folder, grows = output.with_name(f".{output.stem}.states"), not Cube.open(cube).is_complete
+    states = TileStateCache(folder, digest.hexdigest(), grows) if grows or folder.is_dir() else None
+    for path in (cube, lookback):
         digest.update(content_hash(path).encode())
-    return Inputs(cube, history, static, checkpoints, places, digest.hexdigest(), device, pasts)
+    return Inputs(cube, lookback, static, checkpoints, places, digest.hexdigest(), device, states)
 
 
 def _provenance(inputs: Inputs, sources: Sources) -> dict:
@@ -196,7 +196,7 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
             "training_sites": list(description.training_sites),
             "provenance": description.provenance,
         }
-        for path, description in zip(inputs.checkpoints, sources.ensemble.descriptions, strict=True)
+        for path, description in zip(inputs.checkpoints, sources.ensemble.specs, strict=True)
     ]
     cube = sources.cube
     return {
@@ -213,7 +213,7 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
 def _run(
     client: Client,
     inputs: Inputs,
-    work: Work,
+    work: TileStore,
     tiles: list[Tile],
     batch_cells: int | None,
     done: int,
@@ -238,7 +238,7 @@ def _run(
             bar.update()
 
 
-def _finish_tile(inputs: Inputs, work: Work, tile: Tile, batch_cells: int | None) -> None:
+def _finish_tile(inputs: Inputs, work: TileStore, tile: Tile, batch_cells: int | None) -> None:
     """The task: predict a tile and write it."""
     work.begin(tile)
     try:

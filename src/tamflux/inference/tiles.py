@@ -14,8 +14,8 @@ import xarray as xr
 
 from tamflux.errors import ContractError
 from tamflux.grid import Tile
-from tamflux.inference.growing import TilePasts
-from tamflux.predictors.cube import FLAG_NO_DATA, Cube, with_history
+from tamflux.inference.state_cache import TileStateCache
+from tamflux.predictors.cube import FLAG_NO_DATA, Cube, prepend_lookback
 from tamflux.predictors.static import (
     COAST_BELOW,
     STATIC_FEATURES,
@@ -23,33 +23,33 @@ from tamflux.predictors.static import (
     static_features,
 )
 from tamflux.training.ensemble import Ensemble, Prediction
-from tamflux.uncertainty.places import Places, describe_places
+from tamflux.uncertainty.feature_space import FeatureSpace, compute_features
 from tamflux.variables import FLUXES, PREDICTORS
 
 COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
 """Bits of `quality`; see contract 4."""
 
 FLUX_NAMES = tuple(FLUXES)
-SPREAD_NAMES = tuple(f"{name}_spread" for name in FLUXES)
+STD_NAMES = tuple(f"{name}_std" for name in FLUXES)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Files that a prediction is made from, and the device it runs on.
 
-    `history` equals `cube` where there is no year before. `identity` names the content of the
-    files, so that a worker that outlives a run does not use what it opened for another. `pasts` is
+    `lookback` equals `cube` where there is no year before. `identity` names the content of the
+    files, so that a worker that outlives a run does not use what it opened for another. `states` is
     given for a year that grows, or did so until now.
     """
 
     cube: Path
-    history: Path
+    lookback: Path
     static: Path
     checkpoints: tuple[Path, ...]
     places: Path
     identity: str
     device: str
-    pasts: TilePasts | None = None
+    states: TileStateCache | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Sources:
     """The opened and mutually checked files of `Inputs`."""
 
     cube: Cube
-    history: Cube | None
+    lookback: Cube | None
     static: xr.Dataset
     ensemble: Ensemble
-    places: Places
-    pasts: TilePasts | None
+    places: FeatureSpace
+    states: TileStateCache | None
 
 
 _OPENING = threading.Lock()
@@ -86,23 +86,23 @@ def _open_sources(inputs: Inputs) -> Sources:
     _keep_freed_memory()
     ensemble = Ensemble.load(inputs.checkpoints, inputs.device)
     cube = Cube.open(inputs.cube)
-    history = None if inputs.history == inputs.cube else Cube.open(inputs.history)
-    if history is not None and (history.grid, history.year) != (cube.grid, cube.year - 1):
+    lookback = None if inputs.lookback == inputs.cube else Cube.open(inputs.lookback)
+    if lookback is not None and (lookback.grid, lookback.year) != (cube.grid, cube.year - 1):
         raise ContractError(
-            "the history is not the year before on the same grid",
-            file=inputs.history,
-            found=f"{history.year}, {history.grid}",
+            "the lookback is not the year before on the same grid",
+            file=inputs.lookback,
+            found=f"{lookback.year}, {lookback.grid}",
             expected=f"{cube.year - 1}, {cube.grid}",
             fix="make both cubes with one configuration",
         )
-    before = history or cube
-    if not before.is_whole:
+    before = lookback or cube
+    if not before.is_complete:
         raise ContractError(
-            "the history of the year is not whole",
+            "the lookback of the year is not whole",
             file=before.path,
             found=f"predictors until {before.time[-1]}",
             expected=f"every day of {before.year}",
-            fix="a year that is not over needs the year before it: list that under years.spinup",
+            fix="a year that is not over needs the year before it: list that under years.lookback",
         )
     static = open_static(inputs.static)
     for name in ("lat", "lon"):
@@ -130,15 +130,17 @@ def _open_sources(inputs: Inputs) -> Sources:
                 fix="train and predict with the same predictors.variables",
             )
     units = tuple(PREDICTORS[name].units for name in ensemble.predictors)
-    if units != tuple(ensemble.descriptions[0].units):
+    if units != tuple(ensemble.specs[0].units):
         raise ContractError(
             "the model was trained with other units",
             file=inputs.checkpoints[0],
-            found=list(ensemble.descriptions[0].units),
+            found=list(ensemble.specs[0].units),
             expected=list(units),
             fix="train again with this version",
         )
-    return Sources(cube, history, static, ensemble, Places.load(inputs.places), inputs.pasts)
+    return Sources(
+        cube, lookback, static, ensemble, FeatureSpace.load(inputs.places), inputs.states
+    )
 
 
 def _keep_freed_memory() -> None:
@@ -166,9 +168,10 @@ def predict_tile(
     Returns
     -------
     dict
-        `gpp`, `reco`, `nee` and their `*_spread`: (time, row, col) float32 in g m-2 d-1, NaN over
+        `gpp`, `reco`, `nee` and their `*_std`: (time, row, col) float32 in g m-2 d-1, NaN over
         water, 0 on land without vegetation; `distance`: (row, col) float32 to the training towers
-        (`tamflux.uncertainty.places`), NaN without vegetated land; `quality`: (row, col) int8.
+        (`tamflux.uncertainty.feature_space`), NaN without vegetated land; `quality`: (row, col)
+        int8.
     """
     cube, static = sources.cube, sources.static.isel(lat=tile.rows, lon=tile.cols)
     land = static["land_fraction"].values > 0
@@ -182,13 +185,15 @@ def predict_tile(
         features = _cell_statics(sources, static, rows, cols)
         prediction = _predict_cells(sources, tile, x, features, batch_cells)
         distance[rows, cols] = sources.places.distance(
-            describe_places(prediction.codes, x[:, : sources.ensemble.history_days], features)
+            compute_features(
+                prediction.embeddings, x[:, : sources.ensemble.lookback_days], features
+            )
         )
-        for part, values in enumerate((prediction.mean, prediction.spread)):
+        for part, values in enumerate((prediction.mean, prediction.std)):
             _check_finite(values, tile)
             fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
     arrays = fluxes.reshape(-1, *fluxes.shape[2:])
-    tile_values = dict(zip((*FLUX_NAMES, *SPREAD_NAMES), arrays, strict=True))
+    tile_values = dict(zip((*FLUX_NAMES, *STD_NAMES), arrays, strict=True))
     tile_values["distance"] = distance
     tile_values["quality"] = quality_flags(
         static["land_fraction"].values, vegetated, cube.read_flag(tile.rows, tile.cols)
@@ -225,20 +230,20 @@ def quality_flags(land_fraction: np.ndarray, vegetated: np.ndarray, origin: np.n
 
 
 def _cell_predictors(sources: Sources, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """(cell, history + time, feature) predictors in the order of the model."""
+    """(cell, lookback + time, feature) predictors in the order of the model."""
     names = sources.ensemble.predictors
     year = sources.cube.read_cells(rows, cols, names)
-    before = None if sources.history is None else sources.history.read_cells(rows, cols, names)
-    return with_history(year, before, sources.ensemble.history_days)
+    before = None if sources.lookback is None else sources.lookback.read_cells(rows, cols, names)
+    return prepend_lookback(year, before, sources.ensemble.lookback_days)
 
 
 def _predict_cells(
     sources: Sources, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int | None
 ) -> Prediction:
     """Predict all days, or only those whose predictors are new."""
-    if sources.pasts is None:
+    if sources.states is None:
         return sources.ensemble.predict(x, features, batch_cells=batch_cells)
-    return sources.pasts.predict(tile.id, sources.ensemble, x, features, batch_cells)
+    return sources.states.predict(tile.id, sources.ensemble, x, features, batch_cells)
 
 
 def _cell_statics(

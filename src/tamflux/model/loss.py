@@ -1,4 +1,4 @@
-"""The training loss: fit to the towers, carbon balance, memory of the encoder, site effects."""
+"""The training loss: fit to the towers, carbon balance, reconstruction, site effects."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tamflux.model.tamrl import Fluxes
 RECONSTRUCTION_WEIGHT = 0.1
 
 SITE_EFFECT_SD = 0.3
-"""How far the fluxes of a place are expected to lie from those of its kind, log scale."""
+"""Standard deviation of the site effects on the log scale."""
 
 SITE_EFFECT_WEIGHT = 0.3
 
 
 class SiteEffects(nn.Module):
-    """How far the fluxes of each training site lie from those of its kind (random effects).
+    """Random effects: a factor on gpp and one on reco for each training site.
 
-    Towers of one climate and class differ for reasons that no predictor tells: age, soil,
-    management, calibration. A factor on gpp and one on reco per training site, drawn towards 1,
-    take this up, so that the shared model need not learn its sites by heart. A place without a
-    tower has the factors 1. (Mixed-effects models: Laird and Ware 1982, Biometrics 38, 963.)
+    Towers of one climate and class differ for reasons that no predictor holds: age, soil,
+    management, calibration. The factors, regularised towards 1, absorb these differences, so that
+    the shared model need not memorise its sites. A site that was not trained on has the factors 1.
+    (Mixed-effects models: Laird and Ware 1982, Biometrics 38, 963.)
     """
 
     def __init__(self, sites: int):
@@ -30,20 +30,20 @@ class SiteEffects(nn.Module):
         self.log_factor = nn.Embedding(sites, 2)
         nn.init.zeros_(self.log_factor.weight)
 
-    def forward(self, flux: Tensor, site: Tensor) -> Tensor:
-        """Fluxes (batch, time, 3) as they are at the sites (batch,); the balance stays."""
+    def forward(self, flux: Tensor, site_idx: Tensor) -> Tensor:
+        """Fluxes (batch, time, 3) times the factors of the sites (batch,); the balance stays."""
         gpp, reco, nee = flux.unbind(-1)
-        gpp_factor, reco_factor = self.log_factor(site).exp().split(1, dim=-1)
+        gpp_factor, reco_factor = self.log_factor(site_idx).exp().split(1, dim=-1)
         more_gpp, more_reco = gpp * (gpp_factor - 1), reco * (reco_factor - 1)
         return torch.stack([gpp + more_gpp, reco + more_reco, nee + more_reco - more_gpp], dim=-1)
 
-    def penalty(self, site: Tensor, site_years: Tensor) -> Tensor:
-        """Cost of the factors at the sites (batch,), shared out over the site-years of each.
+    def penalty(self, site_idx: Tensor, site_years: Tensor) -> Tensor:
+        """Penalty on the factors of the sites (batch,), divided among the site-years of each.
 
-        `site_years` : (site,) number of site-years of every site of the training.
+        `site_years` : (site,) number of training site-years of every site.
         """
-        squared = (self.log_factor(site) / SITE_EFFECT_SD) ** 2
-        return SITE_EFFECT_WEIGHT * (squared / site_years[site, None]).mean()
+        squared = (self.log_factor(site_idx) / SITE_EFFECT_SD) ** 2
+        return SITE_EFFECT_WEIGHT * (squared / site_years[site_idx, None]).mean()
 
 
 def flux_loss(predicted: Tensor, observed: Tensor, weight: Tensor, flux_scale: Tensor) -> Tensor:

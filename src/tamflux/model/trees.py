@@ -1,4 +1,7 @@
-"""Regression trees as tensors: every split of a level is the same, so a leaf is a binary number."""
+"""Oblivious regression trees as tensors: all nodes of a level share a split.
+
+The index of a leaf is therefore a binary number, bit k of which is the outcome of split k.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NEVER = torch.finfo(torch.float32).max
-"""Border that no value is above."""
+"""Border that no value exceeds."""
 
 DEPTH = 7
 """Splits of a tree."""
 
 CPU_ROWS = 512
-"""Rows that a processor answers at once: what it writes in between stays in its cache."""
+"""Rows evaluated at a time on a CPU, so that intermediate results stay in its cache."""
 
 
 class ObliviousTrees(nn.Module):
-    """Sum of oblivious trees, the form that CatBoost grows (Prokhorenkova et al. 2018).
-
-    A tree asks the same `DEPTH` questions of every row, x[feature] > border; question k gives bit k
-    of the number of its leaf.
+    """Sum of oblivious trees, the form that CatBoost fits (Prokhorenkova et al. 2018).
 
     Parameters
     ----------
@@ -34,37 +34,41 @@ class ObliviousTrees(nn.Module):
     border: Tensor
     leaf: Tensor
     bits: Tensor
-    first: Tensor
+    first_leaf: Tensor
 
     def __init__(self, trees: int, outputs: int):
         super().__init__()
         self.register_buffer("feature", torch.zeros(DEPTH, trees, dtype=torch.int64))
         self.register_buffer("border", torch.full((DEPTH, trees), NEVER))
         self.register_buffer("leaf", torch.zeros(trees, 2**DEPTH, outputs))
-        bits, first = 2.0 ** torch.arange(DEPTH), 2.0**DEPTH * torch.arange(trees)[:, None]
+        bits, first_leaf = 2.0 ** torch.arange(DEPTH), 2.0**DEPTH * torch.arange(trees)[:, None]
         self.register_buffer("bits", bits, persistent=False)
-        self.register_buffer("first", first, persistent=False)
+        self.register_buffer("first_leaf", first_leaf, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values (..., outputs) of features (..., feature), in float32."""
-        return self.answer(ask(x)).view(*x.shape[:-1], -1)
+        """Values (..., output) of features (..., feature), in float32."""
+        return self.predict(split_rows(x)).view(*x.shape[:-1], -1)
 
-    def answer(self, asked: list[Tensor]) -> Tensor:
-        """Values (row, outputs) of what `ask` made of rows."""
-        with torch.autocast(asked[0].device.type, enabled=False):
-            return torch.cat([self._values(part) for part in asked])
+    def predict(self, parts: list[Tensor]) -> Tensor:
+        """Values (row, output) of the rows that `split_rows` divided."""
+        with torch.autocast(parts[0].device.type, enabled=False):
+            return torch.cat([self._leaf_values(part) for part in parts])
 
-    def _values(self, part: Tensor) -> Tensor:
-        """Values (row, outputs) of (feature, row)."""
-        answers = part.index_select(0, self.feature.flatten())
-        answers.gt_(self.border.view(-1, 1))  # in place: 1.0 or 0.0, ten times as fast
-        number = (self.bits @ answers.view(DEPTH, -1)).view(len(self.first), -1)
-        leaves = number.add_(self.first).T.to(torch.int32, memory_format=torch.contiguous_format)
-        return functional.embedding_bag(leaves, self.leaf.flatten(0, 1), mode="sum")
+    def _leaf_values(self, part: Tensor) -> Tensor:
+        """Values (row, output) of features (feature, row).
+
+        leaf of a tree = sum over k of 2^k [x[feature_k] > border_k]
+        """
+        above = part.index_select(0, self.feature.flatten())
+        # in place, as 1.0 or 0.0: ten times faster than allocating a boolean mask
+        above.gt_(self.border.view(-1, 1))
+        leaf = (self.bits @ above.view(DEPTH, -1)).view(len(self.first_leaf), -1)
+        rows = leaf.add_(self.first_leaf).T.to(torch.int32, memory_format=torch.contiguous_format)
+        return functional.embedding_bag(rows, self.leaf.flatten(0, 1), mode="sum")
 
 
-def ask(x: Tensor) -> list[Tensor]:
-    """Features (..., feature) as trees read them: float32 parts (feature, row) of the rows."""
+def split_rows(x: Tensor) -> list[Tensor]:
+    """Features (..., feature) as float32 parts (feature, row) of at most `CPU_ROWS` rows."""
     rows = x.flatten(0, -2).float()
     at_once = CPU_ROWS if x.device.type == "cpu" else max(len(rows), 1)
     return [part.T.contiguous() for part in rows.split(at_once)]

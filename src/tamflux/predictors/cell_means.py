@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tamflux.grid import Grid
-from tamflux.sources.landcover import Raster
+from tamflux.readers.landcover import Raster
 
 
 def cell_mean(raster: Raster, grid: Grid) -> np.ndarray:

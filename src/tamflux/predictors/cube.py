@@ -110,7 +110,7 @@ class Cube:
         Predictors in the order of the features.
     time : numpy.ndarray
         (time,) datetime64[D], every day of the year, or of its months so far.
-    is_whole : bool
+    is_complete : bool
         Whether the year is over.
     """
 
@@ -144,7 +144,7 @@ class Cube:
             found=days, expected=f"1 to {len(self._days)}",
         )  # fmt: skip
         self.time = self._days[:days]
-        self.is_whole = len(self.time) == len(self._days)
+        self.is_complete = len(self.time) == len(self._days)
         for name, expected in {"lat": self.grid.lat, "lon": self.grid.lon}.items():
             found = group[name][:]
             same = found.shape == expected.shape and np.allclose(found, expected, atol=1e-6)
@@ -287,8 +287,8 @@ class Cube:
             raise ContractError(what, file=self.path, **details, fix=RERUN)
 
 
-def with_history(year: np.ndarray, before: np.ndarray | None, days: int = 365) -> np.ndarray:
-    """Put the history of a year before it: the last `days` days of the year before.
+def prepend_lookback(year: np.ndarray, before: np.ndarray | None, days: int = 365) -> np.ndarray:
+    """Put the lookback of a year before it: the last `days` days of the year before.
 
     Parameters
     ----------
@@ -303,15 +303,15 @@ def with_history(year: np.ndarray, before: np.ndarray | None, days: int = 365) -
     numpy.ndarray
         (..., days + time, feature).
     """
-    history = year[..., :days, :] if before is None else before[..., -days:, :]
-    if history.shape[-2] != days:
+    lookback = year[..., :days, :] if before is None else before[..., -days:, :]
+    if lookback.shape[-2] != days:
         raise ContractError(
-            "the history is too short",
-            found=f"{history.shape[-2]} days",
+            "the lookback is too short",
+            found=f"{lookback.shape[-2]} days",
             expected=f"{days} days",
             fix="give whole years",
         )
-    return np.concatenate([history, year], axis=-2)
+    return np.concatenate([lookback, year], axis=-2)
 
 
 def _open_group(path: Path) -> zarr.Group:

@@ -28,13 +28,19 @@ from tamflux.predictors.derived import (
     vpd_instant,
     wind_speed,
 )
-from tamflux.predictors.growing import drop_kept, keep_store, kept_folder, month_edges, open_kept
+from tamflux.predictors.incremental import (
+    drop_kept,
+    keep_store,
+    kept_folder,
+    month_edges,
+    open_kept,
+)
 from tamflux.predictors.regrid import Weights, regrid, regrid_weights
 from tamflux.predictors.rounding import round_bits
 from tamflux.provenance import code_hash
-from tamflux.sources.era5 import Era5Year
-from tamflux.sources.era5_sample import check_sample
-from tamflux.sources.era5_variables import ACCUMULATED, raw_variables
+from tamflux.readers.era5 import Era5Year
+from tamflux.readers.era5_sample import check_sample
+from tamflux.readers.era5_variables import ACCUMULATED, raw_variables
 from tamflux.variables import ASTRONOMY, METEOROLOGY
 
 log = logging.getLogger("tamflux")

@@ -16,7 +16,7 @@ from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cell_means import cell_class, cell_mean
-from tamflux.sources.landcover import read_elevation, read_koppen, read_land_cover
+from tamflux.readers.landcover import read_elevation, read_koppen, read_land_cover
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, VEGETATED, igbp_fraction
 
 log = logging.getLogger("tamflux")

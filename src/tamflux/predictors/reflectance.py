@@ -19,11 +19,11 @@ from tamflux.errors import InputError
 from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
-from tamflux.predictors.growing import drop_kept, kept_arrays, kept_folder, whole_months
+from tamflux.predictors.incremental import complete_months, drop_kept, kept_arrays, kept_folder
 from tamflux.predictors.rounding import round_bits
 from tamflux.provenance import code_hash, file_hash
-from tamflux.sources.modis import BANDS, SCALE, Composite, read_composite
-from tamflux.sources.modis_files import LONGEST_GAP, select_composites
+from tamflux.readers.modis import BANDS, SCALE, Composite, read_composite
+from tamflux.readers.modis_files import LONGEST_GAP, select_composites
 from tamflux.variables import REFL_FILLED, REFLECTANCE
 
 log = logging.getLogger("tamflux")
@@ -78,7 +78,7 @@ def prepare_modis(
     wanted = [REFLECTANCE[name] for name in variables if name in REFLECTANCE]
     bands = needed_bands([variable.name for variable in wanted])
     dates, days = np.array(list(files), "datetime64[D]"), year_days(year)
-    reach = whole_months(days, dates[-1] + LONGEST_GAP) if may_end_early else len(days)
+    reach = complete_months(days, dates[-1] + LONGEST_GAP) if may_end_early else len(days)
     grows = may_end_early and dates[-1] < days[-1] - _USUAL_GAP
     settings = (
         product,

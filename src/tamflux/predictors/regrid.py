@@ -74,7 +74,7 @@ def regrid_weights(lat: np.ndarray, lon: np.ndarray, grid: Grid, conservative: b
 
     Notes
     -----
-    The source must cover the grid; `tamflux.sources.era5` checks that.
+    The source must cover the grid; `tamflux.readers.era5` checks that.
     """
     spacing_lat, spacing_lon = lat[1] - lat[0], (lon[1] - lon[0]) % 360
     if conservative or grid.resolution >= 1.999 * spacing_lat:

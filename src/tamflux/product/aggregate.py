@@ -62,7 +62,7 @@ def _write_means(
         values = source[name][rows]
         for file, _ in targets:
             file.write(name, rows, values.filled(FILL))
-    for part in ("", "_spread", "_uncertainty"):
+    for part in ("", "_std", "_pi90_halfwidth"):
         means = {}
         for flux in FLUXES:
             days = source[f"{flux}{part}"][:, rows].filled(np.nan)

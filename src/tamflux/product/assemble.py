@@ -45,7 +45,7 @@ def assemble_product(
     static : path
         Static fields, for the land fraction.
     calibration : path
-        From `tamflux.uncertainty.unseen.calibrate`, for uncertainty and applicability.
+        From `tamflux.uncertainty.out_of_fold.calibrate`, for uncertainty and applicability.
     output : path
         NetCDF file to write.
     inputs : path
@@ -81,13 +81,13 @@ def assemble_product(
             width = np.full(gpp.shape, FILL)
             for flux in FLUXES:
                 width[:, land] = _quantise(intervals.half_width(flux, *on_land))
-                file.write(f"{flux}_uncertainty", rows, width)
+                file.write(f"{flux}_pi90_halfwidth", rows, width)
             distance = store["distance"][rows]
             reach = intervals.applicability((gpp + reco).mean(axis=0), distance)
-            for name, values in {"training_distance": distance, "applicability": reach}.items():
+            for name, values in {"dissimilarity_index": distance, "applicability": reach}.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
             del gpp, reco, nee, values, on_land, width
-            for name in (f"{flux}_spread" for flux in FLUXES):
+            for name in (f"{flux}_std" for flux in FLUXES):
                 values = _read(store, tiles, name, rows, land)
                 file.write(name, rows, np.where(land, values, FILL))
 

@@ -34,22 +34,22 @@ def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
             **flux.attrs,
             "cell_methods": _MEAN,
             **link,
-            "ancillary_variables": f"{name}_uncertainty {name}_spread quality_flag applicability",
+            "ancillary_variables": f"{name}_pi90_halfwidth {name}_std quality_flag applicability",
             "comment": f"mass of carbon per area of land and day; {_precision(step)}",
         }
-        attributes[f"{name}_spread"] = {
+        attributes[f"{name}_std"] = {
             "units": flux.units,
             "long_name": f"standard deviation over ensemble members of {flux.long_name}",
             "cell_methods": _MEAN,
             **link,
-            "comment": _spread_comment(step),
+            "comment": _std_comment(step),
         }
-        attributes[f"{name}_uncertainty"] = {
+        attributes[f"{name}_pi90_halfwidth"] = {
             "units": flux.units,
             "long_name": f"half-width of the {LEVEL:.0%} interval of {flux.long_name}",
             "cell_methods": _MEAN,
             **link,
-            "comment": _uncertainty_comment(name, step),
+            "comment": _halfwidth_comment(name, step),
         }
     return attributes
 
@@ -60,7 +60,7 @@ def _precision(step: str) -> str:
     return f"rounded to multiples of 2**-10 (error at most {QUANTUM / 2:.5f}), nee = reco - gpp"
 
 
-def _spread_comment(step: str) -> str:
+def _std_comment(step: str) -> str:
     if step == "daily":
         return f"rounded to multiples of 2**-10 (error at most {QUANTUM / 2:.5f})"
     return (
@@ -69,7 +69,7 @@ def _spread_comment(step: str) -> str:
     )
 
 
-def _uncertainty_comment(flux: str, step: str) -> str:
+def _halfwidth_comment(flux: str, step: str) -> str:
     cut = "" if flux == "nee" else "; the interval is cut at 0"
     calibrated = f"calibrated with the errors at towers that the model had not seen{cut}"
     if step == "daily":
@@ -81,7 +81,7 @@ def _uncertainty_comment(flux: str, step: str) -> str:
 
 
 PLACE_ATTRIBUTES = {
-    "training_distance": {
+    "dissimilarity_index": {
         "units": "1",
         "long_name": "distance to the nearest training tower in task code, climatology and land "
         "cover",
@@ -93,7 +93,7 @@ PLACE_ATTRIBUTES = {
         "long_name": "applicability of the model to the cell",
         "comment": "exp(-e), where e is the expected mean absolute error of daily fluxes as a "
         "share of their standard deviation among towers: sqrt(mean gpp + reco) times a linear "
-        "function of training_distance, fitted to errors at towers that the model had not seen; "
+        "function of dissimilarity_index, fitted to errors at towers that the model had not seen; "
         "1 is no error expected; missing where there is no vegetated land",
     },
 }

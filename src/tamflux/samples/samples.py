@@ -13,7 +13,7 @@ from tamflux.errors import ContractError
 from tamflux.predictors.static import STATIC_FEATURES, static_features
 from tamflux.variables import FLUXES, PREDICTORS
 
-HISTORY_DAYS = 365
+LOOKBACK_DAYS = 365
 """Length of the history that feeds the task code and spins the recurrence up."""
 
 YEAR_DAYS = 366
@@ -68,7 +68,7 @@ class Windows:
     Attributes
     ----------
     rows : numpy.ndarray
-        (window, HISTORY_DAYS + YEAR_DAYS) row numbers in `Samples`, `PAD` after the year's end.
+        (window, LOOKBACK_DAYS + YEAR_DAYS) row numbers in `Samples`, `PAD` after the year's end.
     site : numpy.ndarray
         (window,) number of the site.
     year : numpy.ndarray
@@ -162,17 +162,17 @@ def make_windows(samples: Samples) -> Windows:
     year = samples.date.astype("datetime64[Y]").astype(int) + 1970
     first = np.flatnonzero(np.r_[True, (np.diff(samples.site) != 0) | (np.diff(year) != 0)])
     last = np.r_[first[1:], len(year)]
-    rows = np.full((len(first), HISTORY_DAYS + YEAR_DAYS), PAD, np.int64)
+    rows = np.full((len(first), LOOKBACK_DAYS + YEAR_DAYS), PAD, np.int64)
     for window, (start, stop) in enumerate(zip(first, last, strict=True)):
-        before = start - HISTORY_DAYS
+        before = start - LOOKBACK_DAYS
         unbroken = (
             before >= 0
             and samples.site[before] == samples.site[start]
-            and samples.date[start] - samples.date[before] == np.timedelta64(HISTORY_DAYS, "D")
+            and samples.date[start] - samples.date[before] == np.timedelta64(LOOKBACK_DAYS, "D")
         )
         own = np.arange(start, stop)
-        rows[window, :HISTORY_DAYS] = (
-            np.arange(before, start) if unbroken else np.resize(own, HISTORY_DAYS)
+        rows[window, :LOOKBACK_DAYS] = (
+            np.arange(before, start) if unbroken else np.resize(own, LOOKBACK_DAYS)
         )
-        rows[window, HISTORY_DAYS : HISTORY_DAYS + len(own)] = own
+        rows[window, LOOKBACK_DAYS : LOOKBACK_DAYS + len(own)] = own
     return Windows(rows, samples.site[first], year[first])

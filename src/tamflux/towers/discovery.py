@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from tamflux.errors import InputError
-from tamflux.sources.oneflux.archive import Member, list_members
-from tamflux.sources.oneflux.metadata import FIELDS, OPTIONAL, clean_fields, read_badm
-from tamflux.sources.oneflux.names import FileName, parse_name
+from tamflux.readers.oneflux.archive import Member, list_members
+from tamflux.readers.oneflux.badm import FIELDS, OPTIONAL, clean_fields, read_badm
+from tamflux.readers.oneflux.names import FileName, parse_name
 from tamflux.towers.merging import MAX_DISTANCE_KM, distance_km, source_rank
 from tamflux.towers.quality import Rejections
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
-from tamflux.sources.oneflux.metadata import read_site_table
-from tamflux.sources.oneflux.tables import METEOROLOGY, TowerTable, read_table
+from tamflux.readers.oneflux.badm import read_site_table
+from tamflux.readers.oneflux.tables import METEOROLOGY, TowerTable, read_table
 from tamflux.towers.daily import FLUX_NAMES, aggregate_days, daily_quality
 from tamflux.towers.discovery import Source, describe_site, find_sources, reason_of
 from tamflux.towers.merging import merge_sources

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tamflux.errors import InputError
-from tamflux.sources.oneflux.metadata import read_site_table
-from tamflux.sources.oneflux.tables import peek_table
+from tamflux.readers.oneflux.badm import read_site_table
+from tamflux.readers.oneflux.tables import read_first_timestamp
 from tamflux.towers.discovery import Source, describe_site, find_sources, reason_of
 from tamflux.towers.quality import Rejections
 
@@ -46,7 +46,7 @@ def inspect_towers(
 
 def _inspect(site_id: str, source: Source, problems: list[str]) -> dict[str, str]:
     try:
-        first = str(peek_table(source.member, source.name))[:10]
+        first = str(read_first_timestamp(source.member, source.name))[:10]
     except InputError as error:
         first, problems = "", [*problems, reason_of(error)]
     years = source.name.years

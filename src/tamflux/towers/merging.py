@@ -1,7 +1,7 @@
 """One record a site from all networks that carry it.
 
 A day is taken from one source, whole: of the sources that have NEE that day, the network with the
-newest processing (`tamflux.sources.oneflux.names.NETWORKS`); within one network the higher
+newest processing (`tamflux.readers.oneflux.names.NETWORKS`); within one network the higher
 quality; then the preferred time step and product, then the file name.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tamflux.sources.oneflux.names import NETWORKS, PRODUCTS, RESOLUTIONS, FileName
+from tamflux.readers.oneflux.names import NETWORKS, PRODUCTS, RESOLUTIONS, FileName
 from tamflux.towers.quality import Rejections
 
 MAX_DISTANCE_KM = 5.0

@@ -16,19 +16,20 @@ from safetensors.torch import save_file
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
-from tamflux.model.tamrl import INGREDIENTS, SITE_BLIND, Light, TamRL
+from tamflux.model.components import COMPONENTS_OF_MODEL, Components
+from tamflux.model.tamrl import Light, TamRL
 from tamflux.variables import FLUXES
 
 
 @dataclass(frozen=True)
-class Description:
+class ModelSpec:
     """What a checkpoint says of itself, beside the weights (JSON in the file's header).
 
     Attributes
     ----------
     model : str
         ``tamrl``, ``lstm`` (site-blind) or ``tamrl_without_...``.
-    hidden_size, code_size, trees, history_days : int
+    hidden_size, embedding_size, trees, lookback_days : int
         Shape of the network, number of its trees.
     predictors, units, static_features : tuple of str
         Features in their order, and the predictors' units.
@@ -44,9 +45,9 @@ class Description:
 
     model: str
     hidden_size: int
-    code_size: int
+    embedding_size: int
     trees: int
-    history_days: int
+    lookback_days: int
     predictors: tuple[str, ...]
     units: tuple[str, ...]
     static_features: tuple[str, ...]
@@ -66,11 +67,11 @@ class Description:
             features=len(self.predictors),
             static_features=len(self.static_features),
             hidden_size=self.hidden_size,
-            code_size=self.code_size,
+            embedding_size=self.embedding_size,
             flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
             light=light,
             trees=self.trees,
-            without=left_out(self.model),
+            components=components_of(self.model),
         )
 
     def scale(self, x: np.ndarray) -> np.ndarray:
@@ -84,38 +85,38 @@ MAX_SIZE = 100_000
 """No size of a network comes near this: a damaged one must not ask for all of the memory."""
 
 
-def _check_description(description: Description) -> None:
-    """Raise ValueError where a description, as JSON gave it, cannot be one."""
-    for name in ("hidden_size", "code_size", "history_days"):
-        value = getattr(description, name)
+def _check_spec(spec: ModelSpec) -> None:
+    """Raise ValueError where a spec, as JSON gave it, cannot be one."""
+    for name in ("hidden_size", "embedding_size", "lookback_days"):
+        value = getattr(spec, name)
         if type(value) is not int or not 0 <= value <= MAX_SIZE:
             raise ValueError(f"{name} is {value!r}")
     for name in ("predictors", "units", "static_features", "training_sites"):
-        if not all(isinstance(text, str) for text in getattr(description, name)):
+        if not all(isinstance(text, str) for text in getattr(spec, name)):
             raise ValueError(f"{name} are not names")
-    n = len(description.predictors)
+    n = len(spec.predictors)
     sizes = {"units": n, "mean": n, "sd": n, "flux_scale": len(FLUXES)}
     for name, size in sizes.items():
-        values = getattr(description, name)
+        values = getattr(spec, name)
         if len(values) != size or (name != "units" and not np.isfinite(values).all()):
             raise ValueError(f"{name} are not {size} numbers")
-    if min(*description.sd, *description.flux_scale) <= 0:
+    if min(*spec.sd, *spec.flux_scale) <= 0:
         raise ValueError("a scale is not above zero")
 
 
-def left_out(model: str) -> frozenset[str]:
-    """Ingredients that a model of this name goes without.
+def components_of(model: str) -> Components:
+    """Components of the model of this name.
 
     Raises
     ------
     ContractError
         If there is no such model.
     """
-    named = {"tamrl": frozenset(), "lstm": SITE_BLIND}
-    named |= {f"tamrl_without_{name}": frozenset({name}) for name in INGREDIENTS}
-    if model not in named:
-        raise ContractError("there is no such model", found=model, expected=", ".join(named))
-    return named[model]
+    if model not in COMPONENTS_OF_MODEL:
+        raise ContractError(
+            "there is no such model", found=model, expected=", ".join(COMPONENTS_OF_MODEL)
+        )
+    return COMPONENTS_OF_MODEL[model]
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
@@ -164,27 +165,27 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
         ) from error
 
 
-def save_checkpoint(path: str | Path, network: TamRL, description: Description) -> None:
+def save_checkpoint(path: str | Path, network: TamRL, spec: ModelSpec) -> None:
     """Write a trained network."""
-    save_tensors(path, network.state_dict(), asdict(description))
+    save_tensors(path, network.state_dict(), asdict(spec))
 
 
-def load_checkpoint(path: str | Path) -> tuple[TamRL, Description]:
+def load_checkpoint(path: str | Path) -> tuple[TamRL, ModelSpec]:
     """Read a trained network, ready to predict.
 
     Raises
     ------
     ContractError
-        If the file is damaged, or weights and description do not fit together.
+        If the file is damaged, or weights and spec do not fit together.
     """
     tensors, header = load_tensors(path)
     try:
         fields: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in header.items()
         }
-        description = Description(**fields)
-        _check_description(description)
-        network = description.network()
+        spec = ModelSpec(**fields)
+        _check_spec(spec)
+        network = spec.network()
         network.load_state_dict(tensors)
         if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
             raise ValueError("weights that are not numbers")
@@ -195,4 +196,4 @@ def load_checkpoint(path: str | Path) -> tuple[TamRL, Description]:
             found=(str(error) or type(error).__name__).splitlines()[0],
             fix="delete it and run snakemake again: the member is trained again",
         ) from error
-    return network.eval(), description
+    return network.eval(), spec

@@ -13,10 +13,10 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from tamflux.errors import ContractError
-from tamflux.model.members import BLOCK_DAYS, Predicted, predict_members
-from tamflux.model.tamrl import Past, TamRL, close_balance
-from tamflux.samples.samples import HISTORY_DAYS, PAD, Samples, make_windows
-from tamflux.training.checkpoint import Description, load_checkpoint
+from tamflux.model.rollout import BLOCK_DAYS, MemberPrediction, predict_members
+from tamflux.model.tamrl import RecurrentState, TamRL, close_balance
+from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, make_windows
+from tamflux.training.checkpoint import ModelSpec, load_checkpoint
 from tamflux.training.device import choose_device, to_device
 from tamflux.variables import FLUXES
 
@@ -26,21 +26,21 @@ BATCH_WINDOWS = 64
 BATCH_CELLS = {"cpu": 450, "cuda": 2048}
 """Cells computed at once: of a usual tile a processor takes half, a GPU all."""
 
-Pasts = list[list[tuple]]
-"""What the members keep of the days before (`Past` as plain tuples): by batch, then by member."""
+BatchStates = list[list[tuple]]
+"""Recurrent states (`RecurrentState` as plain tuples), by batch, then by member."""
 
 
 class Prediction(NamedTuple):
     """Fluxes (gpp, reco, nee) in g m-2 d-1.
 
     mean : (cell, time, 3) mean over members, with nee = reco - gpp.
-    spread : (cell, time, 3) standard deviation over members; 0 for a single member.
-    codes : (cell, members x code) task codes, as of `Ensemble.codes`.
+    std : (cell, time, 3) standard deviation over members; 0 for a single member.
+    embeddings : (cell, members x embedding) task embeddings, as of `Ensemble.embeddings`.
     """
 
     mean: np.ndarray
-    spread: np.ndarray
-    codes: np.ndarray
+    std: np.ndarray
+    embeddings: np.ndarray
 
 
 class Ensemble:
@@ -49,16 +49,14 @@ class Ensemble:
     block_days = BLOCK_DAYS
     """A past can be kept after multiples of these days."""
 
-    def __init__(
-        self, networks: Sequence[TamRL], descriptions: Sequence[Description], device: str = "cpu"
-    ):
+    def __init__(self, networks: Sequence[TamRL], specs: Sequence[ModelSpec], device: str = "cpu"):
         self.device = choose_device(device)
         self.networks = [network.to(self.device).eval() for network in networks]
-        self.descriptions = list(descriptions)
-        first = descriptions[0]
+        self.specs = list(specs)
+        first = specs[0]
         self.predictors = first.predictors
         self.static_features = first.static_features
-        self.history_days = first.history_days
+        self.lookback_days = first.lookback_days
 
     @classmethod
     def load(cls, paths: Sequence[str | Path], device: str = "cpu") -> Ensemble:
@@ -73,16 +71,16 @@ class Ensemble:
             raise ContractError("an ensemble needs a checkpoint", found="none")
         members = [load_checkpoint(path) for path in paths]
         first = members[0][1]
-        for path, (_, description) in zip(paths, members, strict=True):
+        for path, (_, spec) in zip(paths, members, strict=True):
             for name in (
                 "model",
                 "trees",
                 "predictors",
                 "units",
                 "static_features",
-                "history_days",
+                "lookback_days",
             ):
-                found, expected = getattr(description, name), getattr(first, name)
+                found, expected = getattr(spec, name), getattr(first, name)
                 if found != expected:
                     raise ContractError(
                         f"members differ in their {name}",
@@ -96,12 +94,12 @@ class Ensemble:
     def predict(
         self, x: np.ndarray, static: np.ndarray, batch_cells: int | None = None
     ) -> Prediction:
-        """Predict the days after the history.
+        """Predict the days after the lookback.
 
         Parameters
         ----------
         x : numpy.ndarray
-            (cell, history_days + time, feature) predictors in catalogue units, NaN allowed.
+            (cell, lookback_days + time, feature) predictors in catalogue units, NaN allowed.
         static : numpy.ndarray
             (cell, static feature).
         batch_cells : int, optional
@@ -119,16 +117,16 @@ class Ensemble:
         x: np.ndarray,
         static: np.ndarray,
         batch_cells: int | None = None,
-        past: Pasts | None = None,
+        past: BatchStates | None = None,
         keep: Collection[int] = (),
-    ) -> tuple[Prediction, dict[int, Pasts]]:
+    ) -> tuple[Prediction, dict[int, BatchStates]]:
         """Predict as `predict`, from a day within the year if its past is given.
 
         Parameters
         ----------
         x, static, batch_cells
-            As of `predict`; with a past, the days after it follow the history at once.
-        past : Pasts, optional
+            As of `predict`; with a past, the days after it follow the lookback at once.
+        past : BatchStates, optional
             Kept by an earlier call for the same cells and `batch_cells`.
         keep : collection of int
             Numbers of days, multiples of `block_days`, after which the past is wanted; below the
@@ -137,58 +135,58 @@ class Ensemble:
         Returns
         -------
         Prediction
-        dict of int to Pasts
+        dict of int to BatchStates
             What a later call goes on from.
         """
         expected = (len(static), len(self.predictors), len(self.static_features))
-        if (len(x), x.shape[-1], static.shape[-1]) != expected or x.shape[1] <= self.history_days:
+        if (len(x), x.shape[-1], static.shape[-1]) != expected or x.shape[1] <= self.lookback_days:
             raise ContractError(
                 "inputs do not fit the model",
                 found=f"x {x.shape}, static {static.shape}",
-                expected=f"x (cell, > {self.history_days}, {len(self.predictors)}), "
+                expected=f"x (cell, > {self.lookback_days}, {len(self.predictors)}), "
                 f"static (cell, {len(self.static_features)})",
                 fix=f"give predictors {', '.join(self.predictors)}",
             )
-        days = x.shape[1] - self.history_days
+        days = x.shape[1] - self.lookback_days
         mean = np.empty((len(x), days, 3), np.float32)
-        spread = np.empty_like(mean)
-        codes = []
-        kept: dict[int, Pasts] = {day: [] for day in keep}
+        std = np.empty_like(mean)
+        embeddings = []
+        kept: dict[int, BatchStates] = {day: [] for day in keep}
         for number, part in enumerate(self._batches(len(x), batch_cells)):
             members = past[number] if past else [None] * len(self.networks)
             batch, pasts = self._predict_batch(x[part], static[part], members, keep)
-            mean[part], spread[part] = batch.mean, batch.spread
-            codes.append(batch.codes)
+            mean[part], std[part] = batch.mean, batch.std
+            embeddings.append(batch.embeddings)
             for day, batches in kept.items():
                 batches.append([tuple(_copy(member[day], "cpu")) for member in pasts])
-        return Prediction(mean, spread, np.concatenate(codes)), kept
+        return Prediction(mean, std, np.concatenate(embeddings)), kept
 
     @torch.inference_mode()
-    def codes(self, x: np.ndarray, batch_cells: int | None = None) -> np.ndarray:
-        """Task codes of places.
+    def embeddings(self, x: np.ndarray, batch_cells: int | None = None) -> np.ndarray:
+        """Task embeddings of places.
 
         Parameters
         ----------
         x : numpy.ndarray
-            (cell, history_days or more, feature) predictors in catalogue units, NaN allowed.
+            (cell, lookback_days or more, feature) predictors in catalogue units, NaN allowed.
         batch_cells : int, optional
             Cells computed at once, `BATCH_CELLS` by default.
 
         Returns
         -------
         numpy.ndarray
-            (cell, members x code) float32, the codes of the members side by side; no columns for
-            a site-blind model.
+            (cell, members x embedding) float32, embeddings of all members, concatenated; no columns
+            for the plain LSTM.
         """
-        history = x[:, : self.history_days]
-        codes = [np.empty((len(x), 0), np.float32)]
-        for network, description in zip(self.networks, self.descriptions, strict=True):
+        lookback = x[:, : self.lookback_days]
+        embeddings = [np.empty((len(x), 0), np.float32)]
+        for network, spec in zip(self.networks, self.specs, strict=True):
             if (encoder := getattr(network, "encoder", None)) is None:
                 continue
-            batches = (history[part] for part in self._batches(len(x), batch_cells))
-            scaled = (to_device(description.scale(b), self.device) for b in batches)
-            codes.append(np.concatenate([encoder(part).cpu().numpy() for part in scaled]))
-        return np.concatenate(codes, axis=1)
+            batches = (lookback[part] for part in self._batches(len(x), batch_cells))
+            scaled = (to_device(spec.scale(b), self.device) for b in batches)
+            embeddings.append(np.concatenate([encoder(part).cpu().numpy() for part in scaled]))
+        return np.concatenate(embeddings, axis=1)
 
     def _batches(self, cells: int, batch_cells: int | None) -> list[slice]:
         size = batch_cells or BATCH_CELLS[self.device.type]
@@ -201,32 +199,32 @@ class Ensemble:
         static: np.ndarray,
         before: Sequence[tuple | None],
         keep: Collection[int],
-    ) -> tuple[Prediction, list[dict[int, Past]]]:
+    ) -> tuple[Prediction, list[dict[int, RecurrentState]]]:
         """Prediction for some cells, and the kept pasts of each member."""
         condition = to_device(np.ascontiguousarray(static, np.float32), self.device)
-        members: list[Predicted] = []
-        for _, group in groupby(self.descriptions, lambda each: (each.mean, each.sd)):
-            description, *others = group  # members of one split share their scaling
+        members: list[MemberPrediction] = []
+        for _, group in groupby(self.specs, lambda each: (each.mean, each.sd)):
+            spec, *others = group  # members of one split share their scaling
             own = slice(len(members), len(members) + 1 + len(others))
             pasts = [_copy(past, self.device) for past in before[own] if past is not None]
-            scaled = to_device(description.scale(x), self.device)
-            given = scaled, condition, self.history_days, pasts or None, keep
+            scaled = to_device(spec.scale(x), self.device)
+            given = scaled, condition, self.lookback_days, pasts or None, keep
             members += predict_members(self.networks[own], *given)
         stack = torch.stack([close_balance(member.flux) for member in members])
         mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
-        spread = (stack - mean).square_().mean(dim=0).sqrt_()
-        codes = [member.code for member in members if member.code is not None]
-        parts = (mean, spread, torch.cat([condition[:, :0], *codes], dim=1))
-        kept = [member.kept for member in members]
+        std = (stack - mean).square_().mean(dim=0).sqrt_()
+        embeddings = [member.embedding for member in members if member.embedding is not None]
+        parts = (mean, std, torch.cat([condition[:, :0], *embeddings], dim=1))
+        kept = [member.states for member in members]
         return Prediction(*(part.cpu().numpy() for part in parts)), kept
 
 
-def _copy(past: tuple, device: str | torch.device) -> Past:
+def _copy(past: tuple, device: str | torch.device) -> RecurrentState:
     """A past whose tensors lie on a device and share no memory with others."""
     copies = tree_map_only(
         torch.Tensor, lambda values: values.to(device, copy=True).contiguous(), tuple(past)
     )
-    return Past(*copies)
+    return RecurrentState(*copies)
 
 
 def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
@@ -243,7 +241,7 @@ def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> p
     Returns
     -------
     DataFrame
-        `site_id, date`, the fluxes and their spread, g m-2 d-1.
+        `site_id, date`, the fluxes and their std, g m-2 d-1.
     """
     windows = make_windows(samples)
     windows = windows.select(np.isin(windows.site, chosen))
@@ -253,10 +251,10 @@ def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> p
         x = np.where((rows != PAD)[..., None], samples.x[rows], np.nan)
         static = samples.static[windows.site[start : start + BATCH_WINDOWS]]
         prediction = ensemble.predict(x, static)
-        year = rows[:, HISTORY_DAYS:]
-        values = np.concatenate([prediction.mean, prediction.spread], axis=-1)[year != PAD]
+        year = rows[:, LOOKBACK_DAYS:]
+        values = np.concatenate([prediction.mean, prediction.std], axis=-1)[year != PAD]
         row = year[year != PAD]
-        part = pd.DataFrame(values, columns=[*FLUXES, *(f"{flux}_spread" for flux in FLUXES)])
+        part = pd.DataFrame(values, columns=[*FLUXES, *(f"{flux}_std" for flux in FLUXES)])
         part.insert(0, "date", samples.date[row].astype("datetime64[ns]"))
         part.insert(0, "site_id", samples.sites["site_id"].to_numpy()[samples.site[row]])
         parts.append(part)

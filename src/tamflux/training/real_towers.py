@@ -91,8 +91,8 @@ def predict_real_towers(
     checkpoints : mapping of int to paths
         Members by the fold they were trained without; -1: trained on all folds.
     predictions_path : path
-        Parquet to write: `site_id, date, fold, gpp, reco, nee, gpp_spread, reco_spread,
-        nee_spread`, g m-2 d-1; the spread is the standard deviation over members.
+        Parquet to write: `site_id, date, fold, gpp, reco, nee, gpp_std, reco_std,
+        nee_std`, g m-2 d-1; the std is the standard deviation over members.
     threads : int
         CPU threads.
 
@@ -113,7 +113,7 @@ def predict_real_towers(
             _refuse_seen(ensembles[fold], samples.sites["site_id"].iloc[chosen], fold)
             tables.append(predict_sites(ensembles[fold], samples, chosen).assign(fold=fold))
             log.info("fold %d: %d sites predicted", fold, len(chosen))
-    columns = ["site_id", "date", "fold", *FLUXES, *(f"{flux}_spread" for flux in FLUXES)]
+    columns = ["site_id", "date", "fold", *FLUXES, *(f"{flux}_std" for flux in FLUXES)]
     table = pd.concat(tables)[columns].sort_values(["fold", "site_id", "date"])
     with atomic_path(predictions_path) as path:
         table.to_parquet(path, index=False)
@@ -121,7 +121,7 @@ def predict_real_towers(
 
 def _refuse_seen(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:
     """Raise where a member was trained on a site of the fold that it is to predict."""
-    seen = {site for member in ensemble.descriptions for site in member.training_sites}
+    seen = {site for member in ensemble.specs for site in member.training_sites}
     leaked = sorted(seen.intersection(site_ids))
     if leaked:
         raise ContractError(

@@ -15,13 +15,13 @@ import torch
 from tqdm import tqdm
 
 from tamflux.files import atomic_path
-from tamflux.samples.samples import HISTORY_DAYS, Samples
+from tamflux.samples.samples import LOOKBACK_DAYS, Samples
 from tamflux.training.checkpoint import (
-    Description,
+    ModelSpec,
     save_checkpoint,
 )
 from tamflux.training.data_checks import check_training_data
-from tamflux.training.run import MIN_QC, Run, day_weights
+from tamflux.training.trainer import MIN_QC, Trainer, day_weights
 from tamflux.variables import PREDICTORS
 
 log = logging.getLogger("tamflux")
@@ -56,7 +56,7 @@ def fit_member(
         Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, loss,
         learning_rate, seconds`) to write.
     name : str
-        ``tamrl``, ``lstm`` for the site-blind baseline, or ``tamrl_without_...`` (`left_out`).
+        ``tamrl``, ``lstm`` for the site-blind baseline, or ``tamrl_without_...`` (`components_of`).
     seed : int
         Of this member.
     model, training : mapping
@@ -74,25 +74,29 @@ def fit_member(
     torch.set_num_threads(threads)
     chosen = np.flatnonzero(samples.sites["site_id"].isin(training_sites))
     check_training_data(samples, chosen, MIN_QC)
-    description = _describe(samples, chosen, name, seed, model, training, provenance)
-    run = Run(samples, chosen, description, model["balance_weight"], training, seed)
+    spec = _describe(samples, chosen, name, seed, model, training, provenance)
+    trainer = Trainer(samples, chosen, spec, model["balance_weight"], training, seed)
     state = Path(checkpoint).with_name(f".{Path(checkpoint).stem}.resume.safetensors")
-    run.restore(state)
+    trainer.resume(state)
     epochs = tqdm(
-        range(run.epoch, run.epochs), initial=run.epoch, total=run.epochs, unit="epoch", desc=name
+        range(trainer.epoch, trainer.epochs),
+        initial=trainer.epoch,
+        total=trainer.epochs,
+        unit="epoch",
+        desc=name,
     )
     for _ in epochs:
-        row = run.run_epoch()
-        run.save(state)
+        row = trainer.run_epoch()
+        trainer.save(state)
         epochs.set_postfix(loss=row["loss"])
         log.info(
             "epoch %d/%d (%s): loss %.4f, %.1f s",
-            row["epoch"], run.epochs, row["stage"], row["loss"], row["seconds"],
+            row["epoch"], trainer.epochs, row["stage"], row["loss"], row["seconds"],
         )  # fmt: skip
-    run.grow_trees(threads)
+    trainer.fit_trees(threads)
     with atomic_path(curve) as path:
-        pd.DataFrame(run.curve).to_csv(path, index=False)
-    save_checkpoint(checkpoint, run.network, description)
+        pd.DataFrame(trainer.curve).to_csv(path, index=False)
+    save_checkpoint(checkpoint, trainer.network, spec)
     state.unlink(missing_ok=True)
 
 
@@ -104,18 +108,18 @@ def _describe(
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     provenance: Mapping[str, Any],
-) -> Description:
+) -> ModelSpec:
     """Scaling and names, from the training sites alone."""
     of_training = np.isin(samples.site, chosen)
     used = of_training[:, None] & (day_weights(samples, MIN_QC) > 0)
     x = samples.x[of_training].astype(np.float64)
     flux_scale = [samples.y[used[:, k], k].astype(np.float64).std() for k in range(3)]
-    return Description(
+    return ModelSpec(
         model=name,
         hidden_size=model["hidden_size"],
-        code_size=model["code_size"],
+        embedding_size=model["embedding_size"],
         trees=model["trees"],
-        history_days=HISTORY_DAYS,
+        lookback_days=LOOKBACK_DAYS,
         predictors=samples.predictors,
         units=tuple(PREDICTORS[predictor].units for predictor in samples.predictors),
         static_features=samples.static_features,
@@ -133,6 +137,6 @@ def _describe(
 
 
 def member_seed(seed: int, model: str, member: int) -> int:
-    """Seed of one member, from the seed of the run."""
+    """Seed of one member, from the seed of the trainer."""
     words = json.dumps([seed, model, member]).encode()
     return int.from_bytes(hashlib.sha256(words).digest()[:4], "big")

@@ -87,7 +87,7 @@ class Calibration:
         activity : numpy.ndarray
             Annual mean of predicted gpp + reco, g m-2 d-1.
         distance : numpy.ndarray
-            To the training towers, see `tamflux.uncertainty.places`.
+            To the training towers, see `tamflux.uncertainty.feature_space`.
         """
         first, second = self.error_per_activity
         return np.sqrt(activity) * (first + second * np.minimum(distance, MAX_DISTANCE))

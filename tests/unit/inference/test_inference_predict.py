@@ -18,7 +18,7 @@ from tamflux.errors import ConfigError, ContractError, TamfluxError
 from tamflux.grid import Grid
 from tamflux.inference import predict, tiles
 from tamflux.inference.predict import predict_tiles
-from tamflux.inference.work import open_work
+from tamflux.inference.tile_store import open_tile_store
 
 RUN = {"workers": 2, "batch_cells": 5}
 FLUXES = ["gpp", "reco", "nee"]
@@ -52,7 +52,7 @@ def values(path):
 
 def test_every_cell_equals_the_model_applied_to_its_own_series(done):
     planet, _, tiles = done
-    year, before = (xr.open_zarr(planet[name]).load() for name in ("cube", "history"))
+    year, before = (xr.open_zarr(planet[name]).load() for name in ("cube", "lookback"))
     static = xr.open_dataset(planet["static"])
     for row, col in [(5, 6), (11, 23), (1, 23), (6, 6), (9, 0)]:
         here = {"lat": row, "lon": col}
@@ -71,7 +71,7 @@ def test_every_cell_equals_the_model_applied_to_its_own_series(done):
 def test_land_is_complete_and_water_missing(done):
     planet, _, tiles = done
     land = xr.open_dataset(planet["static"])["land_fraction"].to_numpy() > 0
-    for name in [*FLUXES, "nee_spread"]:
+    for name in [*FLUXES, "nee_std"]:
         finite = np.isfinite(tiles[name].to_numpy())
         assert (finite == land).all()
 
@@ -96,7 +96,7 @@ def test_tiles_batches_and_workers_do_not_matter(done, tmp_path, tile_size, run)
 
 
 def test_a_year_without_a_year_before_uses_its_own_first_days(planet, tmp_path):
-    planet["history"] = planet["cube"]
+    planet["lookback"] = planet["cube"]
     predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
     series = xr.open_zarr(planet["cube"]).isel(lat=9, lon=9).load()
     x = [np.concatenate([series[name][:365], series[name]]) for name in ("ndvi", "t2m")]
@@ -216,7 +216,7 @@ def test_a_tile_without_memory_is_named_and_how_to_need_less(
 def test_a_run_after_a_kill_names_the_tile_that_was_in_work(planet, tmp_path, caplog, monkeypatch):
     output = tmp_path / "t_2004.zarr"
     monkeypatch.setattr(predict.log, "propagate", True)
-    with open_work(output, "killed", lambda path: path.mkdir()) as work:
+    with open_tile_store(output, "killed", lambda path: path.mkdir()) as work:
         tile = Grid(15.0).tiles(4)[3]
         work.begin(tile)
     predict_tiles(**planet, output=output, **RUN)
@@ -227,7 +227,7 @@ def test_a_run_after_a_kill_names_the_tile_that_was_in_work(planet, tmp_path, ca
 def test_two_runs_at_once_are_refused(planet, tmp_path):
     output = tmp_path / "t_2004.zarr"
     with (
-        open_work(output, "someone else", lambda path: path.mkdir()),
+        open_tile_store(output, "someone else", lambda path: path.mkdir()),
         pytest.raises(TamfluxError, match="another run is working") as error,
     ):
         predict_tiles(**planet, output=output, **RUN)
@@ -242,7 +242,7 @@ def test_static_fields_of_another_grid_are_refused(planet, tmp_path):
 
 
 def test_a_history_of_the_wrong_year_is_refused(planet, tmp_path):
-    planet["cube"], planet["history"] = planet["history"], planet["cube"]
+    planet["cube"], planet["lookback"] = planet["lookback"], planet["cube"]
     with pytest.raises(ContractError, match="not the year before"):
         predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
 

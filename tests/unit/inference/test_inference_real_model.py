@@ -8,11 +8,11 @@ from toy_planet import write_places, write_planet
 
 from tamflux.errors import TamfluxError
 from tamflux.inference.predict import predict_tiles
-from tamflux.predictors.cube import Cube, with_history
+from tamflux.predictors.cube import Cube, prepend_lookback
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
-from tamflux.training.checkpoint import Description, save_checkpoint
+from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
-from tamflux.uncertainty.places import Places, describe_places
+from tamflux.uncertainty.feature_space import FeatureSpace, compute_features
 
 FEATURES = {"codes": 2 * 4, "predictors": 3, "static_features": len(STATIC_FEATURES)}
 PREDICTORS, UNITS = ("t2m", "ndvi", "ssrd"), ("degC", "1", "W m-2")
@@ -22,8 +22,8 @@ def write_members(folder, units=UNITS):
     paths = []
     for seed in range(2):
         torch.manual_seed(seed)
-        description = Description(
-            model="tamrl", hidden_size=8, code_size=4, trees=2, history_days=365,
+        description = ModelSpec(
+            model="tamrl", hidden_size=8, embedding_size=4, trees=2, lookback_days=365,
             predictors=PREDICTORS, units=units, static_features=STATIC_FEATURES,
             mean=(10, 0.5, 150), sd=(8, 0.3, 90), flux_scale=(3, 2, 2),
             training_sites=("A", "B"), provenance={"seed": seed},
@@ -45,23 +45,23 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
     tiles = xr.open_zarr(tmp_path / "a_2004.zarr").load()
     rows, cols = np.array([5, 11, 1, 8]), np.array([6, 23, 23, 0])
     year, before = (
-        Cube.open(planet[name]).read_cells(rows, cols, PREDICTORS) for name in ("cube", "history")
+        Cube.open(planet[name]).read_cells(rows, cols, PREDICTORS) for name in ("cube", "lookback")
     )
     static = static_features(open_static(planet["static"])).reshape(12, 24, -1)[rows, cols]
     ensemble = Ensemble.load(planet["checkpoints"])
     for cell, (row, col) in enumerate(zip(rows, cols, strict=True)):
         alone = slice(cell, cell + 1)
-        x = with_history(year[alone], before[alone])
+        x = prepend_lookback(year[alone], before[alone])
         expected = ensemble.predict(x, static[alone])
         for number, name in enumerate(("gpp", "reco", "nee")):
-            found = tiles[name][:, row, col], tiles[f"{name}_spread"][:, row, col]
+            found = tiles[name][:, row, col], tiles[f"{name}_std"][:, row, col]
             np.testing.assert_allclose(found[0], expected.mean[0, :, number], atol=1e-5)
-            np.testing.assert_allclose(found[1], expected.spread[0, :, number], atol=1e-5)
-        history = x[:, : ensemble.history_days]
-        place = describe_places(ensemble.codes(x), history, static[alone])
-        distance = Places.load(planet["places"]).distance(place)
+            np.testing.assert_allclose(found[1], expected.std[0, :, number], atol=1e-5)
+        history = x[:, : ensemble.lookback_days]
+        place = compute_features(ensemble.embeddings(x), history, static[alone])
+        distance = FeatureSpace.load(planet["places"]).distance(place)
         np.testing.assert_allclose(tiles["distance"][row, col], distance[0], atol=1e-5)
-    assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_spread"].max()) > 0.01
+    assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_std"].max()) > 0.01
 
 
 def test_the_cut_of_the_run_does_not_matter(tmp_path, monkeypatch):

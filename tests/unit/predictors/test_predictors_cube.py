@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
-from tamflux.predictors.cube import Cube, create_store, with_history, year_days
-from tamflux.predictors.union import assemble_cube
+from tamflux.predictors.cube import Cube, create_store, prepend_lookback, year_days
+from tamflux.predictors.merge import assemble_cube
 from tamflux.variables import METEOROLOGY, REFL_FILLED, REFLECTANCE
 
 GRID = Grid(10.0, (-60, -40, 60, 50))
@@ -84,17 +84,17 @@ def test_a_cube_travels_to_another_process(whole):
 @pytest.mark.parametrize(("year", "before"), [(2003, 2002), (2005, 2004), (2004, 2003)])
 def test_history_is_the_last_365_days_of_the_year_before(year, before):
     now, then = (year_days(y)[None, :, None].astype(float) for y in (year, before))
-    joined = with_history(now, then)[0, :, 0]
+    joined = prepend_lookback(now, then)[0, :, 0]
     np.testing.assert_array_equal(np.diff(joined), 1)
     assert len(joined) == 365 + now.shape[1]
-    alone = with_history(now, None)[0, :, 0]
+    alone = prepend_lookback(now, None)[0, :, 0]
     np.testing.assert_array_equal(alone[:365], now[0, :365, 0])
     np.testing.assert_array_equal(alone[365:], now[0, :, 0])
 
 
 def test_history_of_a_part_of_a_year_is_refused():
     with pytest.raises(ContractError, match="history is too short"):
-        with_history(np.zeros((365, 1)), np.zeros((100, 1)))
+        prepend_lookback(np.zeros((365, 1)), np.zeros((100, 1)))
 
 
 def test_the_union_holds_both_and_copies_nothing(tmp_path):

@@ -17,7 +17,7 @@ from tamflux.predictors.reflectance import (
     needed_bands,
     prepare_modis,
 )
-from tamflux.sources.modis import Composite
+from tamflux.readers.modis import Composite
 from tamflux.variables import REFLECTANCE
 
 GRID = Grid(30.0)

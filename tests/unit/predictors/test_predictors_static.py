@@ -17,7 +17,7 @@ from tamflux.predictors.static import (
     open_static,
     static_features,
 )
-from tamflux.sources.landcover import Raster
+from tamflux.readers.landcover import Raster
 from tamflux.variables import IGBP_CLASSES, VEGETATED
 
 GRID = Grid(30.0)

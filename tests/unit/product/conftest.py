@@ -41,7 +41,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     gpp = (season * random.uniform(0, 10, grid.shape)).astype(np.float32)
     reco = (0.5 * gpp + random.uniform(0, 2, gpp.shape)).astype(np.float32)
     fields = {"gpp": gpp, "reco": reco, "nee": reco - gpp}
-    fields |= {f"{name}_spread": np.abs(0.1 * values) for name, values in fields.items()}
+    fields |= {f"{name}_std": np.abs(0.1 * values) for name, values in fields.items()}
     dims = ("time", "lat", "lon")
     quality = np.where(land_fraction == np.float32(0.3), 1, 0).astype(np.int8)
     coords = {"time": days.astype("datetime64[ns]"), "lat": grid.lat, "lon": grid.lon}

@@ -17,7 +17,7 @@ from tamflux.variables import FLUXES
 
 def test_monthly_means_equal_those_of_xarray(product):
     daily, monthly = xr.open_dataset(product.daily), xr.open_dataset(product.monthly)
-    expected = daily[["gpp", "reco", "nee", "gpp_spread"]].resample(time="MS").mean()
+    expected = daily[["gpp", "reco", "nee", "gpp_std"]].resample(time="MS").mean()
     for name, values in expected.items():
         np.testing.assert_allclose(monthly[name], values, atol=2e-6)
     assert monthly.sizes["time"] == 12
@@ -34,7 +34,7 @@ def test_aggregates_keep_the_origin(product):
     annual = xr.open_dataset(product.annual)
     assert annual.attrs["time_coverage_resolution"] == "P1Y"
     assert annual.attrs["tamflux_checkpoints"]
-    assert "upper bound" in annual["gpp_spread"].attrs["comment"]
+    assert "upper bound" in annual["gpp_std"].attrs["comment"]
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(0, 2**32 - 1))

@@ -20,7 +20,7 @@ def test_daily_equals_tiles_to_the_stated_precision(product):
     daily, tiles = xr.open_dataset(product.daily), product.source.data
     assert daily.sizes["time"] == 366
     assert daily.indexes["time"].equals(tiles.indexes["time"])
-    for name in (n for flux in FLUXES for n in (flux, f"{flux}_spread")):
+    for name in (n for flux in FLUXES for n in (flux, f"{flux}_std")):
         bound = QUANTUM if name == "nee" else QUANTUM / 2  # nee: two roundings
         gap = np.abs(daily[name].values - tiles[name].values)
         assert np.nanmax(gap) <= bound + 1e-6
@@ -134,11 +134,11 @@ def test_uncertainty_and_applicability_follow_the_calibration(product):
     for name in FLUXES:
         knots = 2.0 * np.array(calibration.scale[name])
         expected = np.interp(cell["gpp"] + cell["reco"], calibration.activity, knots)
-        np.testing.assert_allclose(cell[f"{name}_uncertainty"], expected, atol=QUANTUM)
+        np.testing.assert_allclose(cell[f"{name}_pi90_halfwidth"], expected, atol=QUANTUM)
     distance = float(product.source.data["distance"][row, col])
     error = np.sqrt(float((cell["gpp"] + cell["reco"]).mean())) * (0.1 + 0.05 * min(distance, 3))
     assert float(cell["applicability"]) == pytest.approx(np.exp(-error), rel=1e-4)
-    assert float(cell["training_distance"]) == pytest.approx(distance)
+    assert float(cell["dissimilarity_index"]) == pytest.approx(distance)
     unknown = np.isnan(product.source.data["distance"].values)
     np.testing.assert_array_equal(np.isnan(daily["applicability"]), unknown)
 

@@ -4,7 +4,7 @@ import pytest
 
 from tamflux.errors import ContractError
 from tamflux.predictors.static import STATIC_FEATURES
-from tamflux.samples.samples import HISTORY_DAYS, PAD, load_samples, make_windows
+from tamflux.samples.samples import LOOKBACK_DAYS, PAD, load_samples, make_windows
 
 
 def write(folder, spans, extra=()):
@@ -34,7 +34,7 @@ def test_the_history_is_the_year_before_or_else_the_year_itself(tmp_path):
     origin = (np.datetime64("2001-01-01") - np.datetime64("1970-01-01")).astype(int)
     assert list(windows.year) == [2001, 2002]
     # 2001 repeats itself, 2002 follows it day by day
-    np.testing.assert_array_equal(day[0, :HISTORY_DAYS], origin + np.arange(365))
+    np.testing.assert_array_equal(day[0, :LOOKBACK_DAYS], origin + np.arange(365))
     np.testing.assert_array_equal(day[1, :730], origin + np.arange(730))
     assert (windows.rows[:, 730] == PAD).all()
 
@@ -45,7 +45,7 @@ def test_a_leap_year_has_all_its_days(tmp_path):
     assert (rows != PAD).all()
     dates = samples.date[rows]
     assert dates[0] == np.datetime64("2003-01-01") and dates[-1] == np.datetime64("2004-12-31")
-    assert np.datetime64("2004-02-29") in dates[HISTORY_DAYS:]
+    assert np.datetime64("2004-02-29") in dates[LOOKBACK_DAYS:]
 
 
 def test_a_gap_of_years_or_another_site_is_no_history(tmp_path):
@@ -55,15 +55,15 @@ def test_a_gap_of_years_or_another_site_is_no_history(tmp_path):
     samples = load_samples(*write(tmp_path, spans, [extra]))
     windows = make_windows(samples)
     for window in range(len(windows.rows)):
-        own = windows.rows[window, HISTORY_DAYS : HISTORY_DAYS + 365]
-        np.testing.assert_array_equal(windows.rows[window, :HISTORY_DAYS], own)
+        own = windows.rows[window, LOOKBACK_DAYS : LOOKBACK_DAYS + 365]
+        np.testing.assert_array_equal(windows.rows[window, :LOOKBACK_DAYS], own)
 
 
 def test_a_part_of_a_year_is_repeated_to_fill_its_history(tmp_path):
     samples = load_samples(*write(tmp_path, [("AA-Aaa", "2001-06-01", "2001-08-31")]))
     rows = make_windows(samples).rows[0]
-    np.testing.assert_array_equal(rows[:HISTORY_DAYS], np.resize(np.arange(92), 365))
-    assert (rows[HISTORY_DAYS + 92 :] == PAD).all()
+    np.testing.assert_array_equal(rows[:LOOKBACK_DAYS], np.resize(np.arange(92), 365))
+    assert (rows[LOOKBACK_DAYS + 92 :] == PAD).all()
 
 
 def test_predictors_come_in_the_order_asked_for(tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamflux.sources.oneflux.archive import list_members
-from tamflux.sources.oneflux.names import parse_name
-from tamflux.sources.oneflux.tables import read_table
+from tamflux.readers.oneflux.archive import list_members
+from tamflux.readers.oneflux.names import parse_name
+from tamflux.readers.oneflux.tables import read_table
 from tamflux.towers.daily import UMOL_TO_GRAMS, aggregate_days, daily_quality
 
 

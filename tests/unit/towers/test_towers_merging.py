@@ -3,7 +3,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamflux.sources.oneflux.names import NETWORKS, FileName
+from tamflux.readers.oneflux.names import NETWORKS, FileName
 from tamflux.towers.merging import merge_sources
 from tamflux.towers.quality import Rejections
 

@@ -5,13 +5,13 @@ from safetensors.torch import load_file
 
 from tamflux.errors import ConfigError, ContractError
 from tamflux.predictors.static import STATIC_FEATURES
-from tamflux.training.checkpoint import Description, load_checkpoint, save_checkpoint
+from tamflux.training.checkpoint import ModelSpec, load_checkpoint, save_checkpoint
 from tamflux.training.device import choose_device
 from tamflux.training.ensemble import Ensemble
 
 HISTORY, DAYS, CELLS = 20, 15, 7
-DESCRIPTION = Description(
-    model="tamrl", hidden_size=6, code_size=2, trees=4, history_days=HISTORY,
+DESCRIPTION = ModelSpec(
+    model="tamrl", hidden_size=6, embedding_size=2, trees=4, lookback_days=HISTORY,
     predictors=("t2m", "vpd", "ndvi"), units=("degC", "hPa", "1"),
     static_features=STATIC_FEATURES, mean=(10.0, 5.0, 0.4), sd=(12.0, 4.0, 0.2),
     flux_scale=(4.0, 3.0, 2.0), training_sites=("AA-Aaa",),
@@ -20,7 +20,7 @@ DESCRIPTION = Description(
 
 def member(path, seed, **change):
     torch.manual_seed(seed)
-    description = Description(**{**vars(DESCRIPTION), **change})
+    description = ModelSpec(**{**vars(DESCRIPTION), **change})
     network = description.network()
     for film in (network.film_input, network.film_output):
         torch.nn.init.normal_(film.weight, std=0.3)
@@ -79,11 +79,11 @@ def test_the_batch_does_not_matter(paths, inputs, batch_cells):
 def test_codes_are_those_of_each_member_and_need_the_history_alone(paths, inputs):
     x, static = inputs
     ensemble = Ensemble.load(paths)
-    codes = ensemble.codes(x, batch_cells=3)
-    np.testing.assert_array_equal(ensemble.predict(x, static, batch_cells=3).codes, codes)
-    single = [Ensemble.load([path]).codes(x[:, :HISTORY]) for path in paths]
+    codes = ensemble.embeddings(x, batch_cells=3)
+    np.testing.assert_array_equal(ensemble.predict(x, static, batch_cells=3).embeddings, codes)
+    single = [Ensemble.load([path]).embeddings(x[:, :HISTORY]) for path in paths]
     np.testing.assert_allclose(codes, np.concatenate(single, axis=1), atol=1e-6)
-    assert codes.shape == (CELLS, 3 * DESCRIPTION.code_size) and codes.std(axis=0).min() > 0
+    assert codes.shape == (CELLS, 3 * DESCRIPTION.embedding_size) and codes.std(axis=0).min() > 0
 
 
 def test_a_missing_predictor_counts_as_its_training_mean(paths, inputs):
@@ -102,7 +102,7 @@ def test_a_missing_predictor_counts_as_its_training_mean(paths, inputs):
     [
         ({"predictors": ("t2m", "ndvi", "vpd")}, "predictors"),
         ({"units": ("K", "hPa", "1")}, "units"),
-        ({"history_days": 10}, "history_days"),
+        ({"lookback_days": 10}, "lookback_days"),
     ],
 )
 def test_members_that_differ_are_refused(tmp_path, paths, change, name):
@@ -143,7 +143,7 @@ def test_a_flipped_bit_of_a_weight_is_noticed(paths):
 def test_weights_of_another_shape_are_refused(tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "m.safetensors"
-    wrong = Description(**{**vars(DESCRIPTION), "hidden_size": 9})
+    wrong = ModelSpec(**{**vars(DESCRIPTION), "hidden_size": 9})
     save_checkpoint(path, DESCRIPTION.network(), wrong)
     with pytest.raises(ContractError, match="does not fit this version of the model"):
         load_checkpoint(path)

@@ -8,7 +8,7 @@ from tamflux.errors import ContractError
 from tamflux.samples.site_table import read_site_table
 from tamflux.training.real_towers import predict_real_towers, train_real_member
 
-MODEL = {"hidden_size": 8, "code_size": 4, "trees": 3, "balance_weight": 0.1}
+MODEL = {"hidden_size": 8, "embedding_size": 4, "trees": 3, "balance_weight": 0.1}
 TRAINING = {
     "pretrain_epochs": 0,
     "epochs": 1,
@@ -86,12 +86,12 @@ def test_every_site_day_is_predicted_once(trained):
     folder, table, members = trained
     result = predict([table], {0: members[0], 1: members[1]}, folder / "predictions.parquet")
     assert result.columns.tolist() == [
-        "site_id", "date", "fold", "gpp", "reco", "nee", "gpp_spread", "reco_spread", "nee_spread",
+        "site_id", "date", "fold", "gpp", "reco", "nee", "gpp_std", "reco_std", "nee_std",
     ]  # fmt: skip
     assert len(result) == len(FIRST) * N_DAYS and not result.isna().any(axis=None)
     assert not result.duplicated(["site_id", "date"]).any()
     np.testing.assert_allclose(result["reco"] - result["gpp"], result["nee"], atol=1e-5)
-    assert (result[["gpp_spread", "nee_spread"]].mean() > 0).all()
+    assert (result[["gpp_std", "nee_std"]].mean() > 0).all()
     assert result.groupby("site_id")["fold"].first().tolist() == [0, 1, 0, 1, 0, 1]
 
 

@@ -68,7 +68,7 @@ def test_a_training_that_diverges_leaves_no_checkpoint(samples, tmp_path, monkey
             tmp_path / "tamrl_0_curve.csv",
             name="tamrl",
             seed=1,
-            model={"hidden_size": 4, "code_size": 2, "trees": 3, "balance_weight": 0.1},
+            model={"hidden_size": 4, "embedding_size": 2, "trees": 3, "balance_weight": 0.1},
             training={
                 "pretrain_epochs": 1,
                 "epochs": 1,

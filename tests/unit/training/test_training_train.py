@@ -12,14 +12,14 @@ import torch
 from toy_sites import toy_samples
 
 from tamflux.errors import TrainingError
-from tamflux.samples.samples import HISTORY_DAYS, make_windows
+from tamflux.samples.samples import LOOKBACK_DAYS, make_windows
 from tamflux.training import device, run
 from tamflux.training.checkpoint import load_tensors
 from tamflux.training.ensemble import Ensemble
-from tamflux.training.run import Run, day_weights
 from tamflux.training.train import fit_member, member_seed
+from tamflux.training.trainer import Trainer, day_weights
 
-MODEL = {"hidden_size": 8, "code_size": 2, "trees": 3, "balance_weight": 0.1}
+MODEL = {"hidden_size": 8, "embedding_size": 2, "trees": 3, "balance_weight": 0.1}
 TRAINING = {
     "pretrain_epochs": 1, "epochs": 2, "batch_size": 4, "learning_rate": 0.01, "device": "cpu",
 }  # fmt: skip
@@ -72,7 +72,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, e
     samples = toy_samples(12)
     (tmp_path / "whole").mkdir()
     whole = fit(tmp_path / "whole", samples)[0]
-    run_epoch, runs = Run.run_epoch, []
+    run_epoch, runs = Trainer.run_epoch, []
 
     def killed_after(self):
         if len(runs) == epoch:
@@ -80,12 +80,12 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, e
         runs.append(1)
         return run_epoch(self)
 
-    monkeypatch.setattr(Run, "run_epoch", killed_after)
+    monkeypatch.setattr(Trainer, "run_epoch", killed_after)
     with pytest.raises(Killed):
         fit(tmp_path, samples)
     assert (tmp_path / ".m.resume.safetensors").exists()
     assert not (tmp_path / "m.safetensors").exists()
-    monkeypatch.setattr(Run, "run_epoch", run_epoch)
+    monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
     assert equal(fit(tmp_path, samples)[0], whole)
     assert not (tmp_path / ".m.resume.safetensors").exists()
     curve = pd.read_csv(tmp_path / "m_curve.csv")
@@ -135,14 +135,14 @@ def test_mixed_precision_learns_the_same(tmp_path, monkeypatch):
 
 
 def test_the_state_of_another_training_is_not_used(tmp_path, monkeypatch):
-    run_epoch = Run.run_epoch
+    run_epoch = Trainer.run_epoch
 
     def once(self):
         if self.epoch == 1:
             raise Killed
         return run_epoch(self)
 
-    monkeypatch.setattr(Run, "run_epoch", once)
+    monkeypatch.setattr(Trainer, "run_epoch", once)
     with pytest.raises(Killed):
         fit(tmp_path, toy_samples(12, seed=5))
     monkeypatch.undo()
@@ -218,8 +218,8 @@ def test_the_task_code_finds_a_trait_at_places_never_seen(tmp_path):
     training_sites = samples.sites["site_id"][:45]
     windows = make_windows(samples)
     windows = windows.select((windows.year == 2002) & (windows.site >= 45))
-    x = samples.x[windows.rows[:, : HISTORY_DAYS + 365]]
-    truth = samples.y[windows.rows[:, HISTORY_DAYS : HISTORY_DAYS + 365], 0]
+    x = samples.x[windows.rows[:, : LOOKBACK_DAYS + 365]]
+    truth = samples.y[windows.rows[:, LOOKBACK_DAYS : LOOKBACK_DAYS + 365], 0]
     error = {}
     for name in ("tamrl", "lstm"):
         training = TRAINING | {"epochs": 25, "batch_size": 8}

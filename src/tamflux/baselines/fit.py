@@ -1,0 +1,237 @@
+"""Fit any of the compared models, and predict every held-out site of a protocol with it.
+
+All models are given the same samples, the same training sites and the same weights of days.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from tamflux.baselines.boosting import fit_boosting
+from tamflux.errors import ContractError
+from tamflux.files import atomic_path
+from tamflux.provenance import file_hash
+from tamflux.samples.protocols import training_sites
+from tamflux.samples.samples import Samples, load_samples
+from tamflux.training.ensemble import Ensemble, predict_sites
+from tamflux.training.train import fit_member, member_seed
+from tamflux.variables import FLUXES
+
+log = logging.getLogger("tamflux")
+
+
+class FittedModel(Protocol):
+    """A model that has learnt."""
+
+    def predict(self, samples: Samples, chosen: np.ndarray) -> np.ndarray:
+        """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the chosen sites.
+
+        Rows are in the order of `samples`; NaN where the model cannot tell.
+        """
+
+
+def fit_model(
+    name: str,
+    samples: Samples,
+    chosen: np.ndarray,
+    *,
+    settings: Mapping[str, Any],
+    seed: int,
+    threads: int,
+    folder: Path,
+) -> FittedModel:
+    """Fit one model.
+
+    Parameters
+    ----------
+    name : str
+        ``xgboost``, ``lightgbm``, ``lstm``, ``ct_lstm``, ``transformer``, ``published_tamrl``,
+        ``tamrl`` (ours) or ``tamrl_without_...`` (ours without one of its parts).
+    samples : Samples
+    chosen : numpy.ndarray
+        (n,) numbers of the training sites in `samples`.
+    settings : mapping
+        Those of the model; for ours the sections `model` and `training` of the configuration.
+    seed, threads : int
+    folder : path
+        For working files.
+    """
+    if name in ("xgboost", "lightgbm"):
+        return fit_boosting(name, samples, chosen, settings=settings, seed=seed, threads=threads)
+    if not name.startswith("tamrl"):
+        from tamflux.baselines.windowed import fit_network
+
+        return fit_network(name, samples, chosen, settings=settings, seed=seed, threads=threads)
+    checkpoint = Path(folder) / f"{name}.safetensors"
+    fit_member(
+        samples,
+        samples.sites["site_id"].iloc[chosen].to_list(),
+        checkpoint,
+        checkpoint.with_suffix(".csv"),
+        name=name,
+        seed=seed,
+        provenance={},
+        threads=threads,
+        **settings,
+    )
+    return _Ours(Ensemble.load([checkpoint], settings["training"]["device"]))
+
+
+class _Ours:
+    """One member of our TAM-RL."""
+
+    def __init__(self, ensemble: Ensemble):
+        self._ensemble = ensemble
+
+    def predict(self, samples: Samples, chosen: np.ndarray) -> np.ndarray:
+        return predict_sites(self._ensemble, samples, chosen)[list(FLUXES)].to_numpy(np.float32)
+
+
+def compare_model(
+    samples_paths: Sequence[str | Path],
+    sites_path: str | Path,
+    folds_path: str | Path,
+    settings_path: str | Path,
+    predictions_path: str | Path,
+    *,
+    name: str,
+    member: int,
+    seed: int,
+    train_years: Sequence[int] | None,
+    predictors: Sequence[str] | None,
+    code: str,
+    threads: int,
+    cells: tuple[Sequence[str | Path], str | Path, str | Path] | None = None,
+) -> None:
+    """Predict every day of every held-out site of a protocol, with one seed of one model.
+
+    Each finished fold is kept in ``models/{name}_{member}`` beside the predictions until all are
+    done: a killed run goes on from there.
+
+    Parameters
+    ----------
+    samples_paths, sites_path : paths
+        Samples (contract 2).
+    folds_path : path
+        CSV from `draw_folds`.
+    settings_path : path
+        JSON from `search_settings`.
+    predictions_path : path
+        Parquet to write: `site_id, date, fold, gpp, reco, nee`, g m-2 d-1.
+    name : str
+        Model, as in `fit_model`.
+    member, seed : int
+        Number of the repetition, and seed of the run.
+    train_years : sequence of int, optional
+        Years whose fluxes are learnt from; else all.
+    predictors : sequence of str, optional
+        In the order of the features; else all that the samples hold.
+    code : str
+        Identity of the code; folds of other code are not gone on from.
+    threads : int
+    cells : (samples paths, sites path, predictions path), optional
+        Cells to predict too, with the model of the first fold.
+
+    Raises
+    ------
+    ContractError, TrainingError
+        If samples, folds and sites do not fit each other, or cannot train a model.
+    """
+    samples = read_training_samples(samples_paths, sites_path, train_years, predictors)
+    folds = pd.read_csv(folds_path, keep_default_na=False)
+    settings = json.loads(Path(settings_path).read_text())["settings"]
+    inputs = [*samples_paths, sites_path, folds_path, *([*cells[0], cells[1]] if cells else [])]
+    what = [name, member, seed, settings, train_years, predictors, code, *map(file_hash, inputs)]
+    work = Path(predictions_path).parent / "models" / f"{name}_{member}"
+    folder = work / hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+    numbers = sorted(fold for fold in folds["fold"].unique() if fold >= 0)
+    for fold in tqdm(numbers, desc=name, unit="fold"):
+        if (folder / f"{fold}.parquet").exists():
+            log.info("fold %d was finished before", fold)
+            continue
+        learn, held = sites_of_fold(samples, folds, fold)
+        fitted = fit_model(
+            name,
+            samples,
+            learn,
+            settings=settings,
+            seed=member_seed(seed, f"{name}-{fold}", member),
+            threads=threads,
+            folder=folder / str(fold),
+        )
+        if cells and fold == numbers[0]:
+            _predict_cells(fitted, cells, samples.predictors, folder / "cells.parquet")
+        table = predict_table(fitted, samples, held)
+        table.insert(2, "fold", fold)
+        _write(table, folder / f"{fold}.parquet")
+        log.info("fold %d: learnt from %d sites, predicted %d", fold, len(learn), len(held))
+    _write(pd.concat(pd.read_parquet(folder / f"{f}.parquet") for f in numbers), predictions_path)
+    if cells:
+        _write(pd.read_parquet(folder / "cells.parquet"), cells[2])
+    shutil.rmtree(work)
+
+
+def read_training_samples(
+    samples_paths: Sequence[str | Path],
+    sites_path: str | Path,
+    train_years: Sequence[int] | None,
+    predictors: Sequence[str] | None,
+) -> Samples:
+    """Samples whose fluxes of other years than `train_years`, if given, do not train."""
+    samples = load_samples(samples_paths, sites_path, predictors)
+    if train_years is not None:
+        year = samples.date.astype("datetime64[Y]").astype(int) + 1970
+        samples = replace(samples, qc=np.where(np.isin(year, train_years), samples.qc, 0))
+    return samples
+
+
+def sites_of_fold(
+    samples: Samples, folds: pd.DataFrame, fold: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the training sites and of the held-out sites of one fold in the samples.
+
+    Raises
+    ------
+    ContractError
+        If there are none.
+    """
+    site_id = samples.sites["site_id"]
+    learn = np.flatnonzero(site_id.isin(training_sites(folds, fold)))
+    held = np.flatnonzero(site_id.isin(folds["site_id"][folds["fold"] == fold]))
+    if not len(learn) or not len(held):
+        raise ContractError(
+            "a fold has no sites to learn from or to predict",
+            found=f"fold {fold}: {len(learn)} training sites, {len(held)} held-out sites",
+            fix="draw the folds again, from the sites of these samples",
+        )
+    return learn, held
+
+
+def predict_table(fitted: FittedModel, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
+    """`site_id, date, gpp, reco, nee` (g m-2 d-1) of every day of the chosen sites."""
+    rows = np.isin(samples.site, chosen)
+    table = pd.DataFrame(fitted.predict(samples, chosen), columns=list(FLUXES))
+    table.insert(0, "date", samples.date[rows].astype("datetime64[ns]"))
+    table.insert(0, "site_id", samples.sites["site_id"].to_numpy()[samples.site[rows]])
+    return table
+
+
+def _predict_cells(fitted, cells, predictors: Sequence[str], path: Path) -> None:
+    samples = load_samples(cells[0], cells[1], predictors)
+    _write(predict_table(fitted, samples, np.arange(len(samples.sites))), path)
+
+
+def _write(table: pd.DataFrame, path: str | Path) -> None:
+    with atomic_path(path) as partial:
+        table.to_parquet(partial, index=False)

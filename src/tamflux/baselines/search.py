@@ -1,0 +1,202 @@
+"""Choose the settings of each compared model, with the same small budget for all.
+
+Each model has five candidates. They learn from four fifths of the training sites of one fold and
+are scored on the others; the held-out sites of the fold play no part.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from tamflux.baselines.fit import fit_model, read_training_samples, sites_of_fold
+from tamflux.files import atomic_path
+from tamflux.samples.samples import Samples
+from tamflux.samples.splits import neighbours
+from tamflux.training.train import member_seed
+from tamflux.training.trainer import MIN_QC, day_weights
+
+log = logging.getLogger("tamflux")
+
+HELD_SHARE = 0.2
+"""Share of the training sites that scores the candidates."""
+
+_LIGHTGBM = {
+    "rounds": 300,
+    "learning_rate": 0.05,
+    "num_leaves": 63,
+    "min_data_in_leaf": 200,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.5,
+    "max_bin": 127,
+}
+_XGBOOST = {
+    "rounds": 300,
+    "learning_rate": 0.05,
+    "max_leaves": 63,
+    "min_child_weight": 200,
+    "colsample_bytree": 0.5,
+    "subsample": 0.5,
+    "max_bin": 128,
+}
+_NETWORK = {"hidden_size": 64, "learning_rate": 0.002, "epochs": 12}
+_NETWORKS = (
+    _NETWORK,
+    _NETWORK | {"hidden_size": 128, "learning_rate": 0.001},
+    _NETWORK | {"epochs": 24},
+    _NETWORK | {"epochs": 6},
+    _NETWORK | {"learning_rate": 0.005},
+)
+CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
+    "lightgbm": (
+        _LIGHTGBM,
+        _LIGHTGBM | {"num_leaves": 31, "min_data_in_leaf": 1000},
+        _LIGHTGBM | {"num_leaves": 31, "min_data_in_leaf": 1000, "rounds": 150},
+        _LIGHTGBM | {"num_leaves": 31, "feature_fraction": 0.25},
+        _LIGHTGBM | {"learning_rate": 0.03, "num_leaves": 127, "feature_fraction": 0.25},
+    ),
+    "xgboost": (
+        _XGBOOST,
+        _XGBOOST | {"max_leaves": 31, "min_child_weight": 1000},
+        _XGBOOST | {"max_leaves": 31, "min_child_weight": 1000, "rounds": 150},
+        _XGBOOST | {"max_leaves": 31, "colsample_bytree": 0.25},
+        _XGBOOST | {"learning_rate": 0.03, "max_leaves": 127, "colsample_bytree": 0.25},
+    ),
+    "lstm": _NETWORKS,
+    "ct_lstm": _NETWORKS,
+    "transformer": _NETWORKS,
+    "published_tamrl": _NETWORKS,
+}
+"""Settings of the peers that are tried, the first a usual choice."""
+
+OUR_FACTORS: Sequence[Mapping[str, float]] = (
+    {},
+    {"learning_rate": 0.5},
+    {"hidden_size": 1.5},
+    {"batch_size": 2},
+    {"epochs": 0.5},
+)
+"""What the values of the configuration are multiplied by for the candidates of ours."""
+
+
+def search_settings(
+    samples_paths: Sequence[str | Path],
+    sites_path: str | Path,
+    folds_path: str | Path,
+    settings_path: str | Path,
+    *,
+    name: str,
+    seed: int,
+    train_years: Sequence[int] | None,
+    predictors: Sequence[str] | None,
+    sections: Mapping[str, Mapping[str, Any]],
+    threads: int,
+) -> None:
+    """Write the best of a model's candidates.
+
+    Parameters
+    ----------
+    samples_paths, sites_path, folds_path : paths
+        Samples and the folds of one protocol; its first fold is used.
+    settings_path : path
+        JSON to write: `settings`, the best, and `candidates`, each with `settings` and `score`.
+    name, seed, train_years, predictors, threads
+        As in `compare_model`.
+    sections : mapping
+        The sections `model` and `training` of the configuration, for ours.
+
+    Raises
+    ------
+    ContractError, TrainingError
+        If samples, folds and sites do not fit each other, or cannot train a model.
+    """
+    samples = read_training_samples(samples_paths, sites_path, train_years, predictors)
+    folds = pd.read_csv(folds_path, keep_default_na=False)
+    first = folds["fold"][folds["fold"] >= 0].min()
+    learn, held = divide(samples, sites_of_fold(samples, folds, first)[0], seed)
+    tried: list[dict[str, Any]] = []
+    for settings in tqdm(candidates(name, sections), desc=f"settings of {name}"):
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=_parent(settings_path), prefix=".search_") as folder:
+            fitted = fit_model(
+                name,
+                samples,
+                learn,
+                settings=settings,
+                seed=member_seed(seed, f"{name}-search", 0),
+                threads=threads,
+                folder=Path(folder),
+            )
+            score = relative_error(samples, held, fitted.predict(samples, held))
+        tried.append({"settings": settings, "score": score})
+        log.info("%.4f in %.0f s: %s", score, time.monotonic() - start, settings)
+    best = min(tried, key=lambda one: one["score"])
+    with atomic_path(settings_path) as path:
+        text = json.dumps({"settings": best["settings"], "candidates": tried}, indent=1)
+        path.write_text(text + "\n")
+
+
+def candidates(name: str, sections: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The five settings that are tried for a model."""
+    if name != "tamrl":
+        return [dict(settings) for settings in CANDIDATES[name]]
+    return [
+        {
+            section: {
+                key: type(value)(value * factors[key]) if key in factors else value
+                for key, value in values.items()
+            }
+            for section, values in sections.items()
+        }
+        for factors in OUR_FACTORS
+    ]
+
+
+def divide(samples: Samples, chosen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Training sites to learn from and to score with; neighbouring towers stay together."""
+    place = samples.sites[["lat", "lon"]].to_numpy()[chosen]
+    cluster = neighbours(place[:, 0], place[:, 1])
+    order = np.random.default_rng(seed).permutation(cluster.max() + 1)
+    before = np.cumsum(np.bincount(cluster)[order]) <= round(HELD_SHARE * len(chosen))
+    held = np.isin(cluster, order[before])
+    return chosen[~held], chosen[held]
+
+
+def relative_error(samples: Samples, chosen: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean over fluxes of the median site's RMSE, in standard deviations of the flux.
+
+    Parameters
+    ----------
+    samples : Samples
+    chosen : numpy.ndarray
+        (n,) numbers of the sites that score.
+    predicted : numpy.ndarray
+        (row of these sites, 3) as from `FittedModel.predict`. Days that could train count.
+    """
+    rows = np.isin(samples.site, chosen)
+    weight = day_weights(samples, MIN_QC)
+    counts = (weight[rows] > 0) & np.isfinite(predicted)
+    site = samples.site[rows]
+    scores = []
+    for flux in range(3):
+        used = counts[:, flux]
+        error = predicted[used, flux] - samples.y[rows][used, flux].astype(np.float64)
+        n = np.bincount(site[used])
+        squared = np.bincount(site[used], error**2)
+        scale = samples.y[weight[:, flux] > 0, flux].std(dtype=np.float64)
+        scores.append(np.median(np.sqrt(squared[n > 0] / n[n > 0])) / scale)
+    return float(np.mean(scores))
+
+
+def _parent(path: str | Path) -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(path).parent

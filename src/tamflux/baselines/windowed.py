@@ -1,0 +1,199 @@
+"""Networks on windows of 30 days, trained and used as CarbonFluxBench does.
+
+Windows begin every 15 days; the loss is on their last 15 days. Each day of a prediction is taken
+from the window that has it among its last 15 days.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tamflux.baselines.networks import PublishedTamRL, WindowLSTM, WindowTransformer
+from tamflux.samples.samples import Samples
+from tamflux.training.device import choose_device, mixed_precision
+from tamflux.training.trainer import MIN_QC, day_weights
+
+log = logging.getLogger("tamflux")
+
+WINDOW_DAYS = 30
+TARGET_DAYS = 15
+"""Days at the end of a window that count."""
+
+BATCH_WINDOWS = 128
+PREDICTED_AT_ONCE = 1024
+PRETRAINING = 0.25
+"""Share of the epochs in which published TAM-RL learns without task information."""
+
+BALANCE_WEIGHT = 0.1
+"""Of the carbon-balance term of published TAM-RL, on standardised fluxes as in its public code."""
+
+
+class Windowed:
+    """A network on windows that has learnt, with the scaling of its training sites."""
+
+    def __init__(self, network: nn.Module, scaling: tuple[np.ndarray, ...], seed: int):
+        self.network = network
+        self.mean, self.sd, self.flux_mean, self.flux_sd = scaling
+        self.seed = seed
+
+    def scale(self, samples: Samples) -> torch.Tensor:
+        """(row, feature) scaled predictors; missing ones are the mean."""
+        return torch.from_numpy(np.nan_to_num((samples.x - self.mean) / self.sd).astype(np.float32))
+
+    @torch.inference_mode()
+    def predict(self, samples: Samples, chosen: np.ndarray) -> np.ndarray:
+        """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the chosen sites."""
+        self.network.eval()
+        device = next(self.network.parameters()).device
+        x, static = self.scale(samples).to(device), torch.tensor(samples.static).to(device)
+        windows = cut_windows(samples, np.sort(chosen))
+        flux = np.full((len(samples.site), 3), np.nan, np.float32)
+        support = draw_support(samples, np.random.default_rng(self.seed))
+        for start in range(0, len(windows), PREDICTED_AT_ONCE):
+            rows = windows[start : start + PREDICTED_AT_ONCE]
+            site = samples.site[rows[:, -1]]
+            out = _run(self.network, x, static, rows, site, support[site]).cpu().numpy()
+            # the rows of a last, short block repeat; they hold the same day's last value
+            flux[rows[:, -TARGET_DAYS:]] = out[:, -TARGET_DAYS:] * self.flux_sd + self.flux_mean
+        flux[:, :2] = np.maximum(flux[:, :2], 0)  # as published
+        return flux[np.isin(samples.site, chosen)]
+
+
+def fit_network(
+    name: str,
+    samples: Samples,
+    chosen: np.ndarray,
+    *,
+    settings: Mapping[str, Any],
+    seed: int,
+    threads: int,
+) -> Windowed:
+    """Fit a network to the weighted squared error of standardised fluxes.
+
+    As with ours, every training site is learnt from, for a set number of epochs with a learning
+    rate that falls to zero.
+
+    Parameters
+    ----------
+    name : str
+        ``lstm`` (no static features), ``ct_lstm``, ``transformer`` or ``published_tamrl``.
+    samples : Samples
+    chosen : numpy.ndarray
+        (n,) numbers of the training sites in `samples`.
+    settings : mapping
+        `hidden_size`, `learning_rate`, `epochs`.
+    seed, threads : int
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    device = choose_device("auto")
+    weight = day_weights(samples, MIN_QC)
+    learnt = np.isin(samples.site, chosen)
+    scaling = _scaling(samples, learnt, weight)
+    features, static_features = samples.x.shape[1], samples.static.shape[1]
+    network = make_network(name, features, static_features, settings["hidden_size"]).to(device)
+    fitted = Windowed(network, scaling, seed)
+    x, static = fitted.scale(samples).to(device), torch.tensor(samples.static).to(device)
+    y = torch.from_numpy(np.nan_to_num((samples.y - scaling[2]) / scaling[3])).float().to(device)
+    day_weight = torch.from_numpy(weight).to(device)
+    windows = cut_windows(samples, np.sort(chosen))
+    windows = windows[(weight[windows[:, -TARGET_DAYS:]] > 0).any(axis=(1, 2))]
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
+    epochs = settings["epochs"]
+    steps = epochs * -(-len(windows) // BATCH_WINDOWS)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings["learning_rate"], total_steps=steps, pct_start=0.1
+    )
+    for epoch in range(epochs):
+        network.train()
+        total = 0.0
+        support = draw_support(samples, random)
+        modulated = name != "published_tamrl" or epoch >= PRETRAINING * epochs
+        order = random.permutation(len(windows))
+        for start in range(0, len(order), BATCH_WINDOWS):
+            rows = windows[order[start : start + BATCH_WINDOWS]]
+            site = samples.site[rows[:, -1]]
+            with mixed_precision(device):
+                out = _run(network, x, static, rows, site, support[site] if modulated else None)
+            target = torch.from_numpy(rows[:, -TARGET_DAYS:]).to(device)
+            out, used = out[:, -TARGET_DAYS:], day_weight[target]
+            loss = (used * (out - y[target]) ** 2).sum() / used.sum()
+            if name == "published_tamrl":
+                gpp, reco, nee = out.unbind(-1)
+                loss = loss + BALANCE_WEIGHT * ((nee - (reco - gpp)) ** 2).mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        log.info("%s, epoch %d/%d: loss %.4f", name, epoch + 1, epochs, total / len(windows))
+    return fitted
+
+
+def make_network(name: str, features: int, static_features: int, hidden_size: int) -> nn.Module:
+    """An untrained network of this name."""
+    if name == "lstm":
+        return WindowLSTM(features, 0, hidden_size)
+    if name == "ct_lstm":
+        return WindowLSTM(features, static_features, hidden_size)
+    if name == "transformer":
+        return WindowTransformer(features, static_features, hidden_size, WINDOW_DAYS)
+    return PublishedTamRL(features, static_features, hidden_size)
+
+
+def cut_windows(samples: Samples, chosen: np.ndarray) -> np.ndarray:
+    """(window, WINDOW_DAYS) row numbers of the windows whose last days cover the chosen sites.
+
+    The targets of a site's windows follow each other from its first row; rows before the first
+    and after the last are the first and the last themselves.
+    """
+    windows = []
+    for site in chosen:
+        first, stop = np.searchsorted(samples.site, [site, site + 1])
+        target = np.arange(first, stop, TARGET_DAYS)
+        rows = target[:, None] + np.arange(TARGET_DAYS - WINDOW_DAYS, TARGET_DAYS)
+        windows.append(rows.clip(first, stop - 1))
+    return np.concatenate(windows)
+
+
+def draw_support(samples: Samples, random: np.random.Generator) -> np.ndarray:
+    """(site, WINDOW_DAYS) row numbers of one window of each site, at a random place."""
+    number = np.arange(len(samples.sites))
+    first = np.searchsorted(samples.site, number)
+    length = np.searchsorted(samples.site, number, side="right") - first
+    start = first + random.integers(0, np.maximum(length - WINDOW_DAYS, 0) + 1)
+    rows = start[:, None] + np.arange(WINDOW_DAYS)
+    return np.minimum(rows, (first + length - 1)[:, None])
+
+
+def _run(network, x, static, rows, site, support) -> torch.Tensor:
+    """Output of a network for windows of rows at sites, with support rows where it takes them."""
+    place = static[torch.from_numpy(site).to(static.device)]
+    window = x[torch.from_numpy(rows).to(x.device)]
+    if not isinstance(network, PublishedTamRL):
+        return network(window, place)
+    if support is not None:
+        support = x[torch.from_numpy(support).to(x.device)]
+    return network(window, place, support)
+
+
+def _scaling(samples: Samples, learnt: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean and sd of the predictors and of the fluxes, over the training sites."""
+    x = samples.x[learnt].astype(np.float64)
+    y = np.where(weight > 0, samples.y, np.nan)[learnt].astype(np.float64)
+    sd = np.nanstd(x, axis=0)
+    stats = (
+        np.nanmean(x, axis=0),
+        np.where(sd > 0, sd, 1),
+        np.nanmean(y, axis=0),
+        np.nanstd(y, axis=0),
+    )
+    return tuple(stat.astype(np.float32) for stat in stats)

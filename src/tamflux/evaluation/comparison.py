@@ -1,0 +1,306 @@
+"""Compare models at sites that they never saw, and at cells between the towers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import ContractError
+from tamflux.evaluation.metrics import FLUX_NAMES, METRICS, quartiles, score_sites
+from tamflux.evaluation.paired import difference_table
+from tamflux.evaluation.season_anomaly import score_seasons
+from tamflux.files import atomic_path
+from tamflux.samples.splits import neighbours
+
+log = logging.getLogger("tamflux")
+
+SITE_METRICS = (*METRICS, "season_r2", "anomaly_r2")
+
+WATER_SHARE = 0.25
+"""Pixels with more water than this are water-adjacent: less than three quarters is land."""
+
+
+def score_comparison(
+    predictions: Sequence[str | Path],
+    samples_paths: Sequence[str | Path],
+    sites_path: str | Path,
+    scores_path: str | Path,
+    summary_path: str | Path,
+    differences_path: str | Path,
+    *,
+    min_qc: float,
+    min_days: int,
+    first_day: str | None,
+    years: Sequence[int] | None,
+    seed: int,
+) -> None:
+    """Score every model of every protocol, the mean of its repetitions, on the same days.
+
+    A day counts if its `qc` is at least `min_qc`, and for a flux if that flux was observed and
+    every model predicts it; a site counts for a flux with at least `min_days` such days.
+
+    Parameters
+    ----------
+    predictions : sequence of path
+        ``{protocol}/{model}_{seed}.parquet``: `site_id, date, fold, gpp, reco, nee`.
+    samples_paths, sites_path : paths
+        Samples (contract 2).
+    scores_path : path
+        CSV to write: `protocol, model, site_id, flux, n`, the metrics of `score_sites`, `mean,
+        season_r2, anomaly_r2` (see `score_seasons`), and the site's `igbp, koppen` (main group),
+        `wetland, water, cluster`.
+    summary_path : path
+        CSV to write: `protocol, model, flux, group` (all, igbp, koppen, wetland, water), `value`,
+        `n_sites`, quartiles over sites, `pooled_rmse`, `between_r2` (R² of the sites' means), and
+        for all sites together the mean and standard deviation over repetitions, each taken alone,
+        of the median R² and RMSE: `seeds, r2_seed_mean, r2_seed_sd, rmse_seed_mean, rmse_seed_sd`.
+    differences_path : path
+        CSV to write: `difference_table`.
+    min_qc, min_days, first_day, years
+        Days that count: from `first_day` on and in `years`, where given.
+    seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    ContractError
+        If a day to score was not predicted, or models have different numbers of repetitions.
+    """
+    observed = _observed(samples_paths, min_qc, first_day, years)
+    tables, repetitions = [], []
+    for protocol, files in group_files(predictions).items():
+        days, predicted = read_predictions(files, observed)
+        log.info("%s: %d days at %d sites", protocol, len(days), days["site_id"].nunique())
+        for model, runs in predicted.items():
+            frame = _beside(days, runs.mean(axis=0, dtype=np.float64))
+            scores = score_sites(frame, min_days=min_days)
+            scores = scores.merge(score_seasons(frame), on=["site_id", "flux"])
+            tables.append(scores.assign(protocol=protocol, model=model))
+            alone = pd.concat(
+                quartiles(score_sites(_beside(days, run), min_days=min_days)) for run in runs
+            )
+            repetitions.append(_over_runs(alone).assign(protocol=protocol, model=model))
+    scores = pd.concat(tables, ignore_index=True).merge(describe(sites_path), on="site_id")
+    summary = summarise(scores).merge(
+        pd.concat(repetitions).assign(group="all"), "left", ["protocol", "model", "flux", "group"]
+    )
+    first = ["protocol", "model", "site_id"]
+    scores = scores[[*first, *scores.columns.drop(first)]]
+    for path, table in (
+        (scores_path, scores),
+        (summary_path, summary),
+        (differences_path, difference_table(scores, seed)),
+    ):
+        with atomic_path(path) as partial:
+            table.to_csv(partial, index=False, float_format="%.6g")
+
+
+def group_files(paths: Sequence[str | Path]) -> dict[str, dict[str, list[Path]]]:
+    """Files by protocol and model, from their names.
+
+    Raises
+    ------
+    ContractError
+        If the models of a protocol have different numbers of repetitions.
+    """
+    files: dict[str, dict[str, list[Path]]] = {}
+    for path in map(Path, paths):
+        model = path.stem.removesuffix("_cells").rpartition("_")[0]
+        files.setdefault(path.parent.name, {}).setdefault(model, []).append(path)
+    for protocol, models in files.items():
+        numbers = {model: len(runs) for model, runs in models.items()}
+        if len(set(numbers.values())) > 1:
+            raise ContractError(
+                "models have different numbers of repetitions: their means do not compare",
+                found=f"{protocol}: {numbers}",
+                fix="run snakemake compare_models",
+            )
+    return files
+
+
+def read_predictions(
+    files: Mapping[str, Sequence[Path]], observed: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Line the predictions of all models up with the days to score.
+
+    Parameters
+    ----------
+    files : mapping of model to sequence of path
+        One file per repetition.
+    observed : DataFrame
+        `site_id, date, gpp, reco, nee` of the days to score.
+
+    Returns
+    -------
+    days : DataFrame
+        The rows of `observed` at the predicted sites; a flux that a model does not predict on a
+        day is NaN for all.
+    predicted : dict of model to numpy.ndarray
+        (repetition, row, 3) float32 gpp, reco, nee.
+
+    Raises
+    ------
+    ContractError
+        If a file lacks a site-day that is to be scored.
+    """
+    predicted: dict[str, np.ndarray] = {}
+    sites = pd.unique(pd.concat(pd.read_parquet(f, columns=["site_id"])["site_id"]
+                                for runs in files.values() for f in runs))  # fmt: skip
+    days = observed[observed["site_id"].isin(sites)].reset_index(drop=True)
+    usable = np.ones((len(days), len(FLUX_NAMES)), bool)
+    for model, paths in files.items():
+        predicted[model] = np.stack([_line_up(path, days) for path in paths])
+        finite = np.isfinite(predicted[model]).all(axis=0)
+        if lost := int((~finite & usable & days[list(FLUX_NAMES)].notna().to_numpy()).sum()):
+            log.warning("%s leaves %d fluxes to score without a prediction", model, lost)
+        usable &= finite
+    return days.assign(
+        **{f: days[f].where(usable[:, k]) for k, f in enumerate(FLUX_NAMES)}
+    ), predicted
+
+
+def describe(sites_path: str | Path) -> pd.DataFrame:
+    """`site_id, igbp, koppen` (main group), `wetland, water` (bool), `cluster` of each site."""
+    sites = pd.read_csv(sites_path, keep_default_na=False, na_values=[""])
+    land = sites.get("land_fraction", pd.Series(1.0, sites.index))  # a table of sites has none
+    return pd.DataFrame({
+        "site_id": sites["site_id"],
+        "igbp": sites["igbp"].fillna("-"),
+        "koppen": sites["koppen"].fillna("-").astype(str).str[:1],
+        "wetland": sites["igbp"] == "WET",
+        "water": (sites["igbp"] == "WAT") | (land < 1 - WATER_SHARE),
+        "cluster": neighbours(sites["lat"].to_numpy(float), sites["lon"].to_numpy(float)),
+    })  # fmt: skip
+
+
+def summarise(scores: pd.DataFrame) -> pd.DataFrame:
+    """Quartiles, pooled RMSE and between-site R² of all sites and of groups of them."""
+    parts = []
+    for group in ("all", "igbp", "koppen", "wetland", "water"):
+        by = ["protocol", "model"]
+        part = scores[scores[group]] if group in ("wetland", "water") else scores
+        if part.empty:
+            continue
+        by += [group] if group in ("igbp", "koppen") else []
+        table = quartiles(part, by, SITE_METRICS)
+        over = part.groupby([*by, "flux"]).apply(_over_sites, include_groups=False)
+        table = table.merge(over.reset_index(), on=[*by, "flux"]).rename(columns={group: "value"})
+        parts.append(table.assign(group=group))
+    table = pd.concat(parts, ignore_index=True)
+    first = ["protocol", "model", "flux", "group", "value", "n_sites"]
+    return table.reindex(columns=[*first, *table.columns.drop(first, errors="ignore")])
+
+
+def score_cells(
+    predictions: Sequence[str | Path],
+    samples_paths: Sequence[str | Path],
+    cells_path: str | Path,
+    target: str | Path,
+) -> None:
+    """Score the models at cells between the towers, where the truth is known.
+
+    Parameters
+    ----------
+    predictions : sequence of path
+        ``{protocol}/{model}_{seed}_cells.parquet``.
+    samples_paths, cells_path : paths
+        From `samples.cells`; the cells' `weight` stands for land area.
+    target : path
+        CSV to write: `protocol, model, flux, n_cells`; `r2, rmse, bias` of all days of all cells,
+        weighted by area; `between_r2` of the cells' means, weighted by area.
+
+    Raises
+    ------
+    ContractError
+        If a day to score was not predicted.
+    """
+    observed = _observed(samples_paths, 1.0, None, None)
+    cells = pd.read_csv(cells_path).set_index("site_id")["weight"]
+    rows = []
+    for protocol, files in group_files(predictions).items():
+        days, predicted = read_predictions(files, observed)
+        weight = days["site_id"].map(cells).to_numpy(float)
+        for model, runs in predicted.items():
+            mean = runs.mean(axis=0, dtype=np.float64)
+            for k, flux in enumerate(FLUX_NAMES):
+                true = days[flux].to_numpy(float)
+                keep = np.isfinite(true)
+                table = pd.DataFrame({"true": true[keep], "predicted": mean[keep, k]})
+                means = table.groupby(days["site_id"].to_numpy()[keep]).mean()
+                r2, rmse, bias = _weighted(table, weight[keep])
+                between = _weighted(means, cells[means.index].to_numpy(float))[0]
+                rows.append((protocol, model, flux, len(means), r2, rmse, bias, between))
+    columns = ["protocol", "model", "flux", "n_cells", "r2", "rmse", "bias", "between_r2"]
+    with atomic_path(target) as path:
+        pd.DataFrame(rows, columns=columns).to_csv(path, index=False, float_format="%.6g")
+
+
+def _observed(paths, min_qc: float, first_day: str | None, years) -> pd.DataFrame:
+    """`site_id, date, gpp, reco, nee` of the days that count."""
+    columns = ["site_id", "date", *FLUX_NAMES, "qc"]
+    table = pd.concat([pd.read_parquet(path, columns=columns) for path in paths])
+    keep = table["qc"] >= min_qc
+    if first_day is not None:
+        keep &= table["date"] >= pd.Timestamp(first_day)
+    if years is not None:
+        keep &= table["date"].dt.year.isin(years)
+    table = table[keep].drop(columns="qc").dropna(subset=FLUX_NAMES, how="all")
+    return table.sort_values(["site_id", "date"], ignore_index=True)
+
+
+def _line_up(path: Path, days: pd.DataFrame) -> np.ndarray:
+    """(row, 3) float32 predictions of a file on the days to score."""
+    table = pd.read_parquet(path, columns=["site_id", "date", *FLUX_NAMES])
+    table["date"] = table["date"].astype(days["date"].dtype)
+    lined = days[["site_id", "date"]].merge(
+        table, "left", ["site_id", "date"], validate="one_to_one", indicator=True
+    )
+    absent = lined["_merge"] != "both"
+    if absent.any():
+        raise ContractError(
+            "days to score were not predicted",
+            file=path,
+            found=f"{int(absent.sum())} of {len(days)} site-days are absent, the first at "
+            f"{lined['site_id'][absent].iloc[0]}",
+            expected="every day of every held-out site, the same sites for all models",
+            fix="delete the file and run snakemake compare_models",
+        )
+    return lined[list(FLUX_NAMES)].to_numpy(np.float32)
+
+
+def _beside(days: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
+    return days.assign(**{f"{flux}_pred": predicted[:, k] for k, flux in enumerate(FLUX_NAMES)})
+
+
+def _over_runs(alone: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over repetitions of the median scores (0 for a single one)."""
+    groups = alone.groupby("flux")[["r2_q50", "rmse_q50"]]
+    mean, spread = groups.mean(), groups.std(ddof=1).fillna(0)
+    return pd.DataFrame({
+        "seeds": groups.size(),
+        "r2_seed_mean": mean["r2_q50"],
+        "r2_seed_sd": spread["r2_q50"],
+        "rmse_seed_mean": mean["rmse_q50"],
+        "rmse_seed_sd": spread["rmse_q50"],
+    }).reset_index()  # fmt: skip
+
+
+def _over_sites(part: pd.DataFrame) -> pd.Series:
+    """RMSE of all days together, and R² of the sites' means."""
+    error = ((part["mean"] - part["mean"].mean()) ** 2).sum()
+    between = 1 - (part["bias"] ** 2).sum() / error if len(part) > 1 and error > 0 else np.nan
+    pooled = np.sqrt((part["n"] * part["rmse"] ** 2).sum() / part["n"].sum())
+    return pd.Series({"pooled_rmse": pooled, "between_r2": between})
+
+
+def _weighted(table: pd.DataFrame, weight: np.ndarray) -> tuple[float, float, float]:
+    """R², RMSE and bias of `predicted` against `true`, weighted."""
+    true, error = table["true"].to_numpy(), (table["predicted"] - table["true"]).to_numpy()
+    variance = np.average((true - np.average(true, weights=weight)) ** 2, weights=weight)
+    squared = np.average(error**2, weights=weight)
+    r2 = 1 - squared / variance if variance > 0 else np.nan
+    return r2, np.sqrt(squared), np.average(error, weights=weight)

@@ -1,0 +1,203 @@
+"""Where a tower stands and what grows there: BIF/BADM files, ICOS SITEINFO, a user's site table.
+
+BIF and SITEINFO are long tables of SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE: comma or
+semicolon separated, in any column order. A site may have a variable several times; then the
+entry with the latest ``*_DATE_START`` of its group holds (an entry without a date is the oldest).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from tamflux.errors import InputError
+from tamflux.files import DAMAGED_TABLE, plain_text
+from tamflux.readers.oneflux.archive import Member
+from tamflux.readers.oneflux.names import is_site_id
+from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
+
+FIELDS = ("site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset")
+"""What is known of a site; lat, lon in degrees, elevation in m, utc_offset in h."""
+
+NUMBERS = ("lat", "lon", "elevation", "utc_offset")
+
+OPTIONAL = {
+    "koppen": "a Köppen class such as Dfb",
+    "elevation": "-500 to 9000 m",
+    "utc_offset": "-12 to 14 h",
+}
+"""Fields that are left out where they are not what is said here."""
+
+_RANGES = {"elevation": (-500, 9000), "utc_offset": (-12, 14)}
+
+IGBP_SYNONYMS = {"CNV": "CVM", "BAR": "BSV", "BARREN": "BSV", "WATER": "WAT", "SNOW": "SNO"}
+"""Other codes in use for classes of `tamflux.variables.IGBP_CLASSES`."""
+
+_VARIABLES = {
+    "SITE_NAME": "site_name",
+    "LOCATION_LAT": "lat",
+    "LOCATION_LONG": "lon",
+    "LOCATION_ELEV": "elevation",
+    "IGBP": "igbp",
+    "CLIMATE_KOEPPEN": "koppen",
+    "UTC_OFFSET": "utc_offset",
+}
+_LONG_COLUMNS = {"SITE_ID", "VARIABLE", "DATAVALUE"}
+
+
+def read_badm(member: Member) -> dict[str, dict[str, str]]:
+    """Read a BIF or SITEINFO file: the fields of every site in it, as text.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or lacks the columns SITE_ID, VARIABLE, DATAVALUE.
+    """
+    groups: dict[tuple, dict[str, str]] = defaultdict(dict)
+    order: dict[str, list[tuple]] = defaultdict(list)
+    for number, row in enumerate(_long_rows(member)):
+        # without GROUP_ID every row is a group of its own, held together by its number
+        key = (
+            row["SITE_ID"],
+            row.get("VARIABLE_GROUP", ""),
+            row.get("GROUP_ID") or f"row {number}",
+        )
+        if key not in groups:
+            order[row["SITE_ID"]].append(key)
+        groups[key][row["VARIABLE"]] = row["DATAVALUE"]
+    sites = {}
+    for site_id, keys in order.items():
+        fields: dict[str, str] = {}
+        # sorted() is stable: of equal dates, the later group in the file wins
+        for key in sorted(keys, key=lambda key: _start(groups[key])):
+            group = groups[key]
+            fields |= {_VARIABLES[v]: text for v, text in group.items() if v in _VARIABLES and text}
+        sites[site_id] = fields
+    return sites
+
+
+def _long_rows(member: Member) -> Iterable[dict[str, str]]:
+    """Rows of a long metadata table, by column name; rows too short for their columns are left."""
+    with member.open() as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+        first = text.readline()
+        delimiter = ";" if first.count(";") > first.count(",") else ","
+        header = [
+            name.strip().upper() for name in next(csv.reader([first], delimiter=delimiter), [])
+        ]
+        if not set(header) >= _LONG_COLUMNS:
+            raise InputError(
+                "the metadata file lacks columns",
+                file=member.label,
+                found=", ".join(header)[:200],
+                expected="SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE",
+            )
+        try:
+            for cells in csv.reader(text, delimiter=delimiter):
+                row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+                if row.keys() >= _LONG_COLUMNS and is_site_id(row["SITE_ID"]):
+                    yield row
+        except csv.Error as error:
+            raise InputError(
+                "the metadata file cannot be read", file=member.label, found=str(error)
+            ) from error
+
+
+def _start(group: dict[str, str]) -> str:
+    """Date from which a group holds, as sortable text; "" where it says none."""
+    return max((v for name, v in group.items() if name.endswith("DATE_START")), default="")
+
+
+def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
+    """Read the user's table `inputs.towers.sites`: site_id, lat, lon, igbp and optional fields.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, lacks a column, has a malformed site id or one twice.
+    """
+    fix = "correct the table named by inputs.towers.sites"
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except DAMAGED_TABLE as error:
+        raise InputError(
+            "the site table cannot be read", file=path, found=str(error),
+            expected="a CSV file in UTF-8: site_id, lat, lon, igbp", fix=fix,
+        ) from error  # fmt: skip
+    table.columns = table.columns.str.strip().str.lower()
+    if table.columns.duplicated().any():
+        raise InputError(
+            "the site table has a column twice", file=path, found=", ".join(table.columns)[:200],
+            expected="each column once", fix=fix,
+        )  # fmt: skip
+    needed = ["site_id", "lat", "lon", "igbp"]
+    if missing := [column for column in needed if column not in table]:
+        raise InputError(
+            "the site table lacks columns",
+            file=path,
+            variable=", ".join(missing),
+            found=", ".join(table.columns)[:200],
+            expected=", ".join(["site_id", *FIELDS]),
+            fix=fix,
+        )
+    table = table.apply(lambda column: column.str.strip())
+    if not (valid := table["site_id"].map(is_site_id)).all():
+        raise InputError(
+            "the site table has a malformed site id",
+            file=path,
+            variable="site_id",
+            found=repr(table["site_id"][~valid].iloc[0])[:60],
+            expected="two capitals, a dash, two to four letters or digits, as in US-Ha1",
+            fix=fix,
+        )
+    if (twice := table["site_id"].duplicated()).any():
+        raise InputError(
+            "a site id is used twice in the site table",
+            file=path,
+            variable="site_id",
+            found=table["site_id"][twice].iloc[0],
+            expected="one row a site",
+            fix=fix,
+        )
+    rows = table.set_index("site_id")[[f for f in FIELDS if f in table]].to_dict("index")
+    return {site: {k: v for k, v in fields.items() if v} for site, fields in rows.items()}
+
+
+def clean_fields(fields: dict[str, str]) -> tuple[dict[str, str | float], str]:
+    """Numbers, IGBP and Köppen codes of the text fields of one site, and why it is unusable ("").
+
+    Coordinates have to be on Earth; an IGBP class has to be one of the 17, or a known synonym.
+    A field of `OPTIONAL` that cannot be read or is out of its range is left out.
+    """
+    site: dict[str, str | float] = {field: fields.get(field, "") for field in FIELDS}
+    site["site_name"] = plain_text(fields.get("site_name", ""))
+    numbers: dict[str, float] = {}
+    for field in NUMBERS:
+        number = pd.to_numeric(fields.get(field, ""), errors="coerce")
+        low, high = _RANGES.get(field, (-9998, 9998))
+        numbers[field] = float(number) if low <= number <= high else float("nan")
+    site |= numbers
+    koppen = {name.upper(): name for name in KOPPEN_CLASSES}
+    site["koppen"] = koppen.get(str(site["koppen"]).upper(), "")
+    igbp = str(site["igbp"]).upper()
+    site["igbp"] = IGBP_SYNONYMS.get(igbp, igbp)
+    lat, lon = numbers["lat"], numbers["lon"]
+    nowhere = lat == 0 and lon == 0  # an unset value, in the ocean
+    if nowhere or not (abs(lat) <= 90 and -180 <= lon <= 360):
+        found = f"lat {fields.get('lat', 'missing')}, lon {fields.get('lon', 'missing')}"
+        return site, (
+            f"no usable coordinates ({found}): no BIF or SITEINFO file in its zip gives them; "
+            "add the site to inputs.towers.sites"
+        )
+    site["lon"] = (lon + 180) % 360 - 180
+    if site["igbp"] not in IGBP_CLASSES:
+        return site, (
+            f"unknown IGBP class {fields.get('igbp', '(none)')!r}, expected one of "
+            f"{', '.join(IGBP_CLASSES)}; add the site to inputs.towers.sites"
+        )
+    return site, ""

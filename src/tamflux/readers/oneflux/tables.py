@@ -1,0 +1,266 @@
+"""Read one ONEFlux table (daily, hourly or half-hourly) with the few columns that are needed.
+
+Daily tables come in g C m-2 d-1 and are passed on so; half-hourly and hourly ones come in
+umol CO2 m-2 s-1, see `tamflux.towers.daily`. Column names are compared in capitals, as JapanFlux
+writes ``NEE_vUT``.
+
+The three fluxes are taken from one variant, so that NEE = RECO - GPP holds as well as the
+provider's processing allows. It holds exactly for USTAR50 alone: the fluxes of REF may stem from
+three different friction-velocity thresholds, and those of plain 50 are percentiles taken at each
+time step of each flux alone (SUBSET files have no USTAR50).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tamflux.errors import InputError
+from tamflux.readers.oneflux.archive import Member
+from tamflux.readers.oneflux.names import FileName
+
+VARIANTS = ("VUT_USTAR50", "VUT_REF", "VUT", "VUT_50", "CUT_USTAR50", "CUT_REF", "CUT", "CUT_50")
+"""Variants of the three fluxes, the preferred one first (JapanFlux calls its REF plain VUT)."""
+
+BASE_NEE = ("NEE_PI", "NEE", "FC")
+"""Columns of AmeriFlux BASE that hold measured NEE (FC: without storage), preferred first."""
+
+METEOROLOGY = {
+    "t2m": ("TA_F", "TA_F_MDS", "TA"),
+    "vpd": ("VPD_F", "VPD_F_MDS", "VPD"),
+    "ssrd": ("SW_IN_F", "SW_IN_F_MDS", "SW_IN"),
+    "tp": ("P_F", "P"),
+}
+"""Columns of tower meteorology (degC, hPa, W m-2, mm per time step), preferred first."""
+
+MISSING = -9999.0
+
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""Years a time stamp may lie in: eddy covariance is not older."""
+
+MAX_LINE = 1024**2
+"""Longest header line, in bytes; FULLSET has about 5 kB."""
+
+
+@dataclass(frozen=True)
+class TowerTable:
+    """One table as it came, with the names of `tamflux.variables`.
+
+    `frame` has ``time`` (datetime64, local standard time, start of the step), ``gpp, reco, nee``
+    (in the unit of the time step), ``flag`` (the provider's quality flag of NEE; NaN where there
+    is none) and the meteorology that is present. NaN is missing.
+    """
+
+    frame: pd.DataFrame
+    name: FileName
+    label: str
+    variant: str
+    steps_per_day: int
+
+
+def read_table(member: Member, name: FileName) -> TowerTable:
+    """Read a tower table.
+
+    Raises
+    ------
+    InputError
+        If the file is empty, truncated, has no timestamps, no NEE, or a value that is no number.
+    """
+    with member.open() as stream:
+        header, rest = _read_header(stream, member)
+        wanted = _wanted_columns(header, name)
+        raw = _parse(rest, header, wanted, member)
+    if raw.empty:
+        raise InputError("the table has no rows", file=member.label, expected="one row a time step")
+    if member.inner is None:  # the checksum of a zip finds this by itself
+        _check_last_line(member, len(header))
+    time, steps = _timestamps(raw, name, member)
+    frame = pd.DataFrame({"time": time})
+    variant = _add_fluxes(frame, raw, name, member)
+    for variable, columns in METEOROLOGY.items():
+        column = next((c for c in columns if c in raw and raw[c].notna().any()), None)
+        if column is not None:
+            frame[variable] = raw[column].to_numpy()
+    return TowerTable(frame, name, member.label, variant, steps)
+
+
+def read_first_timestamp(member: Member, name: FileName) -> np.datetime64:
+    """First time stamp of a table, from its first lines alone.
+
+    Raises
+    ------
+    InputError
+        If the header or the first row is not that of a tower table with NEE.
+    """
+    with member.open() as stream:
+        header, rest = _read_header(stream, member)
+        line = rest.readline()
+    wanted = _wanted_columns(header, name)
+    if not any(column.startswith(("NEE", "FC")) for column in wanted):
+        raise _no_nee(member)
+    raw = _parse(io.BytesIO(line), header, wanted, member)
+    if raw.empty:
+        raise InputError("the table has no rows", file=member.label, expected="one row a time step")
+    return _timestamps(raw, name, member)[0][0]
+
+
+def _read_header(stream, member: Member) -> tuple[list[str], io.BufferedReader]:
+    """Column names in capitals, and the stream behind them. Lines with ``#`` before are skipped."""
+    rest = io.BufferedReader(stream, 1024**2)
+    line = rest.readline(MAX_LINE)
+    while line.startswith(b"#"):
+        line = rest.readline(MAX_LINE)
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    if not text:
+        raise InputError(
+            "the file is empty", file=member.label, expected="a header line with column names"
+        )
+    header = [column.strip(' "').upper() for column in text.split(",")]
+    if not any(column in ("TIMESTAMP", "TIMESTAMP_START") for column in header):
+        raise InputError(
+            "the table has no time stamps",
+            file=member.label,
+            found=ascii(text[:80]),
+            expected="a column TIMESTAMP or TIMESTAMP_START",
+        )
+    return header, rest
+
+
+def _wanted_columns(header: list[str], name: FileName) -> list[str]:
+    wanted = {"TIMESTAMP", "TIMESTAMP_START", "TIMESTAMP_END"}
+    if name.network == "AmeriFlux BASE":
+        wanted |= {c for c in header if re.fullmatch(r"(NEE_PI|NEE|FC)(_1_1_1)?", c)}
+    else:
+        for variant in VARIANTS:
+            wanted |= {f"NEE_{variant}", f"NEE_{variant}_QC"}
+            wanted |= {f"GPP_NT_{variant}", f"RECO_NT_{variant}"}
+    for columns in METEOROLOGY.values():
+        wanted.update(columns)
+    return [column for column in header if column in wanted]
+
+
+def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.DataFrame:
+    """Parse the wanted columns as float64; -9999 becomes NaN, infinity stays to be rejected."""
+    positions = sorted({header.index(column) for column in wanted})
+    try:
+        raw = pd.read_csv(
+            rest, header=None, names=range(len(header)), usecols=positions, dtype=np.float64,
+            encoding_errors="replace", index_col=False,
+        )  # fmt: skip
+    except (ValueError, pd.errors.ParserError) as error:
+        if "No columns to parse" in str(error):
+            return pd.DataFrame(columns=wanted, dtype=np.float64)
+        raise InputError(
+            "the table cannot be read",
+            file=member.label,
+            found=str(error)[:200],
+            expected=f"numbers in {len(header)} columns",
+            fix="get the file again from its provider",
+        ) from error
+    raw.columns = [header[position] for position in positions]
+    return raw.mask(raw == MISSING)
+
+
+def _check_last_line(member: Member, columns: int) -> None:
+    """Refuse a table that breaks off within its last line."""
+    with member.open() as stream:
+        stream.seek(-min(MAX_LINE, stream.seek(0, os.SEEK_END)), os.SEEK_END)
+        last = stream.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
+    found = last.count(b",") + 1
+    if found < columns:
+        raise InputError(
+            "the table breaks off within its last line",
+            file=member.label,
+            found=f"{found} columns in the last line",
+            expected=f"{columns} columns",
+            fix="get the file again from its provider",
+        )
+
+
+def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
+    """Start of each step in local standard time, and the number of steps a day."""
+    column = "TIMESTAMP_START" if "TIMESTAMP_START" in raw else "TIMESTAMP"
+    daily = name.resolution == "DD"
+    digits, form = (8, "%Y%m%d") if daily else (12, "%Y%m%d%H%M")
+    text = raw[column].map("{:.0f}".format).str.slice(0, digits if daily else None)
+    time = pd.to_datetime(text, format=form, errors="coerce")
+    bad = time.isna() | (text.str.len() != digits)
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise InputError(
+            "a time stamp cannot be read; the file may be truncated",
+            file=member.label,
+            variable=column,
+            found=f"{text.iloc[row]} in data row {row + 1}",
+            expected="YYYYMMDD" if daily else "YYYYMMDDHHMM",
+            fix="get the file again from its provider",
+        )
+    outside = (time.dt.year < FIRST_YEAR) | (time.dt.year > LAST_YEAR)
+    if outside.any():
+        raise InputError(
+            "a time stamp is outside the years of flux measurements",
+            file=member.label,
+            variable=column,
+            found=text[outside].iloc[0],
+            expected=f"{FIRST_YEAR} to {LAST_YEAR}",
+            fix="correct the file or get it again from its provider",
+        )
+    steps = {"DD": 1, "HH": 48, "HR": 24}[name.resolution]
+    apart = np.diff(np.sort(time.unique()))
+    if len(apart) and np.median(apart) != (step := np.timedelta64(1440 // steps, "m")):
+        raise InputError(
+            "the time step is not the one in the file name",
+            file=member.label,
+            variable=column,
+            found=f"most stamps {np.median(apart).astype('timedelta64[m]')} apart",
+            expected=f"{step} ({name.resolution})",
+            fix="give the file the name it was delivered under",
+        )
+    return time.to_numpy(), steps
+
+
+def _add_fluxes(frame: pd.DataFrame, raw: pd.DataFrame, name: FileName, member: Member) -> str:
+    """Add gpp, reco, nee and flag of the first variant that has data; return its name."""
+    if name.network == "AmeriFlux BASE":
+        columns = [c for base in BASE_NEE for c in (base, f"{base}_1_1_1")]
+        variant = next((c for c in columns if c in raw and raw[c].notna().any()), None)
+        sources = {"nee": variant}
+    else:
+        variant = _choose_variant(raw)
+        sources = {
+            "gpp": f"GPP_NT_{variant}",
+            "reco": f"RECO_NT_{variant}",
+            "nee": f"NEE_{variant}",
+            "flag": f"NEE_{variant}_QC",
+        }
+    if variant is None:
+        raise _no_nee(member)
+    for variable in ("gpp", "reco", "nee", "flag"):
+        column = sources.get(variable)
+        frame[variable] = raw[column].to_numpy() if column in raw else np.nan
+    return variant
+
+
+def _choose_variant(raw: pd.DataFrame) -> str | None:
+    """First variant with days on which all three fluxes are there, else first with any NEE."""
+    with_nee = [v for v in VARIANTS if f"NEE_{v}" in raw and raw[f"NEE_{v}"].notna().any()]
+    for variant in with_nee:
+        triple = [f"NEE_{variant}", f"GPP_NT_{variant}", f"RECO_NT_{variant}"]
+        if all(column in raw for column in triple) and raw[triple].notna().all(axis=1).any():
+            return variant
+    return next(iter(with_nee), None)
+
+
+def _no_nee(member: Member) -> InputError:
+    return InputError(
+        "the table has no NEE",
+        file=member.label,
+        variable="NEE",
+        found="no NEE column, or only missing values",
+        expected="one of " + ", ".join(f"NEE_{v}" for v in VARIANTS) + ", or NEE_PI, FC (BASE)",
+    )

@@ -1,0 +1,78 @@
+"""A page of HTML that stands alone: sections of texts, tables and figures, and a map to explore.
+
+Every string is escaped; a policy lets the browser run the page's own scripts alone, and load
+nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tamflux.report.tables import Table
+
+WIDE = (
+    "tower_series", "map_seasons", "seasonal_cycles", "truth_maps", "truth_scatter",
+    "truth_distance", "site_", "interval_", "applicability_", "reference_",
+)  # fmt: skip
+"""Figures with small panels: a phone shows them at full size, to be moved sideways."""
+
+
+@dataclass
+class Section:
+    """One part of the page; `explorer` is the data of the interactive map, see there."""
+
+    id: str
+    title: str
+    texts: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    figures: list[dict[str, Any]] = field(default_factory=list)
+    listings: list[dict[str, str]] = field(default_factory=list)
+    explorer: dict[str, Any] | None = None
+
+
+def figure(path: Path, captions: Mapping[str, str]) -> dict[str, Any]:
+    """A PNG as base64, its size, its caption and, as text for those who cannot see it, the alt."""
+    data = path.read_bytes()
+    width, height = struct.unpack(">II", data[16:24])
+    caption = " ".join(captions[path.stem].split())
+    return {
+        "data": base64.b64encode(data).decode("ascii"),
+        "width": width,
+        "height": height,
+        "caption": caption,
+        "alt": caption.split(". ")[0].rstrip("."),
+        "wide": path.stem.startswith(WIDE),
+    }
+
+
+def render(page: Mapping[str, Any]) -> str:
+    """The HTML of a page: title, subtitle, cards, notice, sections and footer, all escaped."""
+    environment = Environment(
+        loader=PackageLoader("tamflux.report"), autoescape=True, undefined=StrictUndefined
+    )
+    names = ["tables.js"]
+    if any(section.explorer for section in page["sections"]):
+        names.append("explorer.js")
+    scripts = [_template(name) for name in names]
+    sums = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in sums)
+    return environment.get_template("report.html.j2").render(
+        **page,
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files, no data
+        policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'",
+    )
+
+
+def _template(name: str) -> str:
+    return (files("tamflux.report") / "templates" / name).read_text(encoding="utf-8")

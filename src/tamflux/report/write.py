@@ -1,0 +1,151 @@
+"""The report: one HTML page that opens from disk, figures inside, numbers beside pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import tamflux
+from tamflux.evaluation.metrics import FLUX_NAMES
+from tamflux.figures.reference_figures import ZONAL_CAPTION, reference_caption
+from tamflux.files import atomic_path
+from tamflux.grid import Grid
+from tamflux.report.explorer import explorer
+from tamflux.report.page import figure, render
+from tamflux.report.provenance import citation, provenance
+from tamflux.report.sections import sections_of
+from tamflux.report.tables import number
+from tamflux.report.totals_tables import complete_years
+
+
+def write_report(
+    target: str | Path,
+    *,
+    totals: str | Path,
+    annual: Sequence[str | Path],
+    monthly: Sequence[str | Path],
+    scores: str | Path,
+    site_scores: str | Path,
+    agreement: str | Path,
+    coverage: str | Path,
+    ranking: str | Path,
+    sites: str | Path,
+    towers: str | Path,
+    rejected: str | Path,
+    figures: Mapping[str, Sequence[str | Path]],
+    captions: Sequence[str | Path],
+    config: Mapping[str, Any],
+    truth_scores: str | Path | None = None,
+    references: str | Path | None = None,
+) -> None:
+    """Write the report.
+
+    Parameters
+    ----------
+    target : path
+        HTML file to write. Nothing in it is loaded from elsewhere.
+    totals, annual, monthly : path, sequences of path
+        `results/product/totals.csv` and the annual and monthly product files.
+    scores, site_scores, agreement, truth_scores : path
+        From `score_models` and, on the demo Earth, `evaluate_truth`.
+    coverage, ranking : path
+        From `evaluate_intervals`.
+    sites, towers, rejected : path
+        `results/samples/sites.csv`, `results/towers/sites.csv` and `rejected.csv`.
+    figures : mapping of section to sequence of path
+        PNG files of the sections maps, seasons, scores, truth, references, intervals, towers and
+        training.
+    captions : sequence of path
+        A caption `{figure}.rst` for every figure but those of reference products.
+    config : mapping
+        The configuration of the run.
+    references : path, optional
+        The table of `plot_references`.
+    """
+    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    tables = {
+        "totals": totals, "scores": scores, "site_scores": site_scores, "agreement": agreement,
+        "coverage": coverage, "ranking": ranking, "truth": truth_scores, "sites": sites,
+        "towers": towers, "rejected": rejected, "references": references,
+    }  # fmt: skip
+    data: dict[str, Any] = {
+        name: None if path is None else _read(path) for name, path in tables.items()
+    }
+    data["explorer"] = explorer(monthly, annual, grid)
+    role = data["sites"][f"split_{config['training']['split']}"]
+    demo = data["truth"] is not None
+    sections = [
+        *sections_of(data, role, config), provenance(config, annual), citation(config, demo)
+    ]  # fmt: skip
+    texts = _captions(captions, config)
+    for section in sections:
+        section.figures = [figure(Path(path), texts) for path in figures.get(section.id, ())]
+    years = sorted(config["years"]["product"])
+    page = {
+        "title": f"TAMFlux {', '.join(map(str, years))}: daily GPP, RECO and NEE"
+        + (" of the demo Earth" if demo else ""),
+        "subtitle": _subtitle(config, role),
+        "cards": _cards(data, role),
+        "notice": "The Earth of this run is synthetic: real map and climate, invented vegetation, "
+        "towers and fluxes. Its totals and scores test the method and say nothing about the real "
+        "carbon cycle."
+        if demo
+        else "",
+        "sections": sections,
+        "footer": f"Written by TAMFlux {tamflux.__version__}.",  # no date: same results, same page
+    }
+    with atomic_path(target) as partial:
+        partial.write_text(render(page), encoding="utf-8")
+
+
+def _captions(paths: Sequence[str | Path], config: Mapping[str, Any]) -> dict[str, str]:
+    """Caption of each figure by its name."""
+    texts = {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
+    texts["reference_zonal"] = ZONAL_CAPTION
+    for reference in config["validation"]["references"]:
+        name = reference["name"]
+        texts[f"reference_map_{name}"] = reference_caption(name)
+    return texts
+
+
+def _subtitle(config: Mapping[str, Any], role: pd.Series) -> str:
+    grid = config["grid"]
+    west, south, east, north = grid["bbox"]
+    whole = (west, south, east, north) == (-180, -90, 180, 90)
+    first, last = min(config["years"]["train"]), max(config["years"]["train"])
+    area = "global" if whole else f"{south:g} to {north:g}° N, {west:g} to {east:g}° E"
+    return (
+        f"Carbon fluxes between land and atmosphere, {area}, {grid['resolution']:g}° and daily, "
+        f"upscaled from {(role == 'train').sum()} eddy-covariance towers with "
+        f"{config['training']['members']} members of TAM-RL trained on "
+        f"{first if first == last else f'{first}–{last}'}."
+    )
+
+
+def _cards(data: Mapping[str, Any], role: pd.Series) -> list[dict[str, str]]:
+    """The numbers at the top of the page."""
+    totals = complete_years(data["totals"])
+    land = totals[totals["region"] == "global"]
+    per = "yr⁻¹" if land["days"].min() >= 365 else f"in the first {land['days'].max()} days"
+    cards = [
+        {"value": number(land[flux].mean(), 1), "label": f"{flux.upper()}, Pg C {per}"}
+        for flux in FLUX_NAMES
+    ]
+    scores = data["scores"]
+    scores = scores[(scores["model"] == "tamrl") & (scores["group"] == "all")].set_index("flux")
+    cards += [
+        {
+            "value": number(scores["r2_q50"].get(flux, float("nan")), 2),
+            "label": f"median R² of {flux.upper()}, held-out towers",
+        }
+        for flux in FLUX_NAMES
+    ]
+    towers = f"{(role == 'train').sum()} + {(role == 'test').sum()}"
+    return [*cards, {"value": towers, "label": "towers: training + held out"}]
+
+
+def _read(path: str | Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=["", "nan"])

@@ -1,0 +1,97 @@
+"""CarbonFluxBench as samples: its days made whole, its splits as columns of the sites."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tamflux.files import atomic_path
+from tamflux.predictors.reflectance import compute_indices, fill_in_time
+from tamflux.readers.carbonfluxbench import ERA5_LAND, read_carbonfluxbench, split_benchmark
+from tamflux.readers.modis import BANDS
+from tamflux.samples.site_climate import MAX_INTERPOLATED_DAYS, add_sun
+from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
+
+log = logging.getLogger("tamflux")
+
+WEATHER = [name for name, *_ in ERA5_LAND.values()]
+BAND_NAMES = [f"refl_b{band}" for band in BANDS]
+INDICES = ["ndvi", "evi", "nirv", "lswi"]
+BENCHMARK_PREDICTORS = [*WEATHER, "ssrd_pot", "day_length", *BAND_NAMES, *INDICES]
+"""Predictors of the samples, in their order."""
+
+
+def write_carbonfluxbench(
+    folder: str | Path, samples_path: str | Path, sites_path: str | Path
+) -> None:
+    """Write the benchmark as samples (contract 2 in docs/architecture.md).
+
+    Every day from a site's first to its last gets a row. Weather that is missing for at most
+    `MAX_INTERPOLATED_DAYS` is interpolated; longer gaps stay missing. Reflectance is linear in
+    time between clear days, and beyond the first and last it holds, as in the benchmark and in
+    the cube. Indices follow from the bands, the height of the sun from latitude and date.
+
+    Parameters
+    ----------
+    folder : path
+        The benchmark's files; see `tamflux.readers.carbonfluxbench`.
+    samples_path : path
+        Parquet to write: `site_id, date`, the `BENCHMARK_PREDICTORS`, `gpp, reco, nee, qc`.
+    sites_path : path
+        CSV to write: `site_id, lat, lon, igbp, koppen, koppen_group, igbp_*, split_igbp,
+        split_koppen`.
+
+    Raises
+    ------
+    InputError
+        As `read_carbonfluxbench`.
+    """
+    days, sites = read_carbonfluxbench(folder)
+    days = complete_days(days, sites)
+    sites = sites.merge(split_benchmark(sites), on="site_id")
+    fractions = {igbp_fraction(c): (sites["igbp"] == c).astype(float) for c in IGBP_CLASSES}
+    with atomic_path(samples_path) as path:
+        days.to_parquet(path, index=False)
+    with atomic_path(sites_path) as path:
+        sites.assign(**fractions).to_csv(path, index=False)
+    log.info("%d sites, %d days, %d with fluxes", len(sites), len(days), days["nee"].notna().sum())
+
+
+def complete_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Days with gaps filled as far as `write_carbonfluxbench` says, sun and indices added.
+
+    Parameters
+    ----------
+    days, sites : DataFrame
+        From `read_carbonfluxbench`.
+    """
+    by_site = days.groupby("site_id", sort=False)
+    days = days.assign(**{name: by_site[name].transform(_over_short_gaps) for name in WEATHER})
+    bands = days[BAND_NAMES].to_numpy(np.float32)
+    for rows in by_site.indices.values():
+        bands[rows] = _over_clouds(bands[rows], days["date"].to_numpy("datetime64[D]")[rows])
+    days[BAND_NAMES] = bands
+    days = days.assign(**compute_indices(dict(zip(BANDS, bands.T, strict=True)), INDICES))
+    days = add_sun(days, sites)
+    numbers = [*BENCHMARK_PREDICTORS, *FLUXES, "qc"]
+    return days[["site_id", "date", *numbers]].astype(dict.fromkeys(numbers, np.float32))
+
+
+def _over_short_gaps(values: pd.Series) -> pd.Series:
+    """Interpolated within gaps of at most `MAX_INTERPOLATED_DAYS`; longer ones stay whole."""
+    missing = values.isna()
+    length = missing.groupby((~missing).cumsum()).transform("sum")
+    filled = values.interpolate(limit_area="inside")
+    return filled.where(~missing | (length <= MAX_INTERPOLATED_DAYS))
+
+
+def _over_clouds(bands: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """(day, band) reflectance of a site, filled from its clear days."""
+    clear = np.isfinite(bands).all(axis=1)
+    if not clear.any():
+        return np.full_like(bands, np.nan)
+    filled, _ = fill_in_time(bands[clear].T[:, :, None], dates[clear], dates)
+    return filled[:, :, 0].T

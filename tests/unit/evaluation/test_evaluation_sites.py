@@ -1,0 +1,161 @@
+"""Predictions at the towers: every day once, the right history, held-out sites teach nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import tamflux.evaluation.sites as sites_module
+from tamflux.errors import ContractError
+from tamflux.evaluation.sites import evaluate_sites
+from tamflux.variables import IGBP_CLASSES, VEGETATED
+
+SITES = {
+    "AA-Tst": ("GRA", 40.0, "test"),
+    "BB-Trn": ("GRA", 50.0, "train"),
+    "CC-Trn": ("ENF", 60.0, "train"),
+}
+FEATURES = ("t2m", "ndvi")
+
+
+class Prediction(NamedTuple):
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+@dataclass
+class Model:
+    """Stands for an ensemble: gpp is the day's t2m, reco the mean t2m of the history."""
+
+    scale: float
+    predictors = ("ndvi", "t2m")  # another order than in the table
+    lookback_days: int = 365
+    static_features = ("igbp_GRA", "igbp_ENF")
+
+    @classmethod
+    def load(cls, paths, device="cpu"):
+        return cls(scale=1.0 if "tamrl" in str(paths[0]) else 2.0)
+
+    def predict(self, x, static, batch_cells=1024):
+        assert static.shape == (len(SITES), 2) and (static.sum(1) > 0)[1:].all()
+        t2m = x[..., 1]
+        gpp = self.scale * t2m[:, self.lookback_days :]
+        reco = np.broadcast_to(t2m[:, : self.lookback_days].mean(1, keepdims=True), gpp.shape)
+        mean = np.stack([gpp, reco, reco - gpp], axis=-1)
+        return Prediction(mean, np.full_like(mean, 0.1))
+
+
+def sample_table(year, offset=0.0):
+    dates = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
+    frames = []
+    for k, site in enumerate(SITES):
+        frame = pd.DataFrame({"site_id": site, "date": dates.astype("datetime64[ns]")})
+        frame["t2m"] = np.float32(100 * k + year - 2000 + np.arange(len(dates)) / 1000)
+        frame["ndvi"] = np.float32(0.5)
+        observed = 1000.0 if SITES[site][2] == "test" else 2.0
+        frame = frame.assign(gpp=observed, reco=3.0, nee=3.0 - observed, qc=1.0)
+        frames.append(frame)
+    return pd.concat(frames).sample(frac=1, random_state=0)
+
+
+def write_static(path, classes):
+    """Cells of one class each, in one row."""
+    fields = {
+        f"igbp_{name}": np.array([[c == name for c in classes]], float) for name in IGBP_CLASSES
+    }
+    fields["land_fraction"] = np.ones((1, len(classes)))
+    fields["vegetated_fraction"] = np.array([[float(c in VEGETATED) for c in classes]])
+    fields["koppen"] = np.full((1, len(classes)), 25, np.int8)
+    coords = {"lat": [50.0], "lon": np.arange(len(classes)) + 0.5}
+    data = {name: (("lat", "lon"), values) for name, values in fields.items()}
+    xr.Dataset(data, coords).to_netcdf(path)
+
+
+@pytest.fixture
+def evaluate(tmp_path, monkeypatch):
+    monkeypatch.setattr(sites_module, "Ensemble", Model)
+    rows = [
+        {
+            "site_id": site,
+            "lat": lat,
+            "lon": 10.0,
+            "row": 0,
+            "col": 0,
+            "igbp": igbp,
+            "koppen": "Dfb",
+        }
+        | {"split_igbp": role, "col": col}
+        | {f"igbp_{name}": float(name == igbp) for name in IGBP_CLASSES}
+        for col, (site, (igbp, lat, role)) in enumerate(SITES.items())
+    ]
+
+    def run(years, train, product, change=lambda frame: frame, classes=("GRA", "GRA", "ENF")):
+        sites = tmp_path / "sites.csv"
+        pd.DataFrame(rows).to_csv(sites, index=False)
+        write_static(tmp_path / "static.nc", classes)
+        samples = {}
+        for year in years:
+            samples[year] = tmp_path / f"{year}.parquet"
+            change(sample_table(year)).to_parquet(samples[year])
+        target = tmp_path / "predictions.parquet"
+        evaluate_sites(
+            samples,
+            sites,
+            tmp_path / "static.nc",
+            {"tamrl": [Path("tamrl_0"), Path("tamrl_1")], "lstm": [Path("lstm_0")]},
+            target,
+            train_years=train,
+            product_years=product,
+            split="igbp",
+            threads=1,
+        )
+        return pd.read_parquet(target)
+
+    return run
+
+
+def test_every_site_day_and_model_once(evaluate):
+    frame = evaluate([2003, 2004, 2005], [2004], [2005])
+    assert len(frame) == 3 * 4 * (366 + 365)
+    assert not frame.duplicated(["site_id", "date", "model"]).any()
+    assert set(frame.loc[frame["split"] == "test", "site_id"]) == {"AA-Tst"}
+    leap_day = frame[frame["date"] == pd.Timestamp("2004-02-29")]
+    row = leap_day.query("site_id == 'BB-Trn' and model == 'lstm'").iloc[0]
+    assert row["gpp"] == pytest.approx(2 * (100 + 4 + 0.059), rel=1e-6)
+    assert row["gpp_obs"] == 2.0
+    assert np.isnan(row["nee_std"])  # one member has no spread
+    assert frame.loc[frame["model"] == "tamrl", "nee_std"].eq(np.float32(0.1)).all()
+
+
+def test_history_is_the_year_before_or_else_the_year_itself(evaluate):
+    frame = evaluate([2001, 2004, 2005], [2001], [2005])
+    tamrl = frame[(frame["model"] == "tamrl") & (frame["site_id"] == "AA-Tst")]
+    by_year = tamrl.groupby(tamrl["date"].dt.year)["reco"].first()
+    assert by_year[2001] == pytest.approx(1 + 0.182, rel=1e-5)  # its own first 365 days
+    assert by_year[2005] == pytest.approx(
+        4 + 0.183, rel=1e-5
+    )  # the last 365 days of leap year 2004
+
+
+def test_the_baseline_never_sees_held_out_towers(evaluate):
+    frame = evaluate([2001, 2002], [2001, 2002], [2002])
+    assert frame.loc[frame["model"] == "msc", "gpp"].max() == pytest.approx(2.0)
+
+
+def test_land_without_vegetation_has_no_flux_as_in_the_product(evaluate):
+    frame = evaluate([2001], [2001], [2001], classes=("BSV", "GRA", "ENF"))
+    tamrl = frame[frame["model"] == "tamrl_pixel"].groupby("site_id")["gpp"].max()
+    assert tamrl["AA-Tst"] == 0 and tamrl["BB-Trn"] > 0
+
+
+@pytest.mark.parametrize("cut", [slice(1, None), slice(0, 2 * 365)])
+def test_a_table_with_a_missing_day_or_site_is_refused(evaluate, cut, tmp_path):
+    with pytest.raises(ContractError, match=r"every day of every site(.|\n)*2001.parquet"):
+        evaluate(
+            [2001], [2001], [2001], lambda table: table.sort_values(["site_id", "date"]).iloc[cut]
+        )
+    assert not (tmp_path / "predictions.parquet").exists()

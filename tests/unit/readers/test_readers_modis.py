@@ -1,0 +1,239 @@
+"""MODIS CMG files: values against brute force, bad input against its message."""
+
+import numpy as np
+import pytest
+from hdf4_writer import mcd43c4_name, write_hdf4, write_mcd43c4, write_mod09cmg
+
+from tamflux.errors import InputError
+from tamflux.grid import Grid
+from tamflux.readers.hdf4 import open_hdf4
+from tamflux.readers.modis import inspect_modis, read_composite, state_is_clear
+from tamflux.readers.modis_files import composite_date, near_year, select_composites
+
+GRID = Grid(30.0)
+SHAPE = (12, 24)  # pixels of 15 degrees, 2 x 2 a cell
+COUNTS = np.arange(12 * 24).reshape(SHAPE) + 100
+BANDS = (1, 2)
+
+
+def refused(path, product="MCD43C4", grid=GRID, bands=BANDS):
+    with pytest.raises(InputError) as error:
+        read_composite(path, product, bands, grid)
+    message = str(error.value)
+    assert path.name in message and "fix:" in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("name", "date"),
+    [
+        ("MCD43C4.A2019001.061.2020286183652.hdf", "2019-01-01"),
+        ("MOD09CMG.A2020366.061.2021001000000.hdf", "2020-12-31"),
+        ("MCD43C4.A2019060.061.x.hdf", "2019-03-01"),
+    ],
+)
+def test_date_is_in_the_name(name, date):
+    assert composite_date(name) == np.datetime64(date)
+
+
+@pytest.mark.parametrize("name", ["mcd43c4_2019.hdf", "M.A2019366.061.hdf", "M.A2019000.061.hdf"])
+def test_name_without_a_date_is_refused(name):
+    with pytest.raises(InputError, match="holds no date"):
+        composite_date(name)
+
+
+def test_rows_turn_south_first_and_the_box_is_cut_out(tmp_path):
+    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS)
+    composite, factor = read_composite(path, "MCD43C4", BANDS, GRID)
+    assert factor == 2
+    assert np.array_equal(composite.counts[1], COUNTS[::-1])
+    box = Grid(30.0, (-30, 0, 60, 60))
+    part, _ = read_composite(path, "MCD43C4", BANDS, box)
+    assert np.array_equal(part.counts[2], COUNTS[2:6, 10:16][::-1])
+
+
+def test_quality_and_fill_are_applied_and_snow_stays(tmp_path):
+    counts = np.stack([COUNTS] * 7)
+    counts[1, 3, 5] = 32767  # one band missing: the pixel is not valid in any
+    quality = np.zeros(SHAPE)
+    quality[0, :6] = [0, 1, 2, 3, 4, 255]
+    path = write_mcd43c4(tmp_path, "2003-01-01", counts, quality)
+    valid = read_composite(path, "MCD43C4", BANDS, GRID)[0].valid[::-1]
+    expected = np.isin(quality, [0, 1, 2, 3])
+    expected[3, 5] = False
+    assert np.array_equal(valid, expected)
+
+
+def test_the_other_name_of_the_quality_is_known(tmp_path):
+    fields = {f"Nadir_Reflectance_Band{b}": COUNTS.astype(np.int16) for b in range(1, 8)}
+    fields["Albedo_Quality"] = np.full(SHAPE, 4, np.uint8)
+    path = write_hdf4(tmp_path / mcd43c4_name("2003-01-01"), fields, fill=32767)
+    assert not read_composite(path, "MCD43C4", BANDS, GRID)[0].valid.any()
+
+
+STATES = {
+    "clear land": (0b1000, True),
+    "cloud state not set": (0b1011, True),
+    "coast": (0b10000, True),
+    "snow": (0b1000 | 1 << 12 | 1 << 15, True),
+    "average aerosol": (0b1000 | 2 << 6, True),
+    "average cirrus": (0b1000 | 2 << 8, True),
+    "cloudy": (0b1001, False),
+    "mixed": (0b1010, False),
+    "shadow": (0b1100, False),
+    "high aerosol": (0b1000 | 3 << 6, False),
+    "high cirrus": (0b1000 | 3 << 8, False),
+    "internal cloud": (0b1000 | 1 << 10, False),
+    "deep ocean": (7 << 3, False),
+    "fill": (0, False),
+}
+
+
+def test_state_bits_of_mod09cmg(tmp_path):
+    state = np.full(SHAPE, 0b1000)
+    state[0, : len(STATES)] = [bits for bits, _ in STATES.values()]
+    path = write_mod09cmg(tmp_path, "2003-01-01", COUNTS, state)
+    valid = read_composite(path, "MOD09CMG", BANDS, GRID)[0].valid[::-1]
+    assert dict(zip(STATES, valid[0], strict=False)) == {k: v for k, (_, v) in STATES.items()}
+    assert valid[1:].all()
+
+
+def test_internal_cloud_mask_of_mod09cmg(tmp_path):
+    mask = np.full(SHAPE, 0b10)
+    mask[0, :3] = [0b1, 0b10 | 1 << 8, 0b10 | 1 << 4]  # cloudy, shadow, snow
+    path = write_mod09cmg(tmp_path, "2003-01-01", COUNTS, cloud_mask=mask)
+    valid = read_composite(path, "MOD09CMG", BANDS, GRID)[0].valid[::-1]
+    assert valid[0, :4].tolist() == [False, False, True, True]
+
+
+def test_state_is_clear_for_unsigned_arrays():
+    assert state_is_clear(np.array([0, 1, 2, 3, 4, 1 << 10], np.uint16)).tolist() == [
+        True, False, False, True, False, False,
+    ]  # fmt: skip
+
+
+def test_empty_and_foreign_files(tmp_path):
+    empty = tmp_path / mcd43c4_name("2003-01-01")
+    empty.touch()
+    assert "is empty" in refused(empty)
+    foreign = tmp_path / mcd43c4_name("2003-01-09")
+    foreign.write_bytes(b"<html>log in first</html>" * 100)
+    assert "is not HDF4" in refused(foreign)
+    assert "does not exist" in refused(tmp_path / mcd43c4_name("2003-01-17"))
+
+
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.6, 0.9, 0.999])
+def test_truncated_file(tmp_path, share):
+    path = write_mcd43c4(tmp_path, "2003-01-01", np.full((60, 120), 500))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    assert "damaged or cut short" in refused(path)
+    with pytest.raises(InputError, match="cut short"), open_hdf4(path):
+        pass
+
+
+def test_missing_data_set_lists_what_is_there(tmp_path):
+    path = write_hdf4(
+        tmp_path / mcd43c4_name("2003-01-01"), {"LST_Day_CMG": COUNTS.astype(np.uint16)}
+    )
+    message = refused(path)
+    assert "Nadir_Reflectance_Band1" in message and "LST_Day_CMG" in message
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (10, 20), (8, 16)])
+def test_wrong_grid(tmp_path, shape):
+    path = write_mcd43c4(tmp_path, "2003-01-01", np.full(shape, 500))
+    message = refused(path)
+    assert "grid" in message and f"{shape[0]} x {shape[1]}" in message
+
+
+@pytest.mark.parametrize("scale", [0.0001, 10000.0])
+def test_both_ways_to_write_the_scale_are_known(tmp_path, scale):
+    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, scale=scale)
+    assert read_composite(path, "MCD43C4", BANDS, GRID)[0].valid.all()
+
+
+def test_wrong_scale_and_fill(tmp_path):
+    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, scale=0.001)
+    assert "another scale" in refused(path) and "0.001" in refused(path)
+    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, fill=-28672)
+    assert "another fill value" in refused(path)
+
+
+def test_unmasked_fill_value(tmp_path):
+    counts = COUNTS.copy()
+    counts[:3] = -28672
+    message = refused(write_mcd43c4(tmp_path, "2003-01-01", counts))
+    assert "not masked" in message and "-28672" in message and "Band1" in message
+
+
+def test_a_stray_value_out_of_range_is_dropped(tmp_path):
+    counts = COUNTS.copy()
+    counts[0, 0] = 20000
+    path = write_mcd43c4(tmp_path, "2003-01-01", counts)
+    valid = read_composite(path, "MCD43C4", BANDS, GRID)[0].valid
+    assert not valid[-1, 0] and valid.sum() == valid.size - 1
+
+
+def test_field_missing_everywhere(tmp_path):
+    counts = np.full(SHAPE, 32767)
+    assert "missing everywhere" in refused(write_mcd43c4(tmp_path, "2003-01-01", counts))
+    counts[0, 0] = 500  # elsewhere there is a value: the box is in the polar night
+    path = write_mcd43c4(tmp_path, "2003-01-09", counts)
+    box = Grid(30.0, (0, 0, 30, 30))
+    assert not read_composite(path, "MCD43C4", BANDS, box)[0].valid.any()
+
+
+def test_name_and_metadata_must_agree(tmp_path):
+    metadata = "\n".join(
+        f'OBJECT = {key}\n NUM_VAL = 1\n VALUE = "{day}"\nEND_OBJECT = {key}'
+        for key, day in {
+            "RANGEBEGINNINGDATE": "2002-12-24", "RANGEENDINGDATE": "2003-01-08",
+        }.items()
+    )  # fmt: skip
+    options = {"attributes": {"CoreMetadata.0": metadata}}
+    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, **options)
+    read_composite(path, "MCD43C4", BANDS, GRID)
+    assert "2002-12-24 to 2003-01-08" in refused(
+        write_mcd43c4(tmp_path, "2003-02-01", COUNTS, **options)
+    )
+
+
+def names(first, last, step=8):
+    return [mcd43c4_name(day) for day in np.arange(first, last, step, dtype="datetime64[D]")]
+
+
+def test_64_days_before_and_the_january_after_take_part():
+    files = names("2002-01-01", "2005-01-01", 1)
+    dates = [composite_date(path) for path in near_year(files, 2003)]
+    assert min(dates) == np.datetime64("2003-01-01") - 64
+    assert max(dates) == np.datetime64("2004-01-31")
+    assert list(select_composites(files, 2003)) == sorted(dates)
+
+
+def test_doubles_gaps_and_empty_years():
+    year = names("2003-01-01", "2004-01-01")
+    double = year[3].replace("2022001000000", "2023001000000")
+    with pytest.raises(InputError, match="2003-01-25 is also in"):
+        select_composites([*year, double], 2003)
+    with pytest.raises(InputError, match="no file of 2004"):
+        select_composites(year, 2004)
+    with pytest.raises(InputError, match="no file from 2003-01-01 to 2003-04-07"):
+        select_composites(year[12:], 2003)
+    with pytest.raises(InputError, match="no file from 2003-02-26 to 2003-05-17"):
+        select_composites([*year[:8], *year[17:]], 2003)
+    with pytest.raises(InputError, match="2003-10-08 to 2003-12-31"):
+        select_composites(year[:36], 2003)
+    assert len(select_composites(names("2000-02-24", "2001-01-01"), 2000)) == 39  # launch of Terra
+
+
+def test_inspection_lists_every_problem(tmp_path):
+    days = np.arange("2003-01-01", "2004-01-01", 61, dtype="datetime64[D]")
+    files = [write_mcd43c4(tmp_path, day, COUNTS) for day in days]
+    assert inspect_modis(files, "MCD43C4", 2003, GRID) == []
+    files[1].write_bytes(b"no")
+    write_mcd43c4(tmp_path, days[2], COUNTS, scale=1.0)
+    problems = inspect_modis(files[:-2], "MCD43C4", 2003, GRID)
+    text = "\n".join(map(str, problems))
+    assert len(problems) == 3
+    assert all(part in text for part in ("files are missing", "is not HDF4", "another scale"))

@@ -1,0 +1,258 @@
+"""The report in a real browser, opened from disk.
+
+Two pages: one written here, with hostile names, and that of the last run, where there is one.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+pytestmark = pytest.mark.browser
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+if not (CHROMIUM and DRIVER):
+    pytest.skip("chromium and chromium-driver are not installed", allow_module_level=True)
+
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+from test_validation_report import HOSTILE, write_page  # noqa: E402
+
+RUN = Path(__file__).parents[3] / "results"
+OPTIONS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
+PHONE = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    browser.execute_cdp_cmd("Network.enable", {})
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module", params=["written here", "of the last run"])
+def files(request, tmp_path_factory):
+    """A report and the monthly product that it shows."""
+    if request.param == "written here":
+        root = tmp_path_factory.mktemp("page")
+        planet = request.getfixturevalue("planet")
+        path = write_page(planet, root, site_name=HOSTILE, reference=HOSTILE)
+        return path, planet.root / "product/tamflux_monthly_2001.nc"
+    path, months = RUN / "report.html", sorted(RUN.glob("product/tamflux_monthly_*.nc"))
+    if not path.exists() or len(months) != 1:
+        pytest.skip("results/ has no report of a product of one year")
+    return path, months[0]
+
+
+@pytest.fixture
+def page(driver, files):
+    """The open page and the monthly product."""
+    path, monthly = files
+    driver.get_log("performance"), driver.get_log("browser")
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.set_window_size(1280, 1000)
+    driver.get(path.as_uri())
+    WebDriverWait(driver, 60).until(
+        lambda d: d.execute_script("return document.getElementById('explorer').dataset.ready")
+    )
+    with xr.open_dataset(monthly) as product:
+        yield driver, product.load()
+
+
+def part(driver, name):
+    return driver.find_element(By.CSS_SELECTOR, f'#explorer [data-part="{name}"]')
+
+
+def number(driver, name):
+    text = part(driver, name).text.replace("−", "-")
+    return np.nan if text == "–" else float(text)
+
+
+def click(driver, product, row, col):
+    """Click the middle of a cell, row from the south, as a mouse does."""
+    canvas = part(driver, "map")
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
+    )
+    rows, cols = product["land_fraction"].shape
+    x = (col + 0.5) / cols * canvas.size["width"] - canvas.size["width"] / 2
+    y = canvas.size["height"] / 2 - (row + 0.5) / rows * canvas.size["height"]
+    ActionChains(driver).move_to_element_with_offset(canvas, round(x), round(y)).click().perform()
+
+
+def set_month(driver, month):
+    driver.execute_script(
+        "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+        part(driver, "month"),
+        month,
+    )
+
+
+def check_numbers(driver, product, row, col, month):
+    """The page shows the product of the cell, to the two digits that it prints."""
+    cell = product.isel(lat=row, lon=col)
+    for flux in ("gpp", "reco", "nee"):
+        for name in (flux, f"{flux}_pi90_halfwidth", f"{flux}_std"):
+            true = float(cell[name][month - 1])
+            assert number(driver, name) == pytest.approx(true, abs=0.0051), name
+    for name in ("applicability", "dissimilarity_index"):
+        assert number(driver, name) == pytest.approx(float(cell[name]), abs=0.0051, nan_ok=True)
+    flag = int(cell["quality_flag"])
+    assert part(driver, "quality_flag").text.startswith(f"{flag} (")
+    assert ("coast" in part(driver, "quality_flag").text) == bool(flag & 1)
+    lat, lon = float(cell["lat"]), float(cell["lon"])
+    assert float(part(driver, "lat").get_attribute("value")) == pytest.approx(lat, abs=0.006)
+    assert float(part(driver, "lon").get_attribute("value")) == pytest.approx(lon, abs=0.006)
+
+
+def far_apart_cells(product, n=4):
+    rows, cols = np.nonzero(product["land_fraction"].to_numpy() > 0)
+    pick = np.linspace(0, len(rows) - 1, n).astype(int)
+    return [(int(rows[k]), int(cols[k])) for k in pick]
+
+
+def test_a_click_shows_the_numbers_of_the_product(page):
+    driver, product = page
+    for k, (row, col) in enumerate(far_apart_cells(product)):
+        month = (1, 7, 12, 4)[k]
+        set_month(driver, month)
+        click(driver, product, row, col)
+        check_numbers(driver, product, row, col, month)
+        assert len(part(driver, "chart").find_elements(By.TAG_NAME, "polyline")) == 3
+        series = part(driver, "chart").get_attribute("aria-label").replace("−", "-")
+        nee = [float(x) for x in series.split("NEE ")[1].split()]
+        np.testing.assert_allclose(nee, product["nee"][:, row, col], atol=0.0051)
+
+
+def test_water_says_so(page):
+    driver, product = page
+    row, col = (int(k[0]) for k in np.nonzero(product["land_fraction"].to_numpy() == 0))
+    click(driver, product, row, col)
+    assert part(driver, "water").is_displayed() and not part(driver, "numbers").is_displayed()
+
+
+def test_keys_and_coordinates_choose_cells(page):
+    driver, product = page
+    rows, cols = np.nonzero(product["land_fraction"].to_numpy()[:, :-1] > 0)
+    k = len(rows) // 3
+    row, col = int(rows[k]), int(cols[k])
+    for name, value in (("lat", product["lat"][row]), ("lon", product["lon"][col])):
+        part(driver, name).clear()
+        part(driver, name).send_keys(f"{float(value):.2f}", Keys.ENTER)
+    set_month(driver, 6)
+    check_numbers(driver, product, row, col, 6)
+    part(driver, "map").send_keys(Keys.ARROW_RIGHT)
+    moved = float(part(driver, "lon").get_attribute("value"))
+    assert moved == pytest.approx(float(product["lon"][col + 1]), abs=0.006)
+
+
+def test_a_touch_on_a_phone_shows_the_numbers(page):
+    driver, product = page
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    canvas = part(driver, "map")
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
+    )
+    time.sleep(0.5)
+    row, col = far_apart_cells(product)[1]
+    box = driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
+    rows, cols = product["land_fraction"].shape
+    point = {
+        "x": box["x"] + (col + 0.5) / cols * box["width"],
+        "y": box["y"] + box["height"] * (1 - (row + 0.5) / rows),
+    }
+    for kind, points in (("touchStart", [point]), ("touchEnd", [])):
+        driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    set_month(driver, 7)
+    check_numbers(driver, product, row, col, 7)
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def test_a_phone_needs_no_moving_sideways(page):
+    driver, _ = page
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    driver.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    wide = driver.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"]
+
+
+def test_every_layer_is_drawn_in_its_colours(page):
+    driver, _ = page
+    pictures = set()
+    for option in Select(part(driver, "layer")).options:
+        option.click()
+        url = driver.execute_script("return arguments[0].toDataURL()", part(driver, "map"))
+        pictures.add(url)
+        assert part(driver, "map").get_attribute("aria-label").startswith("Map of ")
+    assert len(pictures) == 12
+    assert "coast" in part(driver, "legend").text
+
+
+def test_heads_sort_and_classes_filter(page):
+    driver, _ = page
+    driver.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    (table,) = (
+        t
+        for t in driver.find_elements(By.CSS_SELECTOR, "#towers details table")
+        if "All towers" in t.text
+    )
+    rows = table.find_elements(By.CSS_SELECTOR, "tbody tr")
+    if len(rows) < 3:
+        return
+    head = table.find_elements(By.CSS_SELECTOR, "thead button")[3]
+    for order in ("ascending", "descending"):
+        driver.execute_script("arguments[0].click()", head)
+        cells = table.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(4)")
+        lats = [float(cell.text.replace("−", "-")) for cell in cells]
+        assert lats == sorted(lats, reverse=order == "descending")
+    box = table.find_element(By.XPATH, "../preceding-sibling::div[@class='controls']")
+    select = Select(box.find_elements(By.TAG_NAME, "select")[-1])
+    select.select_by_visible_text("held out")
+    shown = table.find_elements(By.CSS_SELECTOR, "tbody tr:not([hidden])")
+    assert 0 < len(shown) < len(rows) and all("held out" in row.text for row in shown)
+    assert not table.find_element(By.CSS_SELECTOR, "tbody tr[hidden]").is_displayed()
+
+
+def test_every_picture_has_a_text(page):
+    driver, _ = page
+    for image in driver.find_elements(By.TAG_NAME, "img"):
+        assert len(image.get_attribute("alt")) > 10
+        assert image.get_property("naturalWidth") > 0
+    for drawn in driver.find_elements(By.CSS_SELECTOR, "canvas, svg[role]"):
+        assert len(drawn.get_attribute("aria-label")) > 10
+
+
+def test_no_error_and_no_request_leaves_the_page(page):
+    driver, product = page
+    click(driver, product, *far_apart_cells(product)[0])
+    assert driver.get_log("browser") == []
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    urls = [
+        m["params"]["request"]["url"]
+        for m in messages
+        if m["method"] == "Network.requestWillBeSent"
+    ]
+    assert urls and all(url.startswith(("file://", "data:", "blob:")) for url in urls)
+    assert sum(url.startswith("file://") for url in urls) == 1
+    assert (
+        driver.execute_script("return document.querySelectorAll('script:not([type])').length") == 2
+    )

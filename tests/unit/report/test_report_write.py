@@ -1,0 +1,309 @@
+"""The page: complete, self-contained, safe against hostile names, and right without a truth."""
+
+import json
+import re
+import struct
+import zlib
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tamflux.evaluation.metrics import FLUX_NAMES, METRICS
+from tamflux.report.page import Section, render
+from tamflux.report.tables import number, rejected_table
+from tamflux.report.totals_tables import totals_table
+from tamflux.report.write import write_report
+
+REPO = Path(__file__).parents[3]
+CAPTIONS = sorted((REPO / "workflow/report").glob("*.rst"))
+HOSTILE = '<script>alert("x")</script><img src=http://evil.example/a.png onerror=alert(1)>'
+MODELS = ("tamrl", "lstm", "msc")
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load, the pictures and the headings."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.loaded, self.images, self.tags, self.words = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.loaded += [attrs[k] for k in ("src", "href", "srcset", "action", "data") if k in attrs]
+        if tag == "img":
+            self.images.append(attrs)
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def png(path, width=40, height=20):
+    """Write a small grey picture."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    rows = zlib.compress((b"\0" + b"\x88" * width) * height)
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+def reference_scores(path, name):
+    row = {"reference": name, "derived": 0, "years": "2001", "area_mkm2": 91.2, "area_share": 0.62}
+    row |= {"ours": 118.21, "theirs": 124.71, "correlation": 0.87, "rmse": 1.11}
+    pd.DataFrame([{**row, "flux": flux} for flux in FLUX_NAMES]).to_csv(path, index=False)
+    return path
+
+
+def tables(root, site_name):
+    """Write the tables that the report reads; returns its arguments."""
+    rows = [
+        {
+            "year": y,
+            "days": 365,
+            "region": r,
+            "land_area": 1.3e14,
+            "gpp": 123.4,
+            "reco": 117.3,
+            "nee": -6.1,
+        }
+        for y in (2003, 2004)
+        for r in ("global", "tropics")
+    ]
+    pd.DataFrame(rows).to_csv(root / "totals.csv", index=False)
+    scores = [
+        {"model": m, "flux": f, "group": g, "value": v, "n_sites": 7}
+        | {f"{metric}_q{q}": 0.512 for metric in METRICS for q in (25, 50, 75)}
+        for m in MODELS
+        for f in FLUX_NAMES
+        for g, v in (("all", ""), ("igbp", "GRA"), ("koppen", "D"))
+    ]
+    pd.DataFrame(scores).to_csv(root / "scores.csv", index=False)
+    of_sites = [
+        {"model": m, "site_id": "B", "flux": f, "n": 300, "r2": 0.61, "rmse": 1.23, "nmae": 0.4,
+         "rae": 0.5, "bias": -0.17, "igbp": "ENF", "koppen": "D"}
+        for m in MODELS
+        for f in FLUX_NAMES
+    ]  # fmt: skip
+    pd.DataFrame(of_sites).to_csv(root / "site_scores.csv", index=False)
+    agreement = {"year": 2003, "flux": FLUX_NAMES, "n": 730, "max_abs_difference": 0.0004}
+    pd.DataFrame(agreement).to_csv(root / "agreement.csv", index=False)
+    coverage = [
+        {"population": p, "flux": f, "group": g, "value": v, "level": level, "n_places": 7,
+         "coverage": 0.912, "coverage_places": 0.9, "coverage_q10": 0.7, "coverage_q50": 0.95,
+         "half_width": 1.5}
+        for p in ("towers", "cells")
+        for f in FLUX_NAMES
+        for g, v in (("all", "all"), ("igbp", "GRA"))
+        for level in (0.5, 0.9)
+    ]  # fmt: skip
+    pd.DataFrame(coverage).to_csv(root / "coverage.csv", index=False)
+    ranks = [
+        {"index": i, "error": e, "spearman": 0.64, "n_cells": 9}
+        for i in ("dissimilarity_index", "expected_error")
+        for e in (*FLUX_NAMES, "mean")
+    ]
+    pd.DataFrame(ranks).to_csv(root / "ranking.csv", index=False)
+    sites = pd.DataFrame({"site_id": ["A", "B"], "igbp": ["GRA", "ENF"], "koppen": "Dfb"})
+    sites["mostly_water"] = [0, 1]
+    sites.assign(split_igbp=["train", "test"]).to_csv(root / "sites.csv", index=False)
+    towers = pd.DataFrame(
+        {"site_id": ["A", "B"], "site_name": [site_name, None], "network": "ICOS"}
+    )
+    towers = towers.assign(lat=51.0, lon=-3.5, igbp="GRA", koppen="Dfb", first="2001-01-01")
+    towers.assign(last="2002-12-31", n_nee=700).to_csv(root / "towers.csv", index=False)
+    rejected = [["C", "c.zip", "site", "no coordinates", 1], ["A", "a.zip", "day", site_name, 12]]
+    columns = ["site_id", "file", "what", "reason", "n"]
+    pd.DataFrame(rejected, columns=columns).to_csv(root / "rejected.csv", index=False)
+    names = (
+        "totals", "scores", "site_scores", "agreement", "coverage", "ranking", "sites", "towers",
+        "rejected",
+    )  # fmt: skip
+    return {name: root / f"{name}.csv" for name in names}
+
+
+def truth_scores(path):
+    numbers = ("n_cells", "area_mkm2", "r2_daily", "rmse_daily", "bias", "r2_cell", "rmse_cell")
+    numbers += ("r2_between", "mean_true", "mean_predicted", "total_true", "total_predicted")
+    groups = (("all", "all"), ("igbp", "GRA"), ("distance_km", "0-250"))
+    rows = [
+        {"model": m, "flux": f, "group": g, "value": v} | dict.fromkeys(numbers, 0.73)
+        for m in MODELS
+        for f in FLUX_NAMES
+        for g, v in groups
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def write_page(planet, root, truth=True, site_name="Hill", reference=None, **changes):
+    """Write a page with every part into a folder; returns its path."""
+    config = yaml.safe_load((REPO / "config.yaml").read_text()) | changes
+    config["grid"]["resolution"] = planet.grid.resolution
+    others = None
+    if reference:
+        config["validation"]["references"] = [{"name": reference}]
+        others = reference_scores(root / "references.csv", reference)
+    figures = {"maps": [png(root / "map_gpp.png")], "truth": []}
+    if truth:
+        figures["truth"] = [png(root / "truth_maps.png")]
+    write_report(
+        root / "report.html",
+        annual=[planet.root / "product/tamflux_annual_2001.nc"],
+        monthly=[planet.root / "product/tamflux_monthly_2001.nc"],
+        references=others,
+        figures=figures,
+        captions=CAPTIONS,
+        config=config,
+        truth_scores=truth_scores(root / "truth.csv") if truth else None,
+        **tables(root, site_name),
+    )
+    return root / "report.html"
+
+
+@pytest.fixture
+def write(planet, tmp_path):
+    def run(**options):
+        return write_page(planet, tmp_path, **options).read_text(encoding="utf-8")
+
+    return run
+
+
+def test_nothing_is_loaded_from_elsewhere(write):
+    html = write()
+    page = Page(html)
+    assert all(url.startswith(("data:image/png;base64,", "#")) for url in page.loaded)
+    assert "url(" not in html and "@import" not in html and "fetch(" not in html
+    assert not {"link", "iframe", "object"} & set(page.tags)
+
+
+def test_the_policy_allows_the_own_scripts_alone(write):
+    html = write(site_name=HOSTILE)
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    allowed = set(re.findall(r"sha256-([^&]*)&#39;", policy))
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    sums = {b64encode(sha256(s.encode()).digest()).decode() for s in scripts}
+    assert len(scripts) == 2 and allowed == sums
+    assert "default-src &#39;none&#39;" in policy
+
+
+def test_hostile_names_stay_text(write):
+    html = write(
+        site_name=HOSTILE,
+        reference=HOSTILE,
+        product={
+            "version": HOSTILE,
+            "institution": HOSTILE,
+            "creator": HOSTILE,
+            "license": HOSTILE,
+        },
+    )
+    page = Page(html)
+    assert html.count("<script>") == 2 and html.count("<script ") == 3
+    assert HOSTILE in "".join(page.words)
+    assert not any("evil" in url for url in page.loaded)
+
+
+def test_json_in_the_page_cannot_end_its_element():
+    layer = {"name": "gpp", "label": "</script><script>alert(1)</script>"}
+    part = {"meta": {"layers": [layer]}, "data": "", "coast": ""}
+    page = {"title": "", "subtitle": "", "cards": [], "notice": "", "footer": ""}
+    html = render({**page, "sections": [Section("a", "A", explorer=part)]})
+    assert "alert(1)</script>" not in html
+    (text,) = re.findall(r'data-part="meta">(.*?)</script>', html)
+    assert json.loads(text) == part["meta"]
+
+
+def test_reference_products_stand_beside_ours(write):
+    text = Page(write(reference="X-BASE")).text
+    assert "Beside other products" in text and "X-BASE GPP 2001 91.2 (62 %)" in text
+    assert "118.2" in text and "124.7" in text and "−6.5" in text
+    assert "Beside other products" not in Page(write()).text
+
+
+def test_every_held_out_tower_has_its_scores(write):
+    assert "B ENF D 300 0.61 1.23 −0.17" in Page(write()).text
+
+
+def test_numbers_stand_beside_pictures(write):
+    page = Page(write())
+    assert "123.4" in page.text and "−6.1" in page.text  # the run's totals
+    assert "124.7 ± 2.1" in page.text and "−5.75 ± 0.33" in page.text  # X-BASE
+    assert "0.51 / 0.51 / 0.51" in page.text and "site-blind LSTM" in page.text
+    assert "0.73" in page.text and "The Earth of this run is synthetic" in page.text
+    assert "0.0004" in page.text
+    assert "91.2 %" in page.text and "expected error" in page.text
+    assert "1 stand in pixels that are mostly water" in page.text
+
+
+def test_every_picture_has_its_size_and_a_text(write):
+    images = Page(write()).images
+    assert len(images) == 2
+    for image in images:
+        assert (image["width"], image["height"]) == ("40", "20")
+        assert len(image["alt"]) > 20
+
+
+def test_without_truth_the_page_speaks_of_no_demo(write):
+    page = Page(write(truth=False))
+    assert "Skill between the towers" not in page.text
+    assert "demo Earth" not in page.text.split("Configuration")[0]
+    assert "Skill at held-out towers" in page.text
+    assert len(page.images) == 1
+
+
+def test_every_figure_of_the_rules_has_a_caption():
+    rules = (REPO / "workflow/rules/figures.smk").read_text()
+    names = {path.stem for path in CAPTIONS} - {"workflow"}
+    assert names and all(f'"{name}"' in rules for name in names)
+
+
+def test_rejections_are_counted_by_reason():
+    rejected = pd.DataFrame(
+        [
+            ["A", "a", "day", "gap", 3],
+            ["B", "b", "day", "gap", 4],
+            ["B", "b", "site", "no place", 1],
+        ],
+        columns=["site_id", "file", "what", "reason", "n"],
+    )
+    assert rejected_table(rejected).rows == [
+        ["day", "gap", "2", "7"],
+        ["site", "no place", "1", "1"],
+    ]
+    assert rejected_table(rejected.iloc[:0]).rows == []
+
+
+def test_totals_table_puts_the_run_first():
+    totals = pd.DataFrame(
+        {
+            "year": [2003],
+            "days": 365,
+            "region": "global",
+            "gpp": [120.04],
+            "reco": [115.0],
+            "nee": [-5.04],
+        }
+    )
+    assert totals_table(totals).rows[0] == ["TAMFlux, 2003", "120.0", "115.0", "−5.0", "this run"]
+
+
+@pytest.mark.parametrize(("value", "text"), [(-1.25, "−1.2"), (np.nan, "–"), (3, "3.0")])
+def test_number(value, text):
+    assert number(value, 1) == text

@@ -1,0 +1,129 @@
+"""Folds leave whole neighbourhoods out; a member that saw its towers is refused; noise averages."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tamflux.errors import ContractError
+from tamflux.predictors.static import STATIC_FEATURES
+from tamflux.training.checkpoint import ModelSpec, save_checkpoint
+from tamflux.uncertainty import unseen
+from tamflux.uncertainty.calibration import Calibration
+from tamflux.uncertainty.feature_space import FeatureSpace
+from tamflux.uncertainty.folds import draw_folds
+from tamflux.uncertainty.out_of_fold import calibrate, locate_towers, smooth_errors
+
+PREDICTORS = ("t2m", "ssrd")
+
+
+def sites(n=40, seed=0):
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame({"site_id": [f"AA-{i:03d}" for i in range(n)]})
+    table["lat"], table["lon"] = random.uniform(-50, 60, n), random.uniform(-170, 170, n)
+    table.loc[1, ["lat", "lon"]] = table.loc[0, ["lat", "lon"]] + 0.01
+    table["igbp"] = random.choice(["ENF", "GRA", "DBF"], n)
+    table["split_igbp"] = np.where(np.arange(n) % 5 == 4, "test", "train")
+    return table
+
+
+def test_folds_spread_classes_and_keep_neighbours_together():
+    table = sites()
+    fold = draw_folds(table, "igbp", 4, seed=1)
+    assert (fold[table["split_igbp"] == "test"] == -1).all()
+    assert fold[0] == fold[1]
+    train = fold >= 0
+    assert set(fold[train]) == set(range(4))
+    counts = pd.crosstab(table["igbp"][train], fold[train])
+    assert (counts.max(axis=1) - counts.min(axis=1)).max() <= 2
+    shuffled = table.sample(frac=1, random_state=0)
+    again = pd.Series(draw_folds(shuffled, "igbp", 4, seed=1), index=shuffled.index)
+    np.testing.assert_array_equal(again.sort_index(), fold)
+    with pytest.raises(ContractError, match="too few training towers"):
+        draw_folds(table.head(3), "igbp", 4, seed=1)
+
+
+def test_running_means_are_those_of_pandas():
+    random = np.random.default_rng(0)
+    error = random.normal(size=(2, 50, 3))
+    counts = random.random((2, 50, 3)) < 0.7
+    smooth, enough = smooth_errors(error, counts)
+    for window in range(2):
+        for flux in range(3):
+            series = pd.Series(np.where(counts, error, np.nan)[window, :, flux])
+            expected = series.rolling(3, center=True, min_periods=2).mean().where(series.notna())
+            found = np.where(enough, smooth, np.nan)[window, :, flux]
+            np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Samples of one year at 40 towers and two untrained members, one per fold."""
+    random, table = np.random.default_rng(0), sites()
+    dates = pd.date_range("2001-01-01", "2001-12-31")
+    frame = pd.DataFrame({"site_id": np.repeat(table["site_id"], len(dates))})
+    frame["date"] = np.tile(dates, len(table))
+    frame["t2m"], frame["ssrd"] = (
+        random.normal(10, 5, len(frame)),
+        random.uniform(0, 300, len(frame)),
+    )
+    frame["gpp"], frame["reco"] = random.gamma(2, 2, len(frame)), random.gamma(2, 1, len(frame))
+    frame["nee"], frame["qc"] = frame["reco"] - frame["gpp"], 1.0
+    frame.to_parquet(tmp_path / "2001.parquet")
+    for name in STATIC_FEATURES:
+        table[name] = 0.0
+    table["koppen"] = "Cfb"
+    table.assign(igbp_GRA=1.0).to_csv(tmp_path / "sites.csv", index=False)
+    fold = draw_folds(table, "igbp", 2, seed=3)
+    for number in (0, 1):
+        torch.manual_seed(number)
+        seen = table["site_id"][(fold >= 0) & (fold != number)]
+        save_member(tmp_path / f"{number}.safetensors", seen)
+    common = {"train_years": [2001], "predictors": PREDICTORS}
+    files = [[tmp_path / "2001.parquet"], tmp_path / "sites.csv"]
+    members = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
+    places = tmp_path / "places.safetensors"
+    locate_towers(*files, members, places, split="igbp", folds=2, seed=3, **common)
+
+    def run():
+        calibrate(*files, members, places, tmp_path / "c.json", code="x", threads=1, **common)
+        return Calibration.load(tmp_path / "c.json")
+
+    return tmp_path, table, fold, run
+
+
+def save_member(path, seen):
+    description = ModelSpec(
+        model="tamrl", hidden_size=4, embedding_size=3, trees=2, lookback_days=365,
+        predictors=PREDICTORS,
+        units=("degC", "W m-2"), static_features=STATIC_FEATURES, mean=(10, 150), sd=(5, 90),
+        flux_scale=(2, 1, 2), training_sites=tuple(seen), provenance={},
+    )  # fmt: skip
+    save_checkpoint(path, description.network(), description)
+
+
+def test_calibration_covers_the_towers_it_is_made_from(study):
+    folder, table, fold, run = study
+    places = FeatureSpace.load(folder / "places.safetensors")
+    assert set(places.site_ids) == set(table["site_id"][fold >= 0])
+    calibration = run()
+    about = json.loads((folder / "c.json").read_text())["about"]
+    assert about["towers"] == (fold >= 0).sum() and about["folds"] == 2
+    assert calibration.half_width("gpp", np.array([4.0]), np.array([2.0]))[0] > 1
+    # these errors are independent between days: means over three days are smaller than they are
+    assert 0.5 < about["share_of_single_days_inside"]["gpp"] < 0.9
+
+
+def test_without_averaging_nine_of_ten_days_are_inside(study, monkeypatch):
+    monkeypatch.setattr(unseen, "SMOOTHING_DAYS", 1)
+    inside = study[-1]().about["share_of_single_days_inside"]
+    assert list(inside.values()) == pytest.approx([0.9] * 3, abs=0.01)
+
+
+def test_a_member_that_has_seen_its_towers_is_refused(study):
+    folder, table, _, run = study
+    save_member(folder / "1.safetensors", table["site_id"])
+    with pytest.raises(ContractError, match="has seen the towers left out"):
+        run()
