@@ -116,7 +116,7 @@ rule simulate_truth:
     params:
         seed=config["seed"],
         grid=config["grid"],
-        code=code_hash(f"{DEMO}.truth"),
+        code=code_hash(f"{DEMO}.true_fluxes"),
     message:
         "simulating the true fluxes of {wildcards.year}"
     script:
