@@ -26,16 +26,17 @@ MAY_IMPORT = {
     "evaluation": FOUNDATIONS
     | {"product", "inference", "uncertainty", "training", "samples", "predictors", "readers"},
     "figures": FOUNDATIONS | {"evaluation", "product", "predictors", "uncertainty", "samples"},
-    "report": FOUNDATIONS | {"figures", "evaluation", "product", "predictors", "readers"},
+    "report": FOUNDATIONS
+    | {"figures", "evaluation", "product", "predictors", "readers", "uncertainty"},
     "job": FOUNDATIONS,
-    "download": FOUNDATIONS | {"readers"},
+    "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "download"},
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
     "torch": set(MAY_IMPORT)
     - {"model", "training", "baselines", "uncertainty", "inference", "evaluation"},
-    "matplotlib": set(MAY_IMPORT) - {"figures"},
+    "matplotlib": set(MAY_IMPORT) - {"figures", "report"},
 }
 
 
