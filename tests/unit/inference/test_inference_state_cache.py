@@ -117,7 +117,7 @@ def test_a_changed_day_has_its_tile_computed_again_from_before_it(planet, tmp_pa
 def test_what_is_damaged_or_of_another_model_is_not_believed(planet, tmp_path, computed):
     output = tmp_path / "out" / "t_2004.zarr"
     expected = run(until(planet, APRIL), output)
-    kept = next(iter(sorted((output.parent / ".t_2004.pasts").iterdir())))
+    kept = next(iter(sorted((output.parent / ".t_2004.states").iterdir())))
     data = bytearray(kept.read_bytes())
     data[len(data) // 2] ^= 1
     kept.write_bytes(data)
@@ -132,7 +132,7 @@ def test_what_is_damaged_or_of_another_model_is_not_believed(planet, tmp_path, c
 
 def test_a_year_that_is_not_over_needs_the_year_before(planet, tmp_path):
     cut = until(planet, APRIL)
-    with pytest.raises(TamfluxError, match="history of the year is not whole"):
+    with pytest.raises(TamfluxError, match="lookback of the year is not whole"):
         predict_tiles(**cut | {"lookback": cut["cube"]}, output=tmp_path / "t_2004.zarr", **RUN)
 
 

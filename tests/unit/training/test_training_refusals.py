@@ -10,7 +10,7 @@ import torch
 from tamflux.errors import TrainingError
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import Samples
-from tamflux.training import run, train
+from tamflux.training import train, trainer
 from tamflux.training.data_checks import check_training_data
 
 SITES, CHOSEN = 3, np.arange(3)
@@ -58,8 +58,8 @@ def test_days_out_of_order_are_refused(samples):
 
 
 def test_a_training_that_diverges_leaves_no_checkpoint(samples, tmp_path, monkeypatch):
-    real_loss = run.training_loss
-    monkeypatch.setattr(run, "training_loss", lambda *args: real_loss(*args) * torch.nan)
+    real_loss = trainer.training_loss
+    monkeypatch.setattr(trainer, "training_loss", lambda *args: real_loss(*args) * torch.nan)
     with pytest.raises(TrainingError, match=r"diverged(.|\n)*nan(.|\n)*epoch 1"):
         train.fit_member(
             samples,

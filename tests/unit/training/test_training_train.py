@@ -13,7 +13,7 @@ from toy_sites import toy_samples
 
 from tamflux.errors import TrainingError
 from tamflux.samples.samples import LOOKBACK_DAYS, make_windows
-from tamflux.training import device, run
+from tamflux.training import device, trainer
 from tamflux.training.checkpoint import load_tensors
 from tamflux.training.ensemble import Ensemble
 from tamflux.training.train import fit_member, member_seed
@@ -53,7 +53,7 @@ def test_a_long_record_weighs_by_the_root_of_its_days():
     samples = toy_samples(12)
     weight = day_weights(samples, 0.5)
     chosen = np.arange(8)
-    of_site = run.site_weights(samples, chosen, weight)
+    of_site = trainer.site_weights(samples, chosen, weight)
     days = np.bincount(samples.site, (weight > 0).any(axis=1))
     np.testing.assert_allclose(of_site / of_site[0], (days / days[0]) ** -0.5, rtol=1e-6)
     np.testing.assert_allclose(np.average(of_site[chosen], weights=days[chosen]), 1, rtol=1e-6)
@@ -67,7 +67,7 @@ class Killed(Exception):
     ("epoch", "bfloat16"), [(1, False), pytest.param(2, True, marks=NEEDS_BFLOAT16), (2, False)]
 )
 def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, epoch, bfloat16):
-    for module in (device, run):
+    for module in (device, trainer):
         monkeypatch.setattr(module, "has_bfloat16", lambda device: bfloat16)
     samples = toy_samples(12)
     (tmp_path / "whole").mkdir()

@@ -10,7 +10,7 @@ import torch
 from tamflux.errors import ContractError
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
-from tamflux.uncertainty import unseen
+from tamflux.uncertainty import out_of_fold
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.uncertainty.feature_space import FeatureSpace
 from tamflux.uncertainty.folds import draw_folds
@@ -117,7 +117,7 @@ def test_calibration_covers_the_towers_it_is_made_from(study):
 
 
 def test_without_averaging_nine_of_ten_days_are_inside(study, monkeypatch):
-    monkeypatch.setattr(unseen, "SMOOTHING_DAYS", 1)
+    monkeypatch.setattr(out_of_fold, "SMOOTHING_DAYS", 1)
     inside = study[-1]().about["share_of_single_days_inside"]
     assert list(inside.values()) == pytest.approx([0.9] * 3, abs=0.01)
 
