@@ -5,15 +5,15 @@ import base64
 import providers
 import pytest
 
-from tamflux.download import era5, whole
+from tamflux.download import cds, fetch
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch, tmp_path):
     """Tries follow each other at once; no credentials but those of a test are seen."""
-    monkeypatch.setattr(era5, "WAIT", 0.01)
-    monkeypatch.setattr(era5, "TRIES", 3)
-    monkeypatch.setattr(whole, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(cds, "WAIT", 0.01)
+    monkeypatch.setattr(cds, "TRIES", 3)
+    monkeypatch.setattr(fetch, "FIRST_WAIT", 0.01)
     for name in ("CDSAPI_URL", "CDSAPI_KEY", "CDSAPI_RC", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"

@@ -24,7 +24,7 @@ FEATURES = ("t2m", "ndvi")
 
 class Prediction(NamedTuple):
     mean: np.ndarray
-    spread: np.ndarray
+    std: np.ndarray
 
 
 @dataclass

@@ -93,7 +93,7 @@ def test_history_is_the_last_365_days_of_the_year_before(year, before):
 
 
 def test_history_of_a_part_of_a_year_is_refused():
-    with pytest.raises(ContractError, match="history is too short"):
+    with pytest.raises(ContractError, match="lookback is too short"):
         prepend_lookback(np.zeros((365, 1)), np.zeros((100, 1)))
 
 
