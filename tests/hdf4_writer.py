@@ -33,23 +33,23 @@ def mcd43c4_name(date):
     return f"MCD43C4.A{year}{day:03d}.061.2022001000000.hdf"
 
 
-def write_mcd43c4(folder, date, counts, quality=None, **options):
-    """Write one MCD43C4 file; counts (band, row, col) or (row, col) for all bands, 90 N first."""
-    counts = np.asarray(counts, np.int16)
-    counts = np.broadcast_to(counts, (7, *counts.shape[-2:]))
-    fields = {f"Nadir_Reflectance_Band{b}": counts[b - 1].copy() for b in range(1, 8)}
-    quality = np.zeros(counts.shape[1:]) if quality is None else quality
+def write_mcd43c4(folder, date, numbers, quality=None, **options):
+    """Write one MCD43C4 file; numbers (band, row, col) or (row, col), 90 N first."""
+    numbers = np.asarray(numbers, np.int16)
+    numbers = np.broadcast_to(numbers, (7, *numbers.shape[-2:]))
+    fields = {f"Nadir_Reflectance_Band{b}": numbers[b - 1].copy() for b in range(1, 8)}
+    quality = np.zeros(numbers.shape[1:]) if quality is None else quality
     fields["BRDF_Quality"] = np.asarray(quality, np.uint8)
     return write_hdf4(folder / mcd43c4_name(date), fields, **({"fill": 32767} | options))
 
 
-def write_mod09cmg(folder, date, counts, state=None, cloud_mask=None):
+def write_mod09cmg(folder, date, numbers, state=None, cloud_mask=None):
     """Write one MOD09CMG file; state and cloud mask (row, col), clear land by default."""
-    counts = np.asarray(counts, np.int16)
-    shape = counts.shape[-2:]
-    counts = np.broadcast_to(counts, (7, *shape))
+    numbers = np.asarray(numbers, np.int16)
+    shape = numbers.shape[-2:]
+    numbers = np.broadcast_to(numbers, (7, *shape))
     prefix = "Coarse Resolution"
-    fields = {f"{prefix} Surface Reflectance Band {b}": counts[b - 1].copy() for b in range(1, 8)}
+    fields = {f"{prefix} Surface Reflectance Band {b}": numbers[b - 1].copy() for b in range(1, 8)}
     land, clear = np.full(shape, 0b1000), np.full(shape, 0b10)
     fields[f"{prefix} State QA"] = np.asarray(land if state is None else state, np.uint16)
     fields[f"{prefix} Internal CM"] = np.asarray(

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields, read_times
 from tamflux.readers.era5_layers import check_present
-from tamflux.readers.modis_sites import read_tile
+from tamflux.readers.hdf4 import open_hdf4, read_field
 from tamflux.readers.oneflux.archive import list_members
 from tamflux.readers.oneflux.badm import clean_fields, read_badm
 from tamflux.readers.oneflux.names import parse_name
@@ -54,13 +54,13 @@ def read_converted(folder: Path) -> dict[str, np.ndarray]:
     return axes | {"stamps": stamps.astype("datetime64[D]").astype(float), "t2m": values}
 
 
-def read_sinusoidal(*names: str):
-    """Reader of data sets of a tile."""
+def read_hdf4(*names: str):
+    """Reader of data sets of an HDF4 file."""
 
     def read(folder: Path) -> dict[str, np.ndarray]:
-        tile = read_tile(next(path for path in folder.iterdir() if path.is_file()), names)
-        place = np.array([tile.left, tile.top, tile.width, tile.height])
-        return {n: tile.fields[n].astype(float) for n in names} | {"place": place}
+        path = next(path for path in folder.iterdir() if path.is_file())
+        with open_hdf4(path) as file:
+            return {name: read_field(file, path, name).astype(float) for name in names}
 
     return read
 
@@ -100,9 +100,8 @@ AXES = {"latitude": (-90.001, 90.001), "longitude": (-1e4, 1e4), "stamps": (-1e6
         "t2m": (-np.inf, np.inf)}  # fmt: skip
 REAL_READERS = (
     Reader("real ERA5 header", copy_of("era5/cds_grib*.nc"), read_converted, AXES),
-    Reader("real MOD09A1 in a zip", copy_of("modis/MOD09A1*"),
-           read_sinusoidal("sur_refl_b01", "sur_refl_state_500m"), {}),
-    Reader("real MOD13A2", copy_of("modis/MOD13A2*"), read_sinusoidal("1 km 16 days NDVI"), {}),
+    Reader("real MCD43A3", copy_of("modis/MCD43A3*"), read_hdf4("Albedo_BSA_Band1"), {}),
+    Reader("real MOD13A2", copy_of("modis/MOD13A2*"), read_hdf4("1 km 16 days NDVI"), {}),
     Reader("real FLUXNET2015 days", copy_of("oneflux/FLX_AU-Lox*", 120), read_towers, TABLE),
     Reader("real FLUXNET2015 half-hours", copy_of("formats/FLX_CH-Cha*", 120), read_towers, TABLE),
     Reader("real AmeriFlux BASE", copy_of("formats/AMF_US-CRT*", 120), read_towers, TABLE),

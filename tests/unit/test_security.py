@@ -17,7 +17,6 @@ from tower_files import badm_text, daily_frame, write_zip
 
 from tamflux.errors import InputError
 from tamflux.readers.cds_files import unpack
-from tamflux.readers.modis_sites import read_tile
 from tamflux.readers.oneflux import archive
 from tamflux.readers.oneflux.archive import list_members
 from tamflux.readers.oneflux.names import is_site_id, parse_name
@@ -116,9 +115,6 @@ def test_archives_cannot_explode(tmp_path, monkeypatch):
     era5 = big_zip(tmp_path / "b.zip", "a.nc", 10**7)
     with pytest.raises(InputError, match="implausible size"):
         unpack(era5, tmp_path / "scratch")
-    tile = big_zip(tmp_path / "c.hdf.zip", "a.hdf", 10**7)
-    with pytest.raises(InputError, match="more than a tile can be"):
-        read_tile(tile, ["x"])
     monkeypatch.setattr(archive, "MAX_ENTRIES", 10)
     with pytest.raises(InputError, match="more entries"):
         list_members(big_zip(tmp_path / "d.zip", "{}.csv", 10, members=11))

@@ -1,8 +1,8 @@
 from tamflux.demo_earth.layout import (
-    era5_files as demo_era5_files,
-    modis_files as demo_modis_files,
-    static_files as demo_static_files,
-    tower_files as demo_tower_files,
+    demo_era5_files,
+    demo_modis_files,
+    demo_static_files,
+    demo_tower_files,
     tower_years,
     truth_store,
 )

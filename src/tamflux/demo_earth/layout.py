@@ -37,12 +37,12 @@ _TOWER_NAMES = {
 def demo_files(config: Mapping[str, Any]) -> list[str]:
     """Every raw file of the demo Earth, below the working folder."""
     years = simulated_years(config)
-    demo = config["demo_earth"]
+    demo, step = config["demo_earth"], config["demo_earth"]["composite_days"]
     return [
-        *(file for year in years for file in era5_files(year).values()),
-        *(file for year in years for file in modis_files(year, demo["composite_days"]).values()),
-        *static_files().values(),
-        *tower_files(demo["towers"], tower_years(config)),
+        *(file for year in years for file in demo_era5_files(year).values()),
+        *(file for year in years for file in demo_modis_files(year, step).values()),
+        *demo_static_files().values(),
+        *demo_tower_files(demo["towers"], tower_years(config)),
     ]
 
 
@@ -57,7 +57,7 @@ def tower_years(config: Mapping[str, Any]) -> list[int]:
     return sorted({*config["years"]["train"], *config["years"]["product"]})
 
 
-def era5_files(year: int | str) -> dict[str, str]:
+def demo_era5_files(year: int | str) -> dict[str, str]:
     """ERA5 file of each raw variable and statistic; `year` may be the text ``{year}``."""
     return {
         role: f"{ROOT}/era5/{year}/{stem}_{year}.nc" for role, stem in ERA5_FILES.items()
@@ -69,7 +69,7 @@ def composite_days(step: int) -> list[int]:
     return list(range(1, 366, step))
 
 
-def modis_files(year: int | str, step: int) -> dict[int, str]:
+def demo_modis_files(year: int | str, step: int) -> dict[int, str]:
     """MCD43C4 file of each day of the year that has one; `year` may be the text ``{year}``."""
     return {
         day: f"{ROOT}/modis/{year}/MCD43C4.A{year}{day:03d}.061.2022{day:03d}120000.hdf"
@@ -77,12 +77,12 @@ def modis_files(year: int | str, step: int) -> dict[int, str]:
     }
 
 
-def composite_date(year: int, day: int) -> date:
+def calendar_date(year: int, day: int) -> date:
     """Calendar date of a day of the year."""
     return date(year, 1, 1) + timedelta(days=day - 1)
 
 
-def static_files() -> dict[str, str]:
+def demo_static_files() -> dict[str, str]:
     """Land cover and Köppen classes."""
     return {
         "landcover": f"{ROOT}/static/MCD12C1.A2019001.061.2022170020638.hdf",
@@ -101,7 +101,7 @@ def read_towers(count: int) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))[:count]
 
 
-def tower_files(count: int, years: list[int]) -> list[str]:
+def demo_tower_files(count: int, years: list[int]) -> list[str]:
     """Zip of each tower; two for a tower in two networks."""
     return [
         f"{ROOT}/towers/{archive_name(tower, network, years)}.zip"

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from tamflux.demo_earth.weather import (
     Weather,
-    bands_of_rows,
     days_in,
+    row_blocks,
     simulate_weather,
 )
 from tamflux.files import atomic_path
@@ -50,11 +50,11 @@ def simulate_era5(seed: int, year: int, resolution: float, targets: dict[str, st
     resolution : float
         Spacing of the nodes in degrees: that of the product grid.
     targets : dict of str to path
-        File of each variable and statistic (`layout.era5_files`).
+        File of each variable and statistic (`layout.demo_era5_files`).
     """
     lat = 90 - resolution * np.arange(round(180 / resolution) + 1)
     lon = resolution * np.arange(round(360 / resolution))
-    bands = bands_of_rows(len(lat), len(lon))
+    bands = row_blocks(len(lat), len(lon))
     with ExitStack() as stack:
         files = {}
         for role, target in targets.items():

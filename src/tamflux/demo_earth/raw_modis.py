@@ -19,7 +19,7 @@ import rasterio
 from pyhdf.SD import SD, SDC
 from tqdm import tqdm
 
-from tamflux.demo_earth.layout import composite_date
+from tamflux.demo_earth.layout import calendar_date
 from tamflux.demo_earth.planet import (
     igbp_fractions,
     igbp_percent,
@@ -38,8 +38,8 @@ from tamflux.demo_earth.vegetation import (
 from tamflux.demo_earth.weather import (
     LOOKBACK_DAYS,
     Weather,
-    bands_of_rows,
     days_in,
+    row_blocks,
     simulate_weather,
 )
 from tamflux.files import atomic_path, disk_array, remove
@@ -66,7 +66,7 @@ def simulate_modis(
     cmg_pixels : int
         Pixels along one side of a cell of `resolution` degrees.
     targets : dict of int to path
-        File of each day of the year (`layout.modis_files`).
+        File of each day of the year (`layout.demo_modis_files`).
     """
     size = resolution / cmg_pixels
     shape = round(180 / size), round(360 / size)
@@ -77,7 +77,7 @@ def simulate_modis(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:  # a global year would not fit in memory
         layers = disk_array(file.fileno(), np.int16, (len(days), 9, *shape))
-        for band in tqdm(bands_of_rows(*shape), desc=f"MODIS {year}"):
+        for band in tqdm(row_blocks(*shape), desc=f"MODIS {year}"):
             rows = band.stop - band.start
             place = np.repeat(lat[band], shape[1]), np.tile(lon, rows)
             noise = np.random.default_rng([seed, 23, year, band.start])
@@ -128,7 +128,7 @@ def _quality(weather: Weather, row: np.ndarray) -> np.ndarray:
 
 def _write_mcd43c4(target: str, year: int, day: int, layers: np.ndarray) -> None:
     """One file from (9, row, col) layers."""
-    date = composite_date(year, day)
+    date = calendar_date(year, day)
     with _new_hdf4(target) as file:
         file.attr("CoreMetadata.0").set(SDC.CHAR, _metadata(date))
         file.attr("source").set(SDC.CHAR, "simulated by tamflux.demo_earth; not MODIS data")

@@ -38,7 +38,7 @@ ZIP_TIME = (2024, 1, 1, 0, 0, 0)  # the same bytes at every run
 def simulate_towers(
     seed: int, count: int, years: list[int], folder: str = f"{ROOT}/towers"
 ) -> None:
-    """Write one zip per tower and network into `folder` (names: `layout.tower_files`)."""
+    """Write one zip per tower and network into `folder` (names: `layout.demo_tower_files`)."""
     towers = read_towers(count)
     days, records = _observe_planet(seed, towers, years)
     for number, tower in enumerate(tqdm(towers, desc="towers")):

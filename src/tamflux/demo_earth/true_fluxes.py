@@ -12,8 +12,8 @@ from tamflux.demo_earth.random_fields import hidden_traits
 from tamflux.demo_earth.vegetation import EVERGREEN, class_vector, fapar, ndvi, season
 from tamflux.demo_earth.weather import (
     LOOKBACK_DAYS,
-    bands_of_rows,
     days_in,
+    row_blocks,
     simulate_weather,
 )
 from tamflux.files import atomic_path
@@ -40,9 +40,9 @@ def simulate_truth(seed: int, year: int, grid: Grid, target: str) -> None:
         _axis(store, "time", days, units=f"days since {year}-01-01", calendar="standard")
         _axis(store, "lat", grid.lat, units="degrees_north")
         _axis(store, "lon", grid.lon, units="degrees_east")
-        for band in tqdm(bands_of_rows(rows, cols, CHUNK * cols), desc=f"truth {year}"):
+        for band in tqdm(row_blocks(rows, cols, CHUNK * cols), desc=f"truth {year}"):
             values = np.full((2, days_in(year), band.stop - band.start, cols), np.nan, np.float32)
-            for part in bands_of_rows(band.stop - band.start, cols, 1500):
+            for part in row_blocks(band.stop - band.start, cols, 1500):
                 lat = np.repeat(grid.lat[band][part], cols)
                 lon = np.tile(grid.lon, part.stop - part.start)
                 cells = true_fluxes(seed, year, lat, lon, grid.resolution)

@@ -199,7 +199,7 @@ def _wind(seed: int, date: np.ndarray, place: np.ndarray, lat: np.ndarray):
     return belt + eddy * east, eddy * north
 
 
-def bands_of_rows(rows: int, cols: int, points: int = 6000) -> list[slice]:
+def row_blocks(rows: int, cols: int, points: int = 6000) -> list[slice]:
     """Slices of grid rows with about `points` points each, which bound the memory of a job."""
     step = max(1, points // cols)
     return [slice(row, min(row + step, rows)) for row in range(0, rows, step)]

@@ -1,7 +1,7 @@
-"""MODIS reflectance of a year: averaged to the grid, filled in time to days, indices computed.
+"""MODIS reflectance of a year: averaged to the grid, interpolated to days, with indices.
 
-Files hold all of space at one time, tiles all of time in one place; in between lies a file on
-disk with the cell means of every composite. Memory holds one raw file or one band of tiles.
+A raw file holds all pixels of one day, a tile all days of a few cells. The cell means of every
+composite go through a scratch file, so that memory holds one raw file or one row of tiles.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ OBSERVED, FILLED = 0, 1
 _INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
 _MIN_EVI_DENOMINATOR = 0.5
 _USUAL_GAP = 8
-"""Days after its last composite when a year is over."""
+"""Longest usual gap, in days, between the last composite and the end of a year."""
 _STRIP = 8
-"""Rows of cells averaged at once: few enough to stay in the CPU's cache."""
+"""Rows of cells averaged at once; few enough to stay in the cache of the processor."""
 
 
 def prepare_modis(
@@ -50,29 +50,29 @@ def prepare_modis(
 ) -> None:
     """Write the reflectances and indices of a year to a store of the cube's layout.
 
-    Of a year that is not over, the means of each composite are kept: when more come, these alone
-    are read. The last composite holds for `LONGEST_GAP` days, flagged as filled in time.
+    The cell means of a partial year are cached, so that an update reads the new files alone. The
+    last composite holds for `LONGEST_GAP` days, which are flagged as filled.
 
-    Beside the variables and `refl_filled`, the store keeps `valid_pixels` (composite, lat, lon),
-    the number of valid pixels each cell mean is made of, and `composite`, the days of the files.
+    The store also has `refl_filled`, `valid_pixels` (composite, lat, lon), the number of valid
+    pixels behind each cell mean, and `composite`, the days of the files.
 
     Parameters
     ----------
     paths : iterable of path
-        MODIS files of the year and, where there are some, of the years beside it.
+        MODIS files of the year and, if present, of the years before and after it.
     product : str
         ``MCD43C4`` or ``MOD09CMG``.
     min_valid_fraction : float
         Share of a cell's pixels that must be valid for a mean.
     variables : sequence of str
-        Predictors of the cube; those of other sources are passed over.
+        Predictors of the cube; those that are not from MODIS are ignored.
     may_end_early : bool
-        Whether the year may go on after the last file.
+        Whether the last file may lie before the end of the year.
 
     Raises
     ------
     InputError
-        If files are damaged, missing or double, or hold no valid pixel in the whole year.
+        If files are damaged, missing or duplicated, or hold no valid pixel in the year.
     """
     files = select_composites(paths, year, may_end_early)
     wanted = [REFLECTANCE[name] for name in variables if name in REFLECTANCE]
@@ -108,21 +108,21 @@ def prepare_modis(
                 means[:, step], pixels[step] = read(path)
         if not (pixels > 0).any():
             raise InputError(
-                "no MODIS pixel is valid in the whole year",
+                "no MODIS pixel is valid in the year",
                 file="inputs.modis.path",
-                found=f"{len(files)} files, all pixels fill or of bad quality inside grid.bbox",
+                found=f"{len(files)} files, only fill values or bad quality inside grid.bbox",
                 expected="valid reflectances over land",
                 fix="check inputs.modis.product and grid.bbox",
             )
         names = [variable.name for variable in wanted]
         _write_tiles(store, means, bands, dates, days, names, tile_size)
-        _write_counts(store, pixels, dates, tile_size)
+        _write_valid_pixels(store, pixels, dates, tile_size)
     if not grows:
         drop_kept(target)
 
 
 def needed_bands(variables: Sequence[str]) -> tuple[int, ...]:
-    """MODIS bands that reflectances and indices are made of, ascending."""
+    """MODIS spectral bands that the variables are computed from, ascending."""
     return tuple(
         band
         for band in BANDS
@@ -135,7 +135,7 @@ def aggregate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Area-weighted mean over the valid pixels of each cell.
 
-    A pixel counts as valid only if all bands are: indices then compare the same ground.
+    A pixel is valid only if all its bands are, so that indices combine the same pixels.
 
     Returns
     -------
@@ -148,15 +148,15 @@ def aggregate(
     blocks = (rows, factor, cols, factor)
     edges = np.radians(grid.bbox[1] + grid.resolution / factor * np.arange(rows * factor + 1))
     area = np.diff(np.sin(edges)).reshape(rows, factor).astype(np.float32)
-    fewest = max(1, min_valid_fraction * factor**2 - 1e-6)
+    min_pixels = max(1, min_valid_fraction * factor**2 - 1e-6)
     valid = composite.valid.reshape(blocks)
-    bands = [counts.reshape(blocks) for counts in composite.counts.values()]
+    bands = [numbers.reshape(blocks) for numbers in composite.digital_numbers.values()]
     means = np.full((len(bands), rows, cols), np.nan, np.float32)
     pixels = np.empty((rows, cols), np.uint16)
     for south in range(0, rows, _STRIP):
         strip = slice(south, south + _STRIP)
         _aggregate_strip(
-            [counts[strip] for counts in bands], valid[strip], area[strip], fewest,
+            [numbers[strip] for numbers in bands], valid[strip], area[strip], min_pixels,
             means[:, strip], pixels[strip],
         )  # fmt: skip
     return means, pixels
@@ -166,7 +166,7 @@ def _aggregate_strip(
     bands: list[np.ndarray],
     valid: np.ndarray,
     area: np.ndarray,
-    fewest: float,
+    min_pixels: float,
     means: np.ndarray,
     pixels: np.ndarray,
 ) -> None:
@@ -175,20 +175,20 @@ def _aggregate_strip(
     along = valid.astype(np.float32) @ across  # (row, pixel row, col)
     pixels[:] = along.sum(axis=1)
     weight = np.einsum("rkc,rk->rc", along, area)
-    for mean, counts in zip(means, bands, strict=True):
-        total = np.where(valid, counts, 0).astype(np.float32) @ across
+    for mean, numbers in zip(means, bands, strict=True):
+        total = np.where(valid, numbers, 0).astype(np.float32) @ across
         total = np.einsum("rkc,rk->rc", total, area) * np.float32(SCALE)
-        np.divide(total, weight, mean, where=pixels >= fewest)
+        np.divide(total, weight, mean, where=pixels >= min_pixels)
 
 
 def fill_in_time(
     values: np.ndarray, dates: np.ndarray, days: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Daily values of cells, linear in time between their nearest valid composites.
+    """Daily values of cells, linear in time between the nearest valid composites.
 
-    Before the first and after the last valid composite its value holds. A cell without any valid
-    composite stays missing. Composites of the years beside take part as any other: a year is
-    never wrapped round to its own other end.
+    The first and the last valid composite are held constant outwards. A cell without any valid
+    composite stays missing. Composites of the years before and after are used like any other; a
+    year is never treated as cyclic.
 
     Parameters
     ----------
@@ -202,8 +202,8 @@ def fill_in_time(
     daily : numpy.ndarray
         (band, day, cell) float32.
     flag : numpy.ndarray
-        (day, cell) int8: 0 the composites of that day, or the two around it, are valid; 1 filled
-        over a missing composite; 2 no data.
+        (day, cell) int8: 0 where the composite of the day, or the two around it, are valid, 1 where
+        a missing composite was filled, 2 without data.
     """
     valid = np.isfinite(values[0])
     position = dates.astype(float)
@@ -214,7 +214,7 @@ def fill_in_time(
     share = np.clip((days.astype(float) - position[before]) / span, 0, 1).astype(np.float32)
     share = share[:, None]
     daily = at_composites[:, before] * (1 - share) + at_composites[:, after] * share
-    needs_before, needs_after = share < 1, share > 0  # a composite's own day needs it alone
+    needs_before, needs_after = share < 1, share > 0  # the day of a composite needs no other
     observed = (valid[before] | ~needs_before) & (valid[after] | ~needs_after)
     outside = (days < dates[0]) | (days > dates[-1])
     flag = np.where(observed & ~outside[:, None], OBSERVED, FILLED).astype(np.int8)
@@ -228,7 +228,7 @@ def _fill_gaps(values: np.ndarray, valid: np.ndarray, position: np.ndarray) -> n
     step = np.arange(n)[:, None]
     last = np.maximum.accumulate(np.where(valid, step, -1), axis=0)
     following = np.minimum.accumulate(np.where(valid, step, n)[::-1], axis=0)[::-1]
-    before = np.where(last < 0, following, last) % n  # % n: any index serves a cell without data
+    before = np.where(last < 0, following, last) % n  # % n: cells without data may take any index
     after = np.where(following == n, last, following) % n
     span = np.maximum(position[after] - position[before], 1.0)
     share = ((position[:, None] - position[before]) / span).astype(np.float32)
@@ -244,9 +244,9 @@ def compute_indices(reflectance: dict[int, np.ndarray], names: Sequence[str]) ->
     """Vegetation and water indices from band reflectances.
 
     NDVI (Tucker 1979), EVI (Huete et al. 2002), NIRv (Badgley et al. 2017), LSWI (Xiao et al.
-    2004). Missing where a band is not above 0. Where EVI's denominator falls below 0.5 (snow,
-    residual cloud: the blue band outweighs the red one and EVI has a pole) the two-band EVI2
-    (Jiang et al. 2008) takes its place; EVI is kept within -1 to 1.
+    2004). Missing where a band is not above 0. EVI has a pole where the blue band outweighs the red
+    one, over snow and residual cloud: where its denominator falls below 0.5, the two-band EVI2
+    (Jiang et al. 2008) replaces it. EVI is clipped to -1 to 1.
 
     Parameters
     ----------
@@ -289,10 +289,10 @@ def _write_tiles(
     names: Sequence[str],
     tile_size: int,
 ) -> None:
-    """Fill, derive and write the variables, a band of tiles (rows) at a time, tile by tile."""
+    """Fill, derive and write the variables, one row of tiles after another."""
     n_rows, n_cols = means.shape[-2:]
     indices = [name for name in names if name in _INDEX_BANDS]
-    for south in tqdm(range(0, n_rows, tile_size), desc="filling in time", unit="band"):
+    for south in tqdm(range(0, n_rows, tile_size), desc="filling in time", unit="row of tiles"):
         rows = slice(south, min(south + tile_size, n_rows))
         block = np.array(means[:, :, rows])
         for west in range(0, n_cols, tile_size):
@@ -300,7 +300,7 @@ def _write_tiles(
             shape = (len(days), rows.stop - rows.start, cols.stop - cols.start)
             values = block[..., cols].reshape(len(bands), len(dates), -1)
             if not np.isfinite(values[0]).any():
-                continue  # what is not written reads as missing
+                continue  # chunks that are not written read as missing
             daily, flag = fill_in_time(values, dates, days)
             reflectance = dict(zip(bands, daily, strict=True))
             fields = {f"refl_b{band}": values for band, values in reflectance.items()}
@@ -310,13 +310,15 @@ def _write_tiles(
             store[FLAG][:, rows, cols] = flag.reshape(shape)
 
 
-def _write_counts(store: zarr.Group, pixels: np.ndarray, dates: np.ndarray, tile_size: int) -> None:
+def _write_valid_pixels(
+    store: zarr.Group, pixels: np.ndarray, dates: np.ndarray, tile_size: int
+) -> None:
     n, n_rows, n_cols = pixels.shape
     store.create_array(
         "composite", data=dates.astype(np.int64), dimension_names=("composite",),
         attributes={"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"},
     )  # fmt: skip
-    counts = store.create_array(
+    target = store.create_array(
         "valid_pixels", shape=pixels.shape, dtype="uint16", fill_value=0,
         chunks=(n, min(tile_size, n_rows), min(tile_size, n_cols)),
         dimension_names=("composite", "lat", "lon"),
@@ -324,4 +326,4 @@ def _write_counts(store: zarr.Group, pixels: np.ndarray, dates: np.ndarray, tile
     )  # fmt: skip
     for south in range(0, n_rows, tile_size):
         rows = slice(south, min(south + tile_size, n_rows))
-        counts[:, rows] = pixels[:, rows]
+        target[:, rows] = pixels[:, rows]

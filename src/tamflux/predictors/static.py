@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from tamflux.errors import ContractError
-from tamflux.readers.hdf5_structure import structural_error
+from tamflux.readers.hdf5_structure import superblock_error
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 
 KOPPEN_GROUPS = ("A", "B", "C", "D", "E")
@@ -35,7 +35,7 @@ def open_static(path: str | Path) -> xr.Dataset:
     """
     rerun = "delete the file and run snakemake again"
     try:
-        if Path(path).is_file() and (reason := structural_error(Path(path))):
+        if Path(path).is_file() and (reason := superblock_error(Path(path))):
             raise OSError(reason)
         with xr.open_dataset(path, engine="netcdf4") as file:
             data = file.load()

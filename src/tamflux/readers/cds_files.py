@@ -20,7 +20,7 @@ from tamflux.errors import InputError
 from tamflux.files import DAMAGED_ZIP
 from tamflux.grid import Grid
 from tamflux.readers.hdf5_chunks import DeflatedVariable
-from tamflux.readers.hdf5_structure import structural_error
+from tamflux.readers.hdf5_structure import superblock_error
 
 log = logging.getLogger("tamflux")
 
@@ -131,7 +131,7 @@ def may_start_year(path: str | Path, year: int) -> bool:
 def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
     """Open a NetCDF file for raw reading (no masking, no scaling)."""
     try:
-        if reason := structural_error(path):
+        if reason := superblock_error(path):
             raise OSError(reason)
         file = netCDF4.Dataset(path)
     except LIBRARY_ERRORS as error:

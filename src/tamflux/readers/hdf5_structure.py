@@ -17,7 +17,7 @@ _PLACES = {0: (24, 40), 1: (28, 44), 2: (12, 28), 3: (12, 28)}
 """Version of the superblock -> places of the base address and of the end of the file."""
 
 
-def structural_error(path: Path) -> str | None:
+def superblock_error(path: Path) -> str | None:
     """What contradicts the length of an HDF5 file; None if nothing does or it is no HDF5."""
     with open(path, "rb") as file:
         head = file.read(64)

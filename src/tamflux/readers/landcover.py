@@ -22,7 +22,7 @@ from pyhdf.SD import SD
 
 from tamflux.errors import InputError
 from tamflux.readers.hdf4 import field_names, field_shape, open_hdf4, read_field
-from tamflux.readers.hdf5_structure import structural_error
+from tamflux.readers.hdf5_structure import superblock_error
 from tamflux.units import likely_units
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, Variable
 
@@ -276,7 +276,7 @@ def _geotiff_edges(file: rasterio.DatasetReader, path: str | Path) -> tuple[np.n
 
 def _read_netcdf(path: Path) -> Raster:
     try:
-        if path.is_file() and (reason := structural_error(path)):
+        if path.is_file() and (reason := superblock_error(path)):
             raise OSError(reason)
         with xr.open_dataset(path, decode_times=False) as data:
             data = data.load()

@@ -1,9 +1,9 @@
 """MODIS surface reflectance on the climate modelling grid (CMG), HDF4: MCD43C4, MOD09CMG, MYD09CMG.
 
 The grid has n x 2n pixels, the first row at 90 N, the first column at 180 W; as NASA ships it,
-3600 x 7200 of 0.05 degree. Reflectances are int16 counts of 0.0001. MODIS files know three ways of
-writing that (counts * 0.0001, counts / 10000, and both as ``scale_factor``), so the scale is fixed
-here and the file's attribute only compared with it.
+3600 x 7200 of 0.05 degree. Reflectances are int16 digital numbers with a scale of 0.0001. Files
+give ``scale_factor`` as 0.0001 or as its inverse 10000, so the scale is fixed here and the
+attribute is only compared with it.
 
 Sources: MCD43 User Guide V006/V061 (Schaaf, UMass Boston); MODIS Surface Reflectance User's Guide,
 Collection 6 (Vermote et al. 2015), tables 13 and 19.
@@ -33,10 +33,10 @@ from tamflux.readers.hdf4 import (
 from tamflux.readers.modis_files import composite_date, select_composites
 
 SCALE = 0.0001
-VALID_COUNTS = (-100, 16000)
-"""Physically possible counts (MOD09 User's Guide)."""
+VALID_DIGITAL_NUMBERS = (-100, 16000)
+"""Physically possible digital numbers (MOD09 User's Guide)."""
 MAX_OUT_OF_RANGE = 0.01
-"""Share of a band's values that may lie outside `VALID_COUNTS`: more is a fault."""
+"""Largest share of a spectral band's values outside `VALID_DIGITAL_NUMBERS`; more is a fault."""
 MAX_QUALITY = 3
 """Worst usable MCD43C4 quality: 0-3 have at least 25 % of full inversions; 4 is mostly fill."""
 BANDS = tuple(range(1, 8))
@@ -48,36 +48,37 @@ _FILL = {"MCD43C4": 32767, "MOD09CMG": -28672}
 
 @dataclass(frozen=True)
 class Composite:
-    """One file's reflectance over a box of the grid, first row in the *south*.
+    """Reflectance of one file over a box of the grid, first row in the *south*.
 
     Attributes
     ----------
-    counts : dict of int to numpy.ndarray
-        (row, col) int16 counts of each band; reflectance is counts * `SCALE`.
+    digital_numbers : dict of int to numpy.ndarray
+        (row, col) int16 of each spectral band; reflectance is the digital number times `SCALE`.
     valid : numpy.ndarray
         (row, col) bool: every band has a value and the quality is good.
     """
 
-    counts: dict[int, np.ndarray]
+    digital_numbers: dict[int, np.ndarray]
     valid: np.ndarray
 
 
 def read_composite(
     path: str | Path, product: str, bands: Sequence[int], grid: Grid
 ) -> tuple[Composite, int]:
-    """Read the bands of one file over the box of a grid, quality applied.
+    """Read spectral bands of one file over the box of a grid and apply its quality layers.
 
-    MCD43C4: quality 0 to `MAX_QUALITY`. MOD09CMG, MYD09CMG: land (not water), no cloud or cloud
-    shadow, no high aerosol, no high cirrus. Snow stays: it is information for the fluxes.
+    MCD43C4 pixels are valid with quality 0 to `MAX_QUALITY`; MOD09CMG and MYD09CMG pixels are valid
+    over land without cloud, cloud shadow, high aerosol or high cirrus. Snow stays valid, because
+    it is information for the fluxes.
 
     Parameters
     ----------
     product : str
         ``MCD43C4`` or ``MOD09CMG`` (MYD09CMG files are read as the latter).
     bands : sequence of int
-        MODIS bands, 1 to 7.
+        MODIS spectral bands, 1 to 7.
     grid : Grid
-        Its cells must be whole numbers of pixels.
+        A side of its cells must be an integer number of pixels.
 
     Returns
     -------
@@ -88,36 +89,37 @@ def read_composite(
     Raises
     ------
     InputError
-        If the file is damaged, of another product, grid or scale, or holds unmasked fill values
-        or nothing at all.
+        If the file is damaged, has another product, grid or scale, holds unmasked fill values, or
+        holds no value at all.
     """
     with open_hdf4(path) as file:
         factor = check_header(file, path, product, bands, grid)
         window = _window(grid, factor)
         valid = _good_quality(file, path, product, window)
-        counts = {}
+        digital_numbers = {}
         for band in bands:
             name = band_field(product, band)
             raw = read_field(file, path, name, *window)
-            in_range = (raw >= VALID_COUNTS[0]) & (raw <= VALID_COUNTS[1])  # a fill value is not
+            low, high = VALID_DIGITAL_NUMBERS  # neither fill value lies within
+            in_range = (raw >= low) & (raw <= high)
             present = raw != _FILL[product]
             if not present.any():
                 _check_not_empty(file, path, name, product)
             _check_range(raw, in_range, present, path, name)
             valid &= in_range
-            counts[band] = raw[::-1]
-    return Composite(counts, valid[::-1]), factor
+            digital_numbers[band] = raw[::-1]
+    return Composite(digital_numbers, valid[::-1]), factor
 
 
 def band_field(product: str, band: int) -> str:
-    """Name of the data set of a band."""
+    """Name of the data set of a spectral band."""
     if product == "MCD43C4":
         return f"Nadir_Reflectance_Band{band}"
     return f"Coarse Resolution Surface Reflectance Band {band}"
 
 
 def check_header(file: SD, path: str | Path, product: str, bands: Sequence[int], grid: Grid) -> int:
-    """Check everything that can be known without reading a field.
+    """Check a file by its header, without reading a field.
 
     Returns
     -------
@@ -152,7 +154,7 @@ def inspect_modis(
     grid: Grid,
     may_end_early: bool = False,
 ) -> list[InputError]:
-    """All that is wrong with the MODIS files of a year, from their names and headers alone."""
+    """Problems of the MODIS files of a year, found from their names and headers alone."""
     problems: list[InputError] = []
     try:
         paths = list(select_composites(paths, year, may_end_early).values())
@@ -234,7 +236,7 @@ def _check_attributes(attributes: dict, path: str | Path, name: str, product: st
 
 
 def _check_date(file: SD, path: str | Path) -> None:
-    """Compare the name's date with the metadata's range, where the file has metadata."""
+    """Compare the date in the name with the date range in the metadata, if the file has any."""
     text = file_attribute(file, "CoreMetadata.0") or ""
     begin, end = (
         re.search(rf'{key}\b.*?VALUE\s*=\s*"(\d{{4}}-\d{{2}}-\d{{2}})"', text, re.DOTALL)
@@ -250,15 +252,16 @@ def _check_date(file: SD, path: str | Path) -> None:
             variable="CoreMetadata.0",
             found=f"{first} to {last} in the metadata",
             expected=f"a range that holds {composite_date(path)}",
-            fix="give the file the name it was delivered under",
+            fix="give the file its original name",
         )
 
 
 def _check_range(
     raw: np.ndarray, in_range: np.ndarray, present: np.ndarray, path: str | Path, name: str
 ) -> None:
+    low, high = VALID_DIGITAL_NUMBERS
     n_present = np.count_nonzero(present)
-    n_bad = n_present - np.count_nonzero(in_range)  # what is in range is present
+    n_bad = n_present - np.count_nonzero(in_range)  # values in range are never fill
     n_low = np.count_nonzero(in_range & (raw <= 0))
     if n_present > 100 and n_low > n_present / 2:
         raise InputError(
@@ -276,21 +279,21 @@ def _check_range(
             file=path,
             variable=name,
             found=f"{n_bad} of {n_present} values, most often {values[times.argmax()]}",
-            expected=f"counts from {VALID_COUNTS[0]} to {VALID_COUNTS[1]}, or the fill value",
+            expected=f"digital numbers from {low} to {high}, or the fill value",
             fix="download the file again, and check inputs.modis.product",
         )
 
 
 def _check_not_empty(file: SD, path: str | Path, name: str, product: str) -> None:
-    """A box may lie in the polar night; the whole globe never does."""
+    """Refuse a globe without values; a box may have none, in the polar night."""
     if (read_field(file, path, name) == _FILL[product]).all():
         raise InputError(
             "a reflectance is missing everywhere",
             file=path,
             variable=name,
-            found="fill values only, on the whole globe",
+            found="only fill values on the globe",
             expected="reflectances over land",
-            fix="download the file again, or take it away: its day is then filled in time",
+            fix="download the file again, or remove it: its day is then interpolated in time",
         )
 
 

@@ -1,4 +1,4 @@
-"""Which MODIS files make a year: dates in their names, doubles and gaps."""
+"""Selection of the MODIS files of a year: dates in their names, duplicates and gaps."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from tamflux.errors import InputError
 
 LONGEST_GAP = 64
-"""Days that may lie between two files; as far do files of the year before reach into a year."""
+"""Largest number of days between two files; files of the year before count from so many days on."""
 
 AFTER = 31
-"""How far the files of the year after reach into a year: its January. When a year grows, what was
-made from the year before it, such as the trained model, is thus not touched from February on."""
+"""Days of the year after whose files count: its January. While that year is still incomplete,
+results of this one, such as a trained model, stay valid from February on."""
 
 
 def composite_date(path: str | Path) -> np.datetime64:
-    """Day of a file, from ``.AYYYYDDD.`` in its name; for MCD43C4 the day it is nominal for.
+    """Day of a file, from ``.AYYYYDDD.`` in its name; the nominal day of an MCD43C4 file.
 
     Raises
     ------
@@ -36,15 +36,15 @@ def composite_date(path: str | Path) -> np.datetime64:
             file=path,
             found=Path(path).name,
             expected="year and day of the year, such as MCD43C4.A2019001.061.2020286183652.hdf",
-            fix="give the file the name it was delivered under",
+            fix="give the file its original name",
         )
     return date
 
 
 def near_year(paths: Iterable[str | Path], year: int) -> list[Path]:
-    """Files of a year, of `LONGEST_GAP` days before and `AFTER` days after it, sorted.
+    """Sorted files from `LONGEST_GAP` days before a year to `AFTER` days after it.
 
-    A file without a date in its name stays in the list: reading it says what is wrong.
+    A file without a date in its name stays in the list, so that reading it raises the error.
     """
     first, last = np.datetime64(f"{year}-01-01"), np.datetime64(f"{year}-12-31")
 
@@ -60,12 +60,12 @@ def near_year(paths: Iterable[str | Path], year: int) -> list[Path]:
 def select_composites(
     paths: Iterable[str | Path], year: int, may_end_early: bool = False
 ) -> dict[np.datetime64, Path]:
-    """Files that take part in a year (see `near_year`), by day.
+    """Files of a year and of the days around it (see `near_year`), by day.
 
     Parameters
     ----------
     may_end_early : bool
-        Whether the year may go on after the last file.
+        Whether the last file may lie before the end of the year.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def select_composites(
                 "a day has two MODIS files",
                 file=path,
                 found=f"{date} is also in {days[date]}",
-                expected="one file a day",
+                expected="one file per day",
                 fix="keep the one with the later production time (the last number of the name)",
             )
         days[date] = path
@@ -92,7 +92,7 @@ def select_composites(
             file="inputs.modis.path",
             found=f"no file of {year}",
             expected=f"files of {year}, every day or every eighth",
-            fix="download them, or take the year out of config.yaml",
+            fix="download them, or remove the year from config.yaml",
         )
     dates = np.array(sorted(days))
     _check_gaps(dates, first, min(last, dates[-1]) if may_end_early else last)
@@ -100,11 +100,11 @@ def select_composites(
 
 
 def _check_gaps(dates: np.ndarray, first: np.datetime64, last: np.datetime64) -> None:
-    """Refuse gaps that touch the year; a border without a file beyond it counts as an end."""
-    ends = [*([first] if dates[0] > first else []), *dates, *([last] if dates[-1] < last else [])]
+    """Refuse long gaps that touch the year, bounded by a file or the start or end of the year."""
+    bounds = [*([first] if dates[0] > first else []), *dates, *([last] if dates[-1] < last else [])]
     gaps = [
         f"{a} to {b}"
-        for a, b in pairwise(ends)
+        for a, b in pairwise(bounds)
         if (b - a).astype(int) > LONGEST_GAP and b >= first and a <= last
     ]
     if gaps:

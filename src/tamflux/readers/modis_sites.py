@@ -1,24 +1,17 @@
-"""MODIS at sites: tables of MOD09GA reflectance, and tiles of the sinusoidal grid (HDF4-EOS)."""
+"""Tables of MODIS reflectance (MOD09GA) at sites."""
 
 from __future__ import annotations
 
 import logging
-import re
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tamflux.errors import InputError
-from tamflux.files import DAMAGED_TABLE, DAMAGED_ZIP
-from tamflux.grid import EARTH_RADIUS_M
-from tamflux.readers.hdf4 import file_attribute, open_hdf4, read_field
-from tamflux.readers.modis import BANDS, SCALE, VALID_COUNTS, state_is_clear
+from tamflux.files import DAMAGED_TABLE
+from tamflux.readers.modis import BANDS, SCALE, VALID_DIGITAL_NUMBERS, state_is_clear
 
 log = logging.getLogger("tamflux")
 
@@ -28,10 +21,6 @@ _STATE = ("state_1km", "state_1km_1")
 _STATE_FILL = 65535
 DARKEST, MIN_SAMPLE = 0.002, 20
 """No band of `MIN_SAMPLE` site-days or more has only reflectances below `DARKEST`."""
-MAX_TILE_BYTES = 2 * 1024**3
-"""Largest size of an unpacked tile; one of 250 m has about 0.5 GiB."""
-MAX_TILE_RATIO = 200
-"""Largest ratio of it to the compressed size: HDF4 tiles are compressed inside already."""
 
 
 def read_site_reflectance(path: str | Path) -> pd.DataFrame:
@@ -41,8 +30,8 @@ def read_site_reflectance(path: str | Path) -> pd.DataFrame:
     ----------
     path : path
         Parquet or CSV with `site_id` (or `site`), `date`, `sur_refl_b01` to `sur_refl_b07` (also
-        with the files' suffix `_1`) as counts or as reflectance, and `state_1km` (or `clouds`, as
-        in CarbonFluxBench).
+        with the files' suffix `_1`) as digital numbers or as reflectance, and `state_1km` (or
+        `clouds`, as in CarbonFluxBench).
 
     Returns
     -------
@@ -84,96 +73,8 @@ def read_site_reflectance(path: str | Path) -> pd.DataFrame:
     return result.sort_values(["site_id", "date"], ignore_index=True)
 
 
-@dataclass(frozen=True)
-class SinusoidalTile:
-    """Raw data sets of a tile, or of a cut-out of one, and where it lies.
-
-    Attributes
-    ----------
-    fields : dict of str to numpy.ndarray
-        (row, col) raw numbers, first row in the north; scale and fill are the product's business.
-    left, top, width, height : float
-        Upper left corner and size of a pixel in m on the sinusoidal grid.
-    """
-
-    fields: dict[str, np.ndarray]
-    left: float
-    top: float
-    width: float
-    height: float
-
-    def locate(self, lat: float, lon: float) -> tuple[int, int] | None:
-        """(row, col) of the pixel that holds a point, None outside the tile."""
-        x, y = to_sinusoidal(lat, lon)
-        row, col = int((self.top - y) // self.height), int((x - self.left) // self.width)
-        rows, cols = next(iter(self.fields.values())).shape
-        return (row, col) if 0 <= row < rows and 0 <= col < cols else None
-
-
-def to_sinusoidal(lat, lon):
-    """(x, y) in m on the MODIS sinusoidal grid, from degrees; sphere of `EARTH_RADIUS_M`."""
-    lat, lon = np.radians(lat), np.radians(lon)
-    return EARTH_RADIUS_M * lon * np.cos(lat), EARTH_RADIUS_M * lat
-
-
-def read_tile(path: str | Path, names: Sequence[str]) -> SinusoidalTile:
-    """Read data sets of an HDF4-EOS tile (such as MOD09GA, MOD13A2), ``.hdf`` or ``.hdf.zip``.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged, lacks a data set, or is not on the sinusoidal grid.
-    """
-    path = Path(path)
-    with tempfile.TemporaryDirectory() as scratch:
-        source = _unzip(path, Path(scratch)) if path.suffix == ".zip" else path
-        with open_hdf4(source) as file:
-            structure = file_attribute(file, "StructMetadata.0") or ""
-            fields = {name: read_field(file, path, name) for name in names}
-    shapes = {field.shape for field in fields.values()}
-    if len(shapes) != 1 or len(shape := shapes.pop()) != 2 or min(shape) < 1:
-        raise _refuse("the data sets are not on one grid", path, ", ".join(names),
-                      [field.shape for field in fields.values()], "rows x columns")  # fmt: skip
-    rows, cols = shape
-    number = r"\(([-\d.eE+]+),([-\d.eE+]+)\)"
-    first = re.search(rf"UpperLeftPointMtrs={number}", structure)
-    last = re.search(rf"LowerRightMtrs={number}", structure)
-    if not first or not last or "GCTP_SNSOID" not in structure:
-        found = structure[:200].strip() or "no metadata"
-        raise _refuse(
-            "the tile is not on the sinusoidal grid", path, "StructMetadata.0", found,
-            "Projection=GCTP_SNSOID",
-        )  # fmt: skip
-    (left, top), (right, bottom) = (map(float, match.groups()) for match in (first, last))
-    return SinusoidalTile(fields, left, top, (right - left) / cols, (top - bottom) / rows)
-
-
-def _unzip(path: Path, folder: Path) -> Path:
-    """The one HDF file of a zip, under a name of its own: no entry can leave the folder."""
-    target = folder / "tile.hdf"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".hdf")]
-            if len(entries) != 1:
-                raise _refuse("the zip does not hold one HDF file", path, None,
-                              archive.namelist(), "one entry *.hdf")  # fmt: skip
-            size, ratio = (
-                entries[0].file_size,
-                entries[0].file_size / (1 + entries[0].compress_size),
-            )
-            if size > MAX_TILE_BYTES or (size > 1024**2 and ratio > MAX_TILE_RATIO):
-                raise _refuse("the zip unpacks to more than a tile can be", path, None,
-                              f"{size} bytes, {ratio:.0f} times the compressed size",
-                              f"at most {MAX_TILE_BYTES} and {MAX_TILE_RATIO} times")  # fmt: skip
-            with archive.open(entries[0]) as source, open(target, "wb") as copy:
-                shutil.copyfileobj(source, copy)
-    except (*DAMAGED_ZIP, OSError) as error:
-        raise _refuse("the file is not a whole zip", path, None, str(error), "a zip") from error
-    return target
-
-
 def _usable(table: pd.DataFrame, path: Path) -> np.ndarray:
-    """(row,) bool by `state_1km`; without it by `clouds`, the share of the site's box in cloud."""
+    """(row,) bool from `state_1km`, else from `clouds`, the cloudy share of the site's box."""
     if "clouds" in table and not any(name in table for name in _STATE):
         log.warning("%s has no state_1km: `clouds` alone is masked, not shadow or aerosol", path)
         return _numbers(table, "clouds", path) == 0
@@ -209,21 +110,21 @@ def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
 
 
 def _as_reflectance(values: np.ndarray, path: Path, column: str) -> np.ndarray:
-    """Counts to reflectance; a table whose values all lie below 2 holds reflectance already."""
-    present = values[np.isfinite(values) & (values > VALID_COUNTS[0])]
-    counts = values if present.size and present.max() > 2 else values / SCALE
-    fill = ~np.isfinite(counts) | np.isin(values, (-28672, -9999))
-    in_range = (counts >= VALID_COUNTS[0]) & (counts <= VALID_COUNTS[1])
+    """Digital numbers to reflectance; values that all lie below 2 are reflectance already."""
+    present = values[np.isfinite(values) & (values > VALID_DIGITAL_NUMBERS[0])]
+    numbers = values if present.size and present.max() > 2 else values / SCALE
+    fill = ~np.isfinite(numbers) | np.isin(values, (-28672, -9999))
+    in_range = (numbers >= VALID_DIGITAL_NUMBERS[0]) & (numbers <= VALID_DIGITAL_NUMBERS[1])
     bad = ~fill & ~in_range
     if bad.sum() > 0.01 * max(1, (~fill).sum()):
         raise _refuse("a reflectance is out of range", path, column,
                       f"{bad.sum()} values, such as {values[bad][0]:g}",
-                      "counts of -100 to 16000, or reflectance, fill -28672")  # fmt: skip
+                      "digital numbers of -100 to 16000, or reflectance, fill -28672")  # fmt: skip
     if present.size >= MIN_SAMPLE and present.max() < DARKEST and (present > 0).any():
         raise _refuse("reflectances are far too small: they look scaled twice by 0.0001", path,
-                      column, f"at most {present.max():g}", f"somewhere {DARKEST:g} or more, or "
-                      f"counts")  # fmt: skip
-    return np.where(in_range & ~fill, counts * SCALE, np.nan)
+                      column, f"at most {present.max():g}",
+                      f"somewhere {DARKEST:g} or more, or digital numbers")  # fmt: skip
+    return np.where(in_range & ~fill, numbers * SCALE, np.nan)
 
 
 def _refuse(what, path, variable, found, expected) -> InputError:

@@ -33,7 +33,7 @@ def config(request):
 @pytest.fixture(scope="module")
 def era5(tmp_path_factory):
     folder = tmp_path_factory.mktemp("era5")
-    targets = {role: str(folder / file) for role, file in layout.era5_files(YEAR).items()}
+    targets = {role: str(folder / file) for role, file in layout.demo_era5_files(YEAR).items()}
     simulate_era5(SEED, YEAR, RESOLUTION, targets)
     return {role: xr.open_dataset(path) for role, path in targets.items()}
 
@@ -41,7 +41,7 @@ def era5(tmp_path_factory):
 @pytest.fixture(scope="module")
 def modis(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modis")
-    targets = {day: str(folder / file) for day, file in layout.modis_files(YEAR, 32).items()}
+    targets = {day: str(folder / file) for day, file in layout.demo_modis_files(YEAR, 32).items()}
     simulate_modis(SEED, YEAR, RESOLUTION, 2, targets)
     return targets
 
@@ -72,7 +72,7 @@ def test_layout_matches_the_inputs_of_the_config(config):
 
 
 def test_the_year_may_be_a_wildcard():
-    for files in (layout.era5_files, lambda year: layout.modis_files(year, 8)):
+    for files in (layout.demo_era5_files, lambda year: layout.demo_modis_files(year, 8)):
         assert [f.replace("{year}", "2003") for f in files("{year}").values()] == list(
             files(2003).values()
         )
@@ -173,7 +173,7 @@ def test_truth_closes_and_is_of_the_known_size(truth):
 
 
 def test_every_tower_archive_is_there_and_reads(towers):
-    expected = [f.rsplit("/", 1)[1] for f in layout.tower_files(45, [2003, 2004])]
+    expected = [f.rsplit("/", 1)[1] for f in layout.demo_tower_files(45, [2003, 2004])]
     assert sorted(p.name for p in towers.iterdir()) == sorted(expected)
     for path in towers.iterdir():
         with zipfile.ZipFile(path) as file:

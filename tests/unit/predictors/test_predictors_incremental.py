@@ -135,10 +135,10 @@ def composites(folder, first="2003-01-01", last="2004-01-01"):
     """Files every eight days; clouds hide the west from March to May."""
     random = np.random.default_rng(5)
     for day in np.arange(first, last, 8, dtype="datetime64[D]"):
-        counts = random.integers(500, 5000, (7, 12, 24))
+        numbers = random.integers(500, 5000, (7, 12, 24))
         if "2003-03-01" <= str(day) < "2003-06-01":
-            counts[:, :, :8] = 32767
-        write_mcd43c4(folder, day, counts)
+            numbers[:, :, :8] = 32767
+        write_mcd43c4(folder, day, numbers)
     return sorted(folder.iterdir())
 
 

@@ -25,16 +25,16 @@ SHAPE = (12, 24)
 ALL = tuple(REFLECTANCE)
 
 
-def brute_mean(counts, valid, factor, grid, least):
-    edges = np.radians(np.linspace(grid.bbox[1], grid.bbox[3], counts.shape[0] + 1))
-    weight = np.broadcast_to(np.diff(np.sin(edges))[:, None], counts.shape)
+def brute_mean(numbers, valid, factor, grid, least):
+    edges = np.radians(np.linspace(grid.bbox[1], grid.bbox[3], numbers.shape[0] + 1))
+    weight = np.broadcast_to(np.diff(np.sin(edges))[:, None], numbers.shape)
     mean, pixels = np.full(grid.shape, np.nan), np.zeros(grid.shape, int)
     for row, col in np.ndindex(grid.shape):
         block = np.s_[row * factor : (row + 1) * factor, col * factor : (col + 1) * factor]
         good = valid[block]
         pixels[row, col] = good.sum()
         if good.sum() and good.sum() >= least * factor**2:
-            mean[row, col] = np.average(counts[block][good], weights=weight[block][good]) * 1e-4
+            mean[row, col] = np.average(numbers[block][good], weights=weight[block][good]) * 1e-4
     return mean, pixels
 
 
@@ -48,18 +48,18 @@ def brute_mean(counts, valid, factor, grid, least):
 def test_means_are_those_of_a_loop_over_cells(seed, factor, share, least, bbox):
     rng, grid = np.random.default_rng(seed), Grid(30.0, bbox)
     shape = tuple(n * factor for n in grid.shape)
-    counts = rng.integers(-100, 16000, shape).astype(np.int16)
+    numbers = rng.integers(-100, 16000, shape).astype(np.int16)
     valid = rng.random(shape) < share
-    means, pixels = aggregate(Composite({2: counts}, valid), factor, grid, least)
-    expected, expected_pixels = brute_mean(counts, valid, factor, grid, least)
+    means, pixels = aggregate(Composite({2: numbers}, valid), factor, grid, least)
+    expected, expected_pixels = brute_mean(numbers, valid, factor, grid, least)
     np.testing.assert_allclose(means[0], expected, rtol=2e-5, atol=1e-6)
     assert np.array_equal(pixels, expected_pixels)
 
 
 def test_polar_pixels_weigh_by_their_area():
     grid = Grid(30.0, (0, 60, 30, 90))
-    counts = np.array([[1000, 1000], [5000, 5000]], np.int16)  # 60-75 N, 75-90 N
-    means, _ = aggregate(Composite({1: counts}, np.ones((2, 2), bool)), 2, grid, 0.1)
+    numbers = np.array([[1000, 1000], [5000, 5000]], np.int16)  # 60-75 N, 75-90 N
+    means, _ = aggregate(Composite({1: numbers}, np.ones((2, 2), bool)), 2, grid, 0.1)
     south, north = np.sin(np.radians(75)) - np.sin(np.radians(60)), 1 - np.sin(np.radians(75))
     assert means[0, 0, 0] == pytest.approx((0.1 * south + 0.5 * north) / (south + north), rel=1e-6)
 
@@ -145,10 +145,10 @@ def seasonal_files(folder, first="2001-01-01", last="2003-01-01"):
     for year in range(int(first[:4]), int(last[:4])):
         for day in np.arange(f"{year}-01-01", f"{year + 1}-01-01", 8, dtype="datetime64[D]"):
             elapsed = (day - np.datetime64(first)).astype(int)
-            counts = np.tile(1000 + 4 * elapsed + 10 * np.arange(SHAPE[1]), (SHAPE[0], 1))
-            counts = np.stack([counts + 100 * band for band in range(7)])
-            counts[:, :2] = 32767  # no data in the north
-            files.append(write_mcd43c4(folder, day, counts))
+            numbers = np.tile(1000 + 4 * elapsed + 10 * np.arange(SHAPE[1]), (SHAPE[0], 1))
+            numbers = np.stack([numbers + 100 * band for band in range(7)])
+            numbers[:, :2] = 32767  # no data in the north
+            files.append(write_mcd43c4(folder, day, numbers))
     return files
 
 
@@ -231,8 +231,8 @@ def test_a_damaged_file_stops_the_year_and_leaves_nothing(tmp_path):
 @pytest.mark.parametrize("value", [0, -50])
 def test_zeros_in_place_of_the_fill_value_are_refused(tmp_path, value):
     """Or values below: indices of them would be missing without a word."""
-    counts = np.where(np.arange(36 * 72).reshape(36, 72) % 3, value, 2000)
-    path = write_mcd43c4(tmp_path, "2003-01-01", counts)
+    numbers = np.where(np.arange(36 * 72).reshape(36, 72) % 3, value, 2000)
+    path = write_mcd43c4(tmp_path, "2003-01-01", numbers)
     target = tmp_path / "out" / "2003.zarr"
     with pytest.raises(InputError, match="most reflectances are zero or below"):
         prepare_modis([path, *(write_mcd43c4(tmp_path, np.datetime64("2003-01-01") + 60 * n, 2000

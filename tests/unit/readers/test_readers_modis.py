@@ -12,7 +12,7 @@ from tamflux.readers.modis_files import composite_date, near_year, select_compos
 
 GRID = Grid(30.0)
 SHAPE = (12, 24)  # pixels of 15 degrees, 2 x 2 a cell
-COUNTS = np.arange(12 * 24).reshape(SHAPE) + 100
+DIGITAL_NUMBERS = np.arange(12 * 24).reshape(SHAPE) + 100
 BANDS = (1, 2)
 
 
@@ -43,21 +43,21 @@ def test_name_without_a_date_is_refused(name):
 
 
 def test_rows_turn_south_first_and_the_box_is_cut_out(tmp_path):
-    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS)
+    path = write_mcd43c4(tmp_path, "2003-01-01", DIGITAL_NUMBERS)
     composite, factor = read_composite(path, "MCD43C4", BANDS, GRID)
     assert factor == 2
-    assert np.array_equal(composite.counts[1], COUNTS[::-1])
+    assert np.array_equal(composite.digital_numbers[1], DIGITAL_NUMBERS[::-1])
     box = Grid(30.0, (-30, 0, 60, 60))
     part, _ = read_composite(path, "MCD43C4", BANDS, box)
-    assert np.array_equal(part.counts[2], COUNTS[2:6, 10:16][::-1])
+    assert np.array_equal(part.digital_numbers[2], DIGITAL_NUMBERS[2:6, 10:16][::-1])
 
 
 def test_quality_and_fill_are_applied_and_snow_stays(tmp_path):
-    counts = np.stack([COUNTS] * 7)
-    counts[1, 3, 5] = 32767  # one band missing: the pixel is not valid in any
+    numbers = np.stack([DIGITAL_NUMBERS] * 7)
+    numbers[1, 3, 5] = 32767  # one band missing: the pixel is not valid in any
     quality = np.zeros(SHAPE)
     quality[0, :6] = [0, 1, 2, 3, 4, 255]
-    path = write_mcd43c4(tmp_path, "2003-01-01", counts, quality)
+    path = write_mcd43c4(tmp_path, "2003-01-01", numbers, quality)
     valid = read_composite(path, "MCD43C4", BANDS, GRID)[0].valid[::-1]
     expected = np.isin(quality, [0, 1, 2, 3])
     expected[3, 5] = False
@@ -65,7 +65,7 @@ def test_quality_and_fill_are_applied_and_snow_stays(tmp_path):
 
 
 def test_the_other_name_of_the_quality_is_known(tmp_path):
-    fields = {f"Nadir_Reflectance_Band{b}": COUNTS.astype(np.int16) for b in range(1, 8)}
+    fields = {f"Nadir_Reflectance_Band{b}": DIGITAL_NUMBERS.astype(np.int16) for b in range(1, 8)}
     fields["Albedo_Quality"] = np.full(SHAPE, 4, np.uint8)
     path = write_hdf4(tmp_path / mcd43c4_name("2003-01-01"), fields, fill=32767)
     assert not read_composite(path, "MCD43C4", BANDS, GRID)[0].valid.any()
@@ -92,7 +92,7 @@ STATES = {
 def test_state_bits_of_mod09cmg(tmp_path):
     state = np.full(SHAPE, 0b1000)
     state[0, : len(STATES)] = [bits for bits, _ in STATES.values()]
-    path = write_mod09cmg(tmp_path, "2003-01-01", COUNTS, state)
+    path = write_mod09cmg(tmp_path, "2003-01-01", DIGITAL_NUMBERS, state)
     valid = read_composite(path, "MOD09CMG", BANDS, GRID)[0].valid[::-1]
     assert dict(zip(STATES, valid[0], strict=False)) == {k: v for k, (_, v) in STATES.items()}
     assert valid[1:].all()
@@ -101,7 +101,7 @@ def test_state_bits_of_mod09cmg(tmp_path):
 def test_internal_cloud_mask_of_mod09cmg(tmp_path):
     mask = np.full(SHAPE, 0b10)
     mask[0, :3] = [0b1, 0b10 | 1 << 8, 0b10 | 1 << 4]  # cloudy, shadow, snow
-    path = write_mod09cmg(tmp_path, "2003-01-01", COUNTS, cloud_mask=mask)
+    path = write_mod09cmg(tmp_path, "2003-01-01", DIGITAL_NUMBERS, cloud_mask=mask)
     valid = read_composite(path, "MOD09CMG", BANDS, GRID)[0].valid[::-1]
     assert valid[0, :4].tolist() == [False, False, True, True]
 
@@ -134,7 +134,7 @@ def test_truncated_file(tmp_path, share):
 
 def test_missing_data_set_lists_what_is_there(tmp_path):
     path = write_hdf4(
-        tmp_path / mcd43c4_name("2003-01-01"), {"LST_Day_CMG": COUNTS.astype(np.uint16)}
+        tmp_path / mcd43c4_name("2003-01-01"), {"LST_Day_CMG": DIGITAL_NUMBERS.astype(np.uint16)}
     )
     message = refused(path)
     assert "Nadir_Reflectance_Band1" in message and "LST_Day_CMG" in message
@@ -149,37 +149,37 @@ def test_wrong_grid(tmp_path, shape):
 
 @pytest.mark.parametrize("scale", [0.0001, 10000.0])
 def test_both_ways_to_write_the_scale_are_known(tmp_path, scale):
-    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, scale=scale)
+    path = write_mcd43c4(tmp_path, "2003-01-01", DIGITAL_NUMBERS, scale=scale)
     assert read_composite(path, "MCD43C4", BANDS, GRID)[0].valid.all()
 
 
 def test_wrong_scale_and_fill(tmp_path):
-    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, scale=0.001)
+    path = write_mcd43c4(tmp_path, "2003-01-01", DIGITAL_NUMBERS, scale=0.001)
     assert "another scale" in refused(path) and "0.001" in refused(path)
-    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, fill=-28672)
+    path = write_mcd43c4(tmp_path, "2003-01-01", DIGITAL_NUMBERS, fill=-28672)
     assert "another fill value" in refused(path)
 
 
 def test_unmasked_fill_value(tmp_path):
-    counts = COUNTS.copy()
-    counts[:3] = -28672
-    message = refused(write_mcd43c4(tmp_path, "2003-01-01", counts))
+    numbers = DIGITAL_NUMBERS.copy()
+    numbers[:3] = -28672
+    message = refused(write_mcd43c4(tmp_path, "2003-01-01", numbers))
     assert "not masked" in message and "-28672" in message and "Band1" in message
 
 
 def test_a_stray_value_out_of_range_is_dropped(tmp_path):
-    counts = COUNTS.copy()
-    counts[0, 0] = 20000
-    path = write_mcd43c4(tmp_path, "2003-01-01", counts)
+    numbers = DIGITAL_NUMBERS.copy()
+    numbers[0, 0] = 20000
+    path = write_mcd43c4(tmp_path, "2003-01-01", numbers)
     valid = read_composite(path, "MCD43C4", BANDS, GRID)[0].valid
     assert not valid[-1, 0] and valid.sum() == valid.size - 1
 
 
 def test_field_missing_everywhere(tmp_path):
-    counts = np.full(SHAPE, 32767)
-    assert "missing everywhere" in refused(write_mcd43c4(tmp_path, "2003-01-01", counts))
-    counts[0, 0] = 500  # elsewhere there is a value: the box is in the polar night
-    path = write_mcd43c4(tmp_path, "2003-01-09", counts)
+    numbers = np.full(SHAPE, 32767)
+    assert "missing everywhere" in refused(write_mcd43c4(tmp_path, "2003-01-01", numbers))
+    numbers[0, 0] = 500  # elsewhere there is a value: the box is in the polar night
+    path = write_mcd43c4(tmp_path, "2003-01-09", numbers)
     box = Grid(30.0, (0, 0, 30, 30))
     assert not read_composite(path, "MCD43C4", BANDS, box)[0].valid.any()
 
@@ -192,10 +192,10 @@ def test_name_and_metadata_must_agree(tmp_path):
         }.items()
     )  # fmt: skip
     options = {"attributes": {"CoreMetadata.0": metadata}}
-    path = write_mcd43c4(tmp_path, "2003-01-01", COUNTS, **options)
+    path = write_mcd43c4(tmp_path, "2003-01-01", DIGITAL_NUMBERS, **options)
     read_composite(path, "MCD43C4", BANDS, GRID)
     assert "2002-12-24 to 2003-01-08" in refused(
-        write_mcd43c4(tmp_path, "2003-02-01", COUNTS, **options)
+        write_mcd43c4(tmp_path, "2003-02-01", DIGITAL_NUMBERS, **options)
     )
 
 
@@ -229,10 +229,10 @@ def test_doubles_gaps_and_empty_years():
 
 def test_inspection_lists_every_problem(tmp_path):
     days = np.arange("2003-01-01", "2004-01-01", 61, dtype="datetime64[D]")
-    files = [write_mcd43c4(tmp_path, day, COUNTS) for day in days]
+    files = [write_mcd43c4(tmp_path, day, DIGITAL_NUMBERS) for day in days]
     assert inspect_modis(files, "MCD43C4", 2003, GRID) == []
     files[1].write_bytes(b"no")
-    write_mcd43c4(tmp_path, days[2], COUNTS, scale=1.0)
+    write_mcd43c4(tmp_path, days[2], DIGITAL_NUMBERS, scale=1.0)
     problems = inspect_modis(files[:-2], "MCD43C4", 2003, GRID)
     text = "\n".join(map(str, problems))
     assert len(problems) == 3
