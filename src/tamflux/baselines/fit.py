@@ -10,7 +10,6 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,7 +147,7 @@ def compare_model(
     ContractError, TrainingError
         If samples, folds and sites do not fit each other, or cannot train a model.
     """
-    samples = read_training_samples(samples_paths, sites_path, train_years, predictors)
+    samples = load_samples(samples_paths, sites_path, predictors, train_years)
     folds = pd.read_csv(folds_path, keep_default_na=False)
     settings = json.loads(Path(settings_path).read_text())["settings"]
     inputs = [*samples_paths, sites_path, folds_path, *([*cells[0], cells[1]] if cells else [])]
@@ -180,20 +179,6 @@ def compare_model(
     if cells:
         _write(pd.read_parquet(folder / "cells.parquet"), cells[2])
     shutil.rmtree(work)
-
-
-def read_training_samples(
-    samples_paths: Sequence[str | Path],
-    sites_path: str | Path,
-    train_years: Sequence[int] | None,
-    predictors: Sequence[str] | None,
-) -> Samples:
-    """Samples whose fluxes of other years than `train_years`, if given, do not train."""
-    samples = load_samples(samples_paths, sites_path, predictors)
-    if train_years is not None:
-        year = samples.date.astype("datetime64[Y]").astype(int) + 1970
-        samples = replace(samples, qc=np.where(np.isin(year, train_years), samples.qc, 0))
-    return samples
 
 
 def sites_of_fold(

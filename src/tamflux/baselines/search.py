@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tamflux.baselines.fit import fit_model, read_training_samples, sites_of_fold
+from tamflux.baselines.fit import fit_model, sites_of_fold
 from tamflux.files import atomic_path
-from tamflux.samples.samples import Samples
+from tamflux.samples.samples import Samples, load_samples
 from tamflux.samples.splits import neighbours
 from tamflux.training.train import member_seed
 from tamflux.training.trainer import MIN_QC, day_weights
@@ -119,7 +119,7 @@ def search_settings(
     ContractError, TrainingError
         If samples, folds and sites do not fit each other, or cannot train a model.
     """
-    samples = read_training_samples(samples_paths, sites_path, train_years, predictors)
+    samples = load_samples(samples_paths, sites_path, predictors, train_years)
     folds = pd.read_csv(folds_path, keep_default_na=False)
     first = folds["fold"][folds["fold"] >= 0].min()
     learn, held = divide(samples, sites_of_fold(samples, folds, first)[0], seed)

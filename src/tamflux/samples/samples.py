@@ -48,6 +48,8 @@ class Samples:
         (site, static feature) float32.
     predictors, static_features : tuple of str
         Names of the features.
+    train_years : tuple of int or None
+        Calendar years whose fluxes may train; None for all years.
     """
 
     sites: pd.DataFrame
@@ -59,6 +61,19 @@ class Samples:
     static: np.ndarray
     predictors: tuple[str, ...]
     static_features: tuple[str, ...]
+    train_years: tuple[int, ...] | None = None
+
+    @property
+    def year(self) -> np.ndarray:
+        """(row,) calendar year."""
+        return self.date.astype("datetime64[Y]").astype(int) + 1970
+
+    @property
+    def may_train(self) -> np.ndarray:
+        """(row,) bool, days within the training years."""
+        if self.train_years is None:
+            return np.ones(len(self.date), bool)
+        return np.isin(self.year, self.train_years)
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,7 @@ def load_samples(
     year_paths: Sequence[str | Path],
     sites_path: str | Path,
     predictors: Sequence[str] | None = None,
+    train_years: Sequence[int] | None = None,
 ) -> Samples:
     """Read site-day tables (contract 2) into arrays.
 
@@ -99,6 +115,9 @@ def load_samples(
         CSV table of the sites; sites without rows are left out.
     predictors : sequence of str, optional
         Predictors wanted, in this order; else all of the catalogue that the tables hold.
+    train_years : sequence of int, optional
+        Calendar years whose fluxes may train; else all. Days of other years remain as look-back
+        window and to be predicted.
 
     Raises
     ------
@@ -150,6 +169,7 @@ def load_samples(
         ),
         predictors=names,
         static_features=(*STATIC_FEATURES, *climate),
+        train_years=None if train_years is None else tuple(train_years),
     )
 
 
@@ -159,7 +179,7 @@ def make_windows(samples: Samples) -> Windows:
     The history is the 365 days before the year's first day where the samples hold them, else the
     first 365 days of the year itself (repeated where the year has fewer).
     """
-    year = samples.date.astype("datetime64[Y]").astype(int) + 1970
+    year = samples.year
     first = np.flatnonzero(np.r_[True, (np.diff(samples.site) != 0) | (np.diff(year) != 0)])
     last = np.r_[first[1:], len(year)]
     rows = np.full((len(first), LOOKBACK_DAYS + YEAR_DAYS), PAD, np.int64)

@@ -30,7 +30,7 @@ def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> 
         infinite, constant or missing everywhere, or days are missing within a year or out of order.
     """
     rows = np.isin(samples.site, chosen)
-    usable = np.isfinite(samples.y) & (rows & (samples.qc >= min_qc))[:, None]
+    usable = np.isfinite(samples.y) & (rows & samples.may_train & (samples.qc >= min_qc))[:, None]
     with_flux = len(np.unique(samples.site[usable.any(axis=1)]))
     if with_flux < MIN_SITES:
         raise TrainingError(

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tamflux.samples.samples import Samples, load_samples
+from tamflux.samples.samples import load_samples
 from tamflux.training.train import fit_member, member_seed
 
 
@@ -61,7 +59,7 @@ def train_member(
     ContractError, TrainingError
         If the samples are broken or cannot train a model.
     """
-    samples = training_samples(year_paths, sites_path, predictors, train_years)
+    samples = load_samples(year_paths, sites_path, predictors, train_years)
     held_out = samples.sites[f"split_{split}"] == "test"
     fit_member(
         samples,
@@ -75,16 +73,3 @@ def train_member(
         provenance={"code": code, "split": split, "member": member},
         threads=threads,
     )
-
-
-def training_samples(
-    year_paths: Sequence[str | Path],
-    sites_path: str | Path,
-    predictors: Sequence[str],
-    train_years: Sequence[int],
-) -> Samples:
-    """Samples whose days outside the training years are only history (`qc` 0)."""
-    samples = load_samples(year_paths, sites_path, predictors)
-    year = samples.date.astype("datetime64[Y]").astype(int) + 1970
-    samples.qc[~np.isin(year, train_years)] = 0
-    return samples

@@ -223,8 +223,12 @@ class Trainer:
 
 
 def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
-    """(row, 3) float32 weight of each flux: the day's qc, 0 below `min_qc` or where missing."""
-    usable = np.isfinite(samples.y) & (samples.qc >= min_qc)[:, None]
+    """(row, 3) float32 weight of each flux: the day's qc.
+
+    The weight is 0 where the flux is missing, the qc is below `min_qc`, or the day is not within
+    the training years.
+    """
+    usable = np.isfinite(samples.y) & (samples.may_train & (samples.qc >= min_qc))[:, None]
     return np.where(usable, samples.qc[:, None], 0).astype(np.float32)
 
 
@@ -249,7 +253,7 @@ def _schedule(progress: float) -> float:
 
 def _identity(spec: ModelSpec, samples: Samples, epochs: int, bfloat16: bool) -> str:
     """Hash of all that decides how a training goes: settings, code identity, precision, data."""
-    digest = hashlib.sha256(repr((spec, epochs, bfloat16)).encode())
+    digest = hashlib.sha256(repr((spec, epochs, bfloat16, samples.train_years)).encode())
     for array in (samples.x, samples.y, samples.qc, samples.static, samples.site, samples.date):
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()

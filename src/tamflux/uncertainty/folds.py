@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import ContractError
+from tamflux.samples.samples import load_samples
 from tamflux.samples.splits import neighbours
-from tamflux.training.members import training_samples
 from tamflux.training.train import fit_member, member_seed
 
 
@@ -37,7 +37,7 @@ def train_fold(
     Parameters are those of `tamflux.training.members.train_member`; `fold` is the one left out
     of `folds`.
     """
-    samples = training_samples(year_paths, sites_path, predictors, train_years)
+    samples = load_samples(year_paths, sites_path, predictors, train_years)
     of_site = draw_folds(samples.sites, split, folds, seed)
     learnt = (of_site >= 0) & (of_site != fold)
     fit_member(

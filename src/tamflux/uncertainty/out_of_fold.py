@@ -11,9 +11,8 @@ import numpy as np
 import torch
 
 from tamflux.errors import ContractError
-from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, Windows, make_windows
+from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, Windows, load_samples, make_windows
 from tamflux.training.ensemble import Ensemble
-from tamflux.training.members import training_samples
 from tamflux.training.trainer import MIN_QC, day_weights
 from tamflux.uncertainty.calibration import (
     ACTIVITY,
@@ -47,7 +46,7 @@ def locate_towers(
     seed: int,
 ) -> None:
     """Write the feature space of the training towers, as the members of the product see it."""
-    samples = training_samples(year_paths, sites_path, predictors, train_years)
+    samples = load_samples(year_paths, sites_path, predictors, train_years)
     observed = day_weights(samples, MIN_QC).max(axis=1) > 0
     features = describe_sites(Ensemble.load(checkpoints), samples, observed)
     fold = draw_folds(samples.sites, split, folds, seed)
@@ -89,7 +88,7 @@ def calibrate(
         If a member has seen the towers that it is to be judged by, or no error can be computed.
     """
     torch.set_num_threads(threads)
-    samples = training_samples(year_paths, sites_path, predictors, train_years)
+    samples = load_samples(year_paths, sites_path, predictors, train_years)
     places = FeatureSpace.load(places_path)
     sites = samples.sites["site_id"]
     fold = sites.map(dict(zip(places.site_ids, places.fold, strict=True))).fillna(-1).to_numpy(int)

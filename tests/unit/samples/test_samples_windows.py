@@ -72,6 +72,17 @@ def test_predictors_come_in_the_order_asked_for(tmp_path):
     assert samples.predictors == ("vpd", "t2m") and (samples.x[:, 0] == 1).all()
 
 
+def test_only_fluxes_of_the_training_years_may_train(tmp_path):
+    paths = write(tmp_path, [("AA-Aaa", "2001-07-01", "2003-06-30")])
+    samples = load_samples(*paths, train_years=[2002])
+    inside = (samples.date >= np.datetime64("2002-01-01")) & (
+        samples.date <= np.datetime64("2002-12-31")
+    )
+    np.testing.assert_array_equal(samples.may_train, inside)
+    assert (samples.qc == 1).all()  # what was measured stays as it was
+    assert load_samples(*paths).may_train.all()
+
+
 def test_a_repeated_day_and_a_missing_column_are_refused(tmp_path):
     spans = [("AA-Aaa", "2001-01-01", "2001-12-31")]
     paths = write(tmp_path, spans)

@@ -187,6 +187,15 @@ def test_days_of_poor_quality_do_not_train():
     assert weight[4, 0] == 0
 
 
+def test_days_outside_the_training_years_weigh_as_days_without_quality():
+    samples = toy_samples(2)
+    samples.qc[:] = 0.8
+    other = replace(samples, train_years=(int(samples.year[0]),))
+    zero = replace(samples, qc=np.where(samples.year == samples.year[0], samples.qc, 0))
+    assert (samples.year != samples.year[0]).any()
+    np.testing.assert_array_equal(day_weights(other, 0.5), day_weights(zero, 0.5))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
