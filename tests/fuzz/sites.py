@@ -11,7 +11,7 @@ from benchmark_files import write_benchmark
 
 from tamflux.readers.modis_sites import read_site_reflectance
 from tamflux.samples.benchmark import write_carbonfluxbench
-from tamflux.samples.site_table import read_site_table
+from tamflux.samples.site_table import convert_site_table
 
 from .frames import RANGES, columns, csv, fields, numbers, parquet, setting
 from .trial import Reader
@@ -40,7 +40,7 @@ def write_sites(folder: Path) -> None:
 def read_sites(folder: Path) -> dict[str, np.ndarray]:
     """Samples and sites."""
     samples, sites = folder / "out" / "samples.parquet", folder / "out" / "sites.csv"
-    read_site_table(folder / "days.parquet", folder / "sites.csv", samples, sites, n_folds=2)
+    convert_site_table(folder / "days.parquet", folder / "sites.csv", samples, sites, n_folds=2)
     return columns(pd.read_parquet(samples)) | columns(pd.read_csv(sites, keep_default_na=False))
 
 

@@ -1,9 +1,9 @@
 from tamflux.job import job
 
 with job(snakemake, "describe sites"):
-    from tamflux.samples.extract import describe_sites
+    from tamflux.samples.extract import write_sample_sites
 
-    describe_sites(
+    write_sample_sites(
         snakemake.input.towers,
         snakemake.input.static,
         snakemake.output.sites,

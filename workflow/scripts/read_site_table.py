@@ -1,9 +1,9 @@
 from tamflux.job import job
 
 with job(snakemake, f"read the site table ({snakemake.wildcards.table})"):
-    from tamflux.samples.site_table import read_site_table
+    from tamflux.samples.site_table import convert_site_table
 
-    read_site_table(
+    convert_site_table(
         *snakemake.input,
         snakemake.output.samples,
         snakemake.output.sites,

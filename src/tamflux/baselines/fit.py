@@ -1,6 +1,6 @@
-"""Fit any of the compared models, and predict every held-out site of a protocol with it.
+"""Fit any of the compared models and predict the test sites of a protocol with it.
 
-All models are given the same samples, the same training sites and the same weights of days.
+All models receive the same samples, the same training sites and the same weights of days.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ log = logging.getLogger("tamflux")
 
 
 class FittedModel(Protocol):
-    """A model that has learnt."""
+    """A fitted model."""
 
-    def predict(self, samples: Samples, chosen: np.ndarray) -> np.ndarray:
-        """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the chosen sites.
+    def predict(self, samples: Samples, site_idx: np.ndarray) -> np.ndarray:
+        """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the selected sites.
 
-        Rows are in the order of `samples`; NaN where the model cannot tell.
+        Rows are in the order of `samples`; NaN where the model has no prediction.
         """
 
 
 def fit_model(
     name: str,
     samples: Samples,
-    chosen: np.ndarray,
+    train_idx: np.ndarray,
     *,
     settings: Mapping[str, Any],
     seed: int,
@@ -56,26 +56,26 @@ def fit_model(
     ----------
     name : str
         ``xgboost``, ``lightgbm``, ``lstm``, ``ct_lstm``, ``transformer``, ``published_tamrl``,
-        ``tamrl`` (ours) or ``tamrl_without_...`` (ours without one of its parts).
+        ``tamrl`` or ``tamrl_without_...`` (an ablation of it).
     samples : Samples
-    chosen : numpy.ndarray
-        (n,) numbers of the training sites in `samples`.
+    train_idx : numpy.ndarray
+        (n,) positions of the training sites in `samples.sites`.
     settings : mapping
-        Those of the model; for ours the sections `model` and `training` of the configuration.
+        Settings of the model; for tamrl the sections `model` and `training` of the configuration.
     seed, threads : int
     folder : path
         For working files.
     """
     if name in ("xgboost", "lightgbm"):
-        return fit_boosting(name, samples, chosen, settings=settings, seed=seed, threads=threads)
+        return fit_boosting(name, samples, train_idx, settings=settings, seed=seed, threads=threads)
     if not name.startswith("tamrl"):
         from tamflux.baselines.windowed import fit_network
 
-        return fit_network(name, samples, chosen, settings=settings, seed=seed, threads=threads)
+        return fit_network(name, samples, train_idx, settings=settings, seed=seed, threads=threads)
     checkpoint = Path(folder) / f"{name}.safetensors"
     fit_member(
         samples,
-        samples.sites["site_id"].iloc[chosen].to_list(),
+        samples.sites["site_id"].iloc[train_idx].to_list(),
         checkpoint,
         checkpoint.with_suffix(".csv"),
         name=name,
@@ -84,17 +84,17 @@ def fit_model(
         threads=threads,
         **settings,
     )
-    return _Ours(Ensemble.load([checkpoint], settings["training"]["device"]))
+    return _TamRLMember(Ensemble.load([checkpoint], settings["training"]["device"]))
 
 
-class _Ours:
-    """One member of our TAM-RL."""
+class _TamRLMember:
+    """One member of tamrl."""
 
     def __init__(self, ensemble: Ensemble):
         self._ensemble = ensemble
 
-    def predict(self, samples: Samples, chosen: np.ndarray) -> np.ndarray:
-        return predict_sites(self._ensemble, samples, chosen)[list(FLUXES)].to_numpy(np.float32)
+    def predict(self, samples: Samples, site_idx: np.ndarray) -> np.ndarray:
+        return predict_sites(self._ensemble, samples, site_idx)[list(FLUXES)].to_numpy(np.float32)
 
 
 def compare_model(
@@ -113,17 +113,17 @@ def compare_model(
     threads: int,
     cells: tuple[Sequence[str | Path], str | Path, str | Path] | None = None,
 ) -> None:
-    """Predict every day of every held-out site of a protocol, with one seed of one model.
+    """Predict every day of every test site of a protocol, with one seed of one model.
 
-    Each finished fold is kept in ``models/{name}_{member}`` beside the predictions until all are
-    done: a killed run goes on from there.
+    Finished folds are cached in ``models/{name}_{member}`` next to the predictions until all are
+    done: a killed run continues from there.
 
     Parameters
     ----------
     samples_paths, sites_path : paths
         Samples (contract 2).
     folds_path : path
-        CSV from `draw_folds`.
+        CSV from `protocol_folds`.
     settings_path : path
         JSON from `search_settings`.
     predictions_path : path
@@ -131,16 +131,16 @@ def compare_model(
     name : str
         Model, as in `fit_model`.
     member, seed : int
-        Number of the repetition, and seed of the run.
+        Index of the repetition, and seed of the run.
     train_years : sequence of int, optional
-        Years whose fluxes are learnt from; else all.
+        Years whose fluxes are used for training; else all.
     predictors : sequence of str, optional
         In the order of the features; else all that the samples hold.
     code : str
-        Identity of the code; folds of other code are not gone on from.
+        Identity of the code; folds cached by other code are computed again.
     threads : int
     cells : (samples paths, sites path, predictions path), optional
-        Cells to predict too, with the model of the first fold.
+        Grid cells to predict as well, with the model of the first fold.
 
     Raises
     ------
@@ -151,19 +151,28 @@ def compare_model(
     folds = pd.read_csv(folds_path, keep_default_na=False)
     settings = json.loads(Path(settings_path).read_text())["settings"]
     inputs = [*samples_paths, sites_path, folds_path, *([*cells[0], cells[1]] if cells else [])]
-    what = [name, member, seed, settings, train_years, predictors, code, *map(file_hash, inputs)]
+    identity = [
+        name,
+        member,
+        seed,
+        settings,
+        train_years,
+        predictors,
+        code,
+        *map(file_hash, inputs),
+    ]
     work = Path(predictions_path).parent / "models" / f"{name}_{member}"
-    folder = work / hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+    folder = work / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     numbers = sorted(fold for fold in folds["fold"].unique() if fold >= 0)
     for fold in tqdm(numbers, desc=name, unit="fold"):
         if (folder / f"{fold}.parquet").exists():
-            log.info("fold %d was finished before", fold)
+            log.info("fold %d is cached", fold)
             continue
-        learn, held = sites_of_fold(samples, folds, fold)
+        train_idx, test_idx = sites_of_fold(samples, folds, fold)
         fitted = fit_model(
             name,
             samples,
-            learn,
+            train_idx,
             settings=settings,
             seed=member_seed(seed, f"{name}-{fold}", member),
             threads=threads,
@@ -171,10 +180,10 @@ def compare_model(
         )
         if cells and fold == numbers[0]:
             _predict_cells(fitted, cells, samples.predictors, folder / "cells.parquet")
-        table = predict_table(fitted, samples, held)
+        table = predict_table(fitted, samples, test_idx)
         table.insert(2, "fold", fold)
         _write(table, folder / f"{fold}.parquet")
-        log.info("fold %d: learnt from %d sites, predicted %d", fold, len(learn), len(held))
+        log.info("fold %d: %d training sites, %d test sites", fold, len(train_idx), len(test_idx))
     _write(pd.concat(pd.read_parquet(folder / f"{f}.parquet") for f in numbers), predictions_path)
     if cells:
         _write(pd.read_parquet(folder / "cells.parquet"), cells[2])
@@ -184,7 +193,7 @@ def compare_model(
 def sites_of_fold(
     samples: Samples, folds: pd.DataFrame, fold: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the training sites and of the held-out sites of one fold in the samples.
+    """Positions of the training sites and of the test sites of one fold in `samples.sites`.
 
     Raises
     ------
@@ -192,21 +201,21 @@ def sites_of_fold(
         If there are none.
     """
     site_id = samples.sites["site_id"]
-    learn = np.flatnonzero(site_id.isin(training_sites(folds, fold)))
-    held = np.flatnonzero(site_id.isin(folds["site_id"][folds["fold"] == fold]))
-    if not len(learn) or not len(held):
+    train_idx = np.flatnonzero(site_id.isin(training_sites(folds, fold)))
+    test_idx = np.flatnonzero(site_id.isin(folds["site_id"][folds["fold"] == fold]))
+    if not len(train_idx) or not len(test_idx):
         raise ContractError(
-            "a fold has no sites to learn from or to predict",
-            found=f"fold {fold}: {len(learn)} training sites, {len(held)} held-out sites",
+            "a fold has no training sites or no test sites",
+            found=f"fold {fold}: {len(train_idx)} training sites, {len(test_idx)} test sites",
             fix="draw the folds again, from the sites of these samples",
         )
-    return learn, held
+    return train_idx, test_idx
 
 
-def predict_table(fitted: FittedModel, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
-    """`site_id, date, gpp, reco, nee` (g m-2 d-1) of every day of the chosen sites."""
-    rows = np.isin(samples.site, chosen)
-    table = pd.DataFrame(fitted.predict(samples, chosen), columns=list(FLUXES))
+def predict_table(fitted: FittedModel, samples: Samples, site_idx: np.ndarray) -> pd.DataFrame:
+    """`site_id, date, gpp, reco, nee` (g m-2 d-1) of every day of the selected sites."""
+    rows = np.isin(samples.site, site_idx)
+    table = pd.DataFrame(fitted.predict(samples, site_idx), columns=list(FLUXES))
     table.insert(0, "date", samples.date[rows].astype("datetime64[ns]"))
     table.insert(0, "site_id", samples.sites["site_id"].to_numpy()[samples.site[rows]])
     return table

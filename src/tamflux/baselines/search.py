@@ -1,7 +1,7 @@
-"""Choose the settings of each compared model, with the same small budget for all.
+"""Select the settings of each compared model, with the same small budget for all.
 
-Each model has five candidates. They learn from four fifths of the training sites of one fold and
-are scored on the others; the held-out sites of the fold play no part.
+Each model has five candidates. They are trained on four fifths of the training sites of one fold
+and scored on the others; the test sites of the fold are not used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tamflux.training.trainer import MIN_QC, day_weights
 
 log = logging.getLogger("tamflux")
 
-HELD_SHARE = 0.2
+VALIDATION_SHARE = 0.2
 """Share of the training sites that scores the candidates."""
 
 _LIGHTGBM = {
@@ -76,16 +76,16 @@ CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
     "transformer": _NETWORKS,
     "published_tamrl": _NETWORKS,
 }
-"""Settings of the peers that are tried, the first a usual choice."""
+"""Candidate settings of the baselines; the first is a common choice."""
 
-OUR_FACTORS: Sequence[Mapping[str, float]] = (
+TAMRL_FACTORS: Sequence[Mapping[str, float]] = (
     {},
     {"learning_rate": 0.5},
     {"hidden_size": 1.5},
     {"batch_size": 2},
     {"epochs": 0.5},
 )
-"""What the values of the configuration are multiplied by for the candidates of ours."""
+"""Factors on the values of the configuration that give the candidates of tamrl."""
 
 
 def search_settings(
@@ -108,11 +108,12 @@ def search_settings(
     samples_paths, sites_path, folds_path : paths
         Samples and the folds of one protocol; its first fold is used.
     settings_path : path
-        JSON to write: `settings`, the best, and `candidates`, each with `settings` and `score`.
+        JSON to write: `settings` of the best candidate, and `candidates`, each with `settings` and
+        `score`.
     name, seed, train_years, predictors, threads
         As in `compare_model`.
     sections : mapping
-        The sections `model` and `training` of the configuration, for ours.
+        The sections `model` and `training` of the configuration, for tamrl.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def search_settings(
     samples = load_samples(samples_paths, sites_path, predictors, train_years)
     folds = pd.read_csv(folds_path, keep_default_na=False)
     first = folds["fold"][folds["fold"] >= 0].min()
-    learn, held = divide(samples, sites_of_fold(samples, folds, first)[0], seed)
+    train_idx, score_idx = split_validation(samples, sites_of_fold(samples, folds, first)[0], seed)
     tried: list[dict[str, Any]] = []
     for settings in tqdm(candidates(name, sections), desc=f"settings of {name}"):
         start = time.monotonic()
@@ -130,13 +131,13 @@ def search_settings(
             fitted = fit_model(
                 name,
                 samples,
-                learn,
+                train_idx,
                 settings=settings,
                 seed=member_seed(seed, f"{name}-search", 0),
                 threads=threads,
                 folder=Path(folder),
             )
-            score = relative_error(samples, held, fitted.predict(samples, held))
+            score = relative_error(samples, score_idx, fitted.predict(samples, score_idx))
         tried.append({"settings": settings, "score": score})
         log.info("%.4f in %.0f s: %s", score, time.monotonic() - start, settings)
     best = min(tried, key=lambda one: one["score"])
@@ -146,7 +147,7 @@ def search_settings(
 
 
 def candidates(name: str, sections: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The five settings that are tried for a model."""
+    """The five candidate settings of a model."""
     if name != "tamrl":
         return [dict(settings) for settings in CANDIDATES[name]]
     return [
@@ -157,32 +158,34 @@ def candidates(name: str, sections: Mapping[str, Mapping[str, Any]]) -> list[dic
             }
             for section, values in sections.items()
         }
-        for factors in OUR_FACTORS
+        for factors in TAMRL_FACTORS
     ]
 
 
-def divide(samples: Samples, chosen: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Training sites to learn from and to score with; neighbouring towers stay together."""
-    place = samples.sites[["lat", "lon"]].to_numpy()[chosen]
-    cluster = neighbours(place[:, 0], place[:, 1])
+def split_validation(
+    samples: Samples, train_idx: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Training sites to fit on and to score on; neighbouring towers stay together."""
+    position = samples.sites[["lat", "lon"]].to_numpy()[train_idx]
+    cluster = neighbours(position[:, 0], position[:, 1])
     order = np.random.default_rng(seed).permutation(cluster.max() + 1)
-    before = np.cumsum(np.bincount(cluster)[order]) <= round(HELD_SHARE * len(chosen))
-    held = np.isin(cluster, order[before])
-    return chosen[~held], chosen[held]
+    first = np.cumsum(np.bincount(cluster)[order]) <= round(VALIDATION_SHARE * len(train_idx))
+    scores = np.isin(cluster, order[first])
+    return train_idx[~scores], train_idx[scores]
 
 
-def relative_error(samples: Samples, chosen: np.ndarray, predicted: np.ndarray) -> float:
+def relative_error(samples: Samples, site_idx: np.ndarray, predicted: np.ndarray) -> float:
     """Mean over fluxes of the median site's RMSE, in standard deviations of the flux.
 
     Parameters
     ----------
     samples : Samples
-    chosen : numpy.ndarray
-        (n,) numbers of the sites that score.
+    site_idx : numpy.ndarray
+        (n,) positions of the scored sites in `samples.sites`.
     predicted : numpy.ndarray
-        (row of these sites, 3) as from `FittedModel.predict`. Days that could train count.
+        (row of these sites, 3) as from `FittedModel.predict`. Days that may train are scored.
     """
-    rows = np.isin(samples.site, chosen)
+    rows = np.isin(samples.site, site_idx)
     weight = day_weights(samples, MIN_QC)
     counts = (weight[rows] > 0) & np.isfinite(predicted)
     site = samples.site[rows]

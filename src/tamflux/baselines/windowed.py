@@ -1,7 +1,7 @@
-"""Networks on windows of 30 days, trained and used as CarbonFluxBench does.
+"""Networks on windows of 30 days, trained and applied as in CarbonFluxBench.
 
-Windows begin every 15 days; the loss is on their last 15 days. Each day of a prediction is taken
-from the window that has it among its last 15 days.
+Windows start every 15 days; the loss is computed on their last 15 days. Each day is predicted from
+the window that has it among its last 15 days.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ log = logging.getLogger("tamflux")
 
 WINDOW_DAYS = 30
 TARGET_DAYS = 15
-"""Days at the end of a window that count."""
+"""Days at the end of a window that enter the loss and the predictions."""
 
 BATCH_WINDOWS = 128
-PREDICTED_AT_ONCE = 1024
+PREDICTION_BATCH_WINDOWS = 1024
 PRETRAINING = 0.25
-"""Share of the epochs in which published TAM-RL learns without task information."""
+"""Share of the epochs in which published TAM-RL is trained without task embedding."""
 
 BALANCE_WEIGHT = 0.1
 """Of the carbon-balance term of published TAM-RL, on standardised fluxes as in its public code."""
 
 
-class Windowed:
-    """A network on windows that has learnt, with the scaling of its training sites."""
+class WindowedModel:
+    """A fitted network on windows, with the scaling of its training sites."""
 
     def __init__(self, network: nn.Module, scaling: tuple[np.ndarray, ...], seed: int):
         self.network = network
@@ -43,49 +43,49 @@ class Windowed:
         self.seed = seed
 
     def scale(self, samples: Samples) -> torch.Tensor:
-        """(row, feature) scaled predictors; missing ones are the mean."""
+        """(row, feature) scaled predictors; missing ones become 0, the training mean."""
         return torch.from_numpy(np.nan_to_num((samples.x - self.mean) / self.sd).astype(np.float32))
 
     @torch.inference_mode()
-    def predict(self, samples: Samples, chosen: np.ndarray) -> np.ndarray:
-        """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the chosen sites."""
+    def predict(self, samples: Samples, site_idx: np.ndarray) -> np.ndarray:
+        """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the selected sites."""
         self.network.eval()
         device = next(self.network.parameters()).device
         x, static = self.scale(samples).to(device), torch.tensor(samples.static).to(device)
-        windows = cut_windows(samples, np.sort(chosen))
+        windows = cut_windows(samples, np.sort(site_idx))
         flux = np.full((len(samples.site), 3), np.nan, np.float32)
         support = draw_support(samples, np.random.default_rng(self.seed))
-        for start in range(0, len(windows), PREDICTED_AT_ONCE):
-            rows = windows[start : start + PREDICTED_AT_ONCE]
+        for start in range(0, len(windows), PREDICTION_BATCH_WINDOWS):
+            rows = windows[start : start + PREDICTION_BATCH_WINDOWS]
             site = samples.site[rows[:, -1]]
             out = _run(self.network, x, static, rows, site, support[site]).cpu().numpy()
-            # the rows of a last, short block repeat; they hold the same day's last value
+            # a last, short window repeats its final row: the value of its last position counts
             flux[rows[:, -TARGET_DAYS:]] = out[:, -TARGET_DAYS:] * self.flux_sd + self.flux_mean
         flux[:, :2] = np.maximum(flux[:, :2], 0)  # as published
-        return flux[np.isin(samples.site, chosen)]
+        return flux[np.isin(samples.site, site_idx)]
 
 
 def fit_network(
     name: str,
     samples: Samples,
-    chosen: np.ndarray,
+    train_idx: np.ndarray,
     *,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
-) -> Windowed:
+) -> WindowedModel:
     """Fit a network to the weighted squared error of standardised fluxes.
 
-    As with ours, every training site is learnt from, for a set number of epochs with a learning
-    rate that falls to zero.
+    As for tamrl, all training sites are used, for a fixed number of epochs with a learning rate
+    that falls to zero.
 
     Parameters
     ----------
     name : str
         ``lstm`` (no static features), ``ct_lstm``, ``transformer`` or ``published_tamrl``.
     samples : Samples
-    chosen : numpy.ndarray
-        (n,) numbers of the training sites in `samples`.
+    train_idx : numpy.ndarray
+        (n,) positions of the training sites in `samples.sites`.
     settings : mapping
         `hidden_size`, `learning_rate`, `epochs`.
     seed, threads : int
@@ -95,15 +95,14 @@ def fit_network(
     random = np.random.default_rng(seed)
     device = choose_device("auto")
     weight = day_weights(samples, MIN_QC)
-    learnt = np.isin(samples.site, chosen)
-    scaling = _scaling(samples, learnt, weight)
+    scaling = _scaling(samples, np.isin(samples.site, train_idx), weight)
     features, static_features = samples.x.shape[1], samples.static.shape[1]
     network = make_network(name, features, static_features, settings["hidden_size"]).to(device)
-    fitted = Windowed(network, scaling, seed)
+    fitted = WindowedModel(network, scaling, seed)
     x, static = fitted.scale(samples).to(device), torch.tensor(samples.static).to(device)
     y = torch.from_numpy(np.nan_to_num((samples.y - scaling[2]) / scaling[3])).float().to(device)
     day_weight = torch.from_numpy(weight).to(device)
-    windows = cut_windows(samples, np.sort(chosen))
+    windows = cut_windows(samples, np.sort(train_idx))
     windows = windows[(weight[windows[:, -TARGET_DAYS:]] > 0).any(axis=(1, 2))]
     optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
     epochs = settings["epochs"]
@@ -139,7 +138,7 @@ def fit_network(
 
 
 def make_network(name: str, features: int, static_features: int, hidden_size: int) -> nn.Module:
-    """An untrained network of this name."""
+    """Untrained network of this name."""
     if name == "lstm":
         return WindowLSTM(features, 0, hidden_size)
     if name == "ct_lstm":
@@ -149,14 +148,14 @@ def make_network(name: str, features: int, static_features: int, hidden_size: in
     return PublishedTamRL(features, static_features, hidden_size)
 
 
-def cut_windows(samples: Samples, chosen: np.ndarray) -> np.ndarray:
-    """(window, WINDOW_DAYS) row numbers of the windows whose last days cover the chosen sites.
+def cut_windows(samples: Samples, site_idx: np.ndarray) -> np.ndarray:
+    """(window, WINDOW_DAYS) row numbers of the windows whose last days cover the selected sites.
 
-    The targets of a site's windows follow each other from its first row; rows before the first
-    and after the last are the first and the last themselves.
+    The target days of a site's windows are consecutive from its first row; rows before the first
+    and after the last repeat the first and the last.
     """
     windows = []
-    for site in chosen:
+    for site in site_idx:
         first, stop = np.searchsorted(samples.site, [site, site + 1])
         target = np.arange(first, stop, TARGET_DAYS)
         rows = target[:, None] + np.arange(TARGET_DAYS - WINDOW_DAYS, TARGET_DAYS)
@@ -165,7 +164,7 @@ def cut_windows(samples: Samples, chosen: np.ndarray) -> np.ndarray:
 
 
 def draw_support(samples: Samples, random: np.random.Generator) -> np.ndarray:
-    """(site, WINDOW_DAYS) row numbers of one window of each site, at a random place."""
+    """(site, WINDOW_DAYS) row numbers of one window of each site, with a random start."""
     number = np.arange(len(samples.sites))
     first = np.searchsorted(samples.site, number)
     length = np.searchsorted(samples.site, number, side="right") - first
@@ -175,20 +174,20 @@ def draw_support(samples: Samples, random: np.random.Generator) -> np.ndarray:
 
 
 def _run(network, x, static, rows, site, support) -> torch.Tensor:
-    """Output of a network for windows of rows at sites, with support rows where it takes them."""
-    place = static[torch.from_numpy(site).to(static.device)]
+    """Output of a network for windows of rows; PublishedTamRL also receives support rows."""
+    of_site = static[torch.from_numpy(site).to(static.device)]
     window = x[torch.from_numpy(rows).to(x.device)]
     if not isinstance(network, PublishedTamRL):
-        return network(window, place)
+        return network(window, of_site)
     if support is not None:
         support = x[torch.from_numpy(support).to(x.device)]
-    return network(window, place, support)
+    return network(window, of_site, support)
 
 
-def _scaling(samples: Samples, learnt: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mean and sd of the predictors and of the fluxes, over the training sites."""
-    x = samples.x[learnt].astype(np.float64)
-    y = np.where(weight > 0, samples.y, np.nan)[learnt].astype(np.float64)
+def _scaling(samples: Samples, in_train: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean and sd of the predictors and of the fluxes, over the rows `in_train` (row,)."""
+    x = samples.x[in_train].astype(np.float64)
+    y = np.where(weight > 0, samples.y, np.nan)[in_train].astype(np.float64)
     sd = np.nanstd(x, axis=0)
     stats = (
         np.nanmean(x, axis=0),

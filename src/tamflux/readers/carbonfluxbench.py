@@ -1,8 +1,8 @@
-"""CarbonFluxBench (arXiv 2603.09868): its published files, and its splits of the sites.
+"""CarbonFluxBench (arXiv 2603.09868): read its published files and reproduce its splits.
 
-The published files lie in one folder. Read are `target_fluxes*.parquet`, `MOD09GA.parquet`,
+The published files lie in one folder. The reader uses `target_fluxes*.parquet`, `MOD09GA.parquet`,
 `ERA5.parquet`, `koppen_sites.json` (main group A-E of each site) and `koppen_sites_short.json`
-(class such as Dfb). Of ERA5-Land only the six bands of the benchmark's set "minimal" are.
+(class such as Dfb). From ERA5-Land it reads the six variables of the benchmark's set "minimal".
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, PREDICTORS, 
 log = logging.getLogger("tamflux")
 
 FIRST_DAY = pd.Timestamp("2000-02-24")
-"""First day of MODIS; the benchmark drops the days before."""
+"""First day of MODIS; the benchmark drops earlier days."""
 
 LAST_DAY = pd.Timestamp("2100-12-31")
-"""A later date is damage; it would make millions of days in between."""
+"""Upper bound of dates; a damaged date would create millions of days in between."""
 
 SEED = 56
-"""The benchmark's random_state; another seed is another benchmark."""
+"""random_state of the benchmark's splits."""
 
 TARGETS = {
     "GPP_NT_VUT_USTAR50": "gpp",
@@ -51,7 +51,7 @@ ERA5_LAND = {
 """Band of ECMWF/ERA5_LAND/DAILY_AGGR -> predictor, factor and offset to its unit."""
 
 _MIN_PEAK = {"ssr": 50, "tp": 1}
-"""Least value (W m-2, mm d-1) that the highest of all days has: less is another unit."""
+"""Smallest plausible maximum over all days (W m-2, mm d-1); a lower one is another unit."""
 
 _MAX_OUTSIDE = 0.01
 _SMALL_CLASS = 10
@@ -61,12 +61,12 @@ _TEST_SHARE = 0.2
 def read_carbonfluxbench(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the benchmark's files in catalogue names and units.
 
-    Fluxes are of the days that the benchmark keeps: from `FIRST_DAY` on, with all three fluxes,
-    quality and both classes. Days between a site's first and last have a row each; fluxes and
-    quality are missing where the benchmark keeps no day. Reflectance is missing where `clouds`, the
-    share of a site's box, is not 0: its three bits are together cloud, mixed or assumed-clear
-    state, and shadow (the benchmark names them otherwise and masks nothing); cirrus and aerosol
-    cannot be told. Tower days stay local days and are joined to days of the same date, as in the
+    Fluxes are given on the days that the benchmark keeps: from `FIRST_DAY` on, with all three
+    fluxes, quality and both classes. Each day between a site's first and last has a row; fluxes and
+    quality are missing on the other days. Reflectance is missing where `clouds`, the cloudy share
+    of a site's box, is not 0: its three bits together mean cloud, mixed or assumed-clear state, and
+    shadow (the benchmark names them otherwise and masks nothing); cirrus and aerosol cannot be
+    distinguished. Tower days are local days and are joined to days of the same date, as in the
     benchmark.
 
     Returns
@@ -104,10 +104,10 @@ def read_carbonfluxbench(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def split_benchmark(sites: pd.DataFrame) -> pd.DataFrame:
-    """The benchmark's own splits (its `split_targets`), equal site by site.
+    """Splits of the benchmark (its `split_targets`), reproduced site by site.
 
-    By IGBP, classes of ten sites or fewer give half of their sites, rounded down, to the test; the
-    others a stratified fifth. By Köppen main group, a stratified fifth.
+    By IGBP, half of the sites (rounded down) of classes with ten sites or fewer are test sites, and
+    a stratified fifth of the others. By Köppen main group, a stratified fifth.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def split_benchmark(sites: pd.DataFrame) -> pd.DataFrame:
 
 
 def stratified_test(strata: np.ndarray) -> np.ndarray:
-    """Numbers of the members that scikit-learn's stratified `train_test_split` holds out.
+    """Indices of the test set of scikit-learn's stratified `train_test_split`.
 
     The same draws, in the same order, as ``train_test_split(..., test_size=0.2, stratify=strata,
     random_state=56)`` of scikit-learn 1.x.
@@ -143,16 +143,16 @@ def stratified_test(strata: np.ndarray) -> np.ndarray:
     number, sizes = np.unique(strata, return_inverse=True, return_counts=True)[1:]
     n_test = int(np.ceil(_TEST_SHARE * len(strata)))
     n_train = _share(sizes, len(strata) - n_test, random)
-    n_held = _share(sizes - n_train, n_test, random)
-    held = []
+    n_stratum_test = _share(sizes - n_train, n_test, random)
+    test_idx = []
     for stratum, size in enumerate(sizes):
         members = np.flatnonzero(number == stratum)[random.permutation(size)]
-        held.append(members[n_train[stratum] :][: n_held[stratum]])
-    return np.concatenate(held)
+        test_idx.append(members[n_train[stratum] :][: n_stratum_test[stratum]])
+    return np.concatenate(test_idx)
 
 
 def _share(sizes: np.ndarray, n: int, random: np.random.RandomState) -> np.ndarray:
-    """`n` draws divided in proportion to `sizes`: the largest remainders round up, ties by lot."""
+    """`n` draws in proportion to `sizes`; the largest remainders round up, ties at random."""
     exact = sizes / sizes.sum() * n
     share = np.floor(exact)
     left, missing = exact - share, int(n - share.sum())
@@ -160,9 +160,9 @@ def _share(sizes: np.ndarray, n: int, random: np.random.RandomState) -> np.ndarr
         if missing <= 0:
             break
         tied = np.flatnonzero(left == value)
-        chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
-        share[chosen] += 1
-        missing -= len(chosen)
+        rounded_up = random.choice(tied, size=min(len(tied), missing), replace=False)
+        share[rounded_up] += 1
+        missing -= len(rounded_up)
     return share.astype(int)
 
 
@@ -188,8 +188,8 @@ def _targets_path(folder: Path) -> Path:
 def _read_targets(path: Path) -> pd.DataFrame:
     table = _read(path, ["site", "TIMESTAMP", "lat", "lon", "IGBP", *TARGETS])
     table = table.rename(columns={"site": "site_id", "IGBP": "igbp"} | TARGETS)
-    stamp = table.pop("TIMESTAMP").astype(str).str.replace("-", "")  # a date, or a number
-    table["date"] = _dates(stamp, path, "TIMESTAMP", "%Y%m%d")
+    timestamp = table.pop("TIMESTAMP").astype(str).str.replace("-", "")  # a date, or a number
+    table["date"] = _dates(timestamp, path, "TIMESTAMP", "%Y%m%d")
     for column, name in {"lat": "lat", "lon": "lon", **TARGETS}.items():
         table[name] = _numbers(table[name], path, column).replace(-9999, np.nan)
     unknown = table["igbp"].dropna()
@@ -210,16 +210,18 @@ def _read_era5(path: Path) -> pd.DataFrame:
     result = table[["site_id"]].assign(date=_dates(table["date"], path, "date", None))
     _need_once(result, path)
     for column, (name, factor, offset) in ERA5_LAND.items():
-        raw, kind = _numbers(table[column], path, column), PREDICTORS[name]
-        low = kind.valid_min - 0.01  # accumulated fields fall a little below zero
-        place = (kind.units, path, column, raw)
-        values = _in_range(raw * factor + offset, low, kind.valid_max, *place)
+        raw, variable = _numbers(table[column], path, column), PREDICTORS[name]
+        low = variable.valid_min - 0.01  # accumulated fields fall a little below zero
+        where = (variable.units, path, column, raw)
+        values = _in_range(raw * factor + offset, low, variable.valid_max, *where)
         peak = values.max()
         if not peak >= _MIN_PEAK.get(name, low):
-            found = f"at most {peak:g} {kind.units}" + _guess(raw, kind, _MIN_PEAK.get(name, 0))
+            found = f"at most {peak:g} {variable.units}" + _guess(
+                raw, variable, _MIN_PEAK.get(name, 0)
+            )
             what = "values are missing or far too small: another unit?"
-            raise _refuse(what, path, column, found, f"up to {kind.valid_max:g}")
-        result[name] = values.clip(kind.valid_min, kind.valid_max).astype(np.float32)
+            raise _refuse(what, path, column, found, f"up to {variable.valid_max:g}")
+        result[name] = values.clip(variable.valid_min, variable.valid_max).astype(np.float32)
     return result
 
 
@@ -227,12 +229,14 @@ def _read_modis(path: Path) -> pd.DataFrame:
     columns = [f"sur_refl_b0{band}" for band in range(1, 8)]
     for name, values in _read(path, ["site", "date", "clouds", *columns])[columns].items():
         values = _numbers(values, path, name)
-        _in_range(values, -0.1, 2, "1 (counts x 0.0001)", path, name)  # masked when it is read
+        _in_range(
+            values, -0.1, 2, "1 (digital numbers x 0.0001)", path, name
+        )  # masked when it is read
     return read_site_reflectance(path)
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
-    """These columns alone: the file of ERA5-Land holds 150."""
+    """Read these columns alone: the file of ERA5-Land has 150."""
     if not path.is_file():
         raise _refuse("a file of the benchmark is missing", path, None, "no file", path.name)
     try:
@@ -279,7 +283,7 @@ def _need_once(table: pd.DataFrame, path: Path) -> None:
     if len(repeated):
         found = "{site_id} {date:%Y-%m-%d}".format(**repeated.iloc[0])
         found += f" and {len(repeated) - 1} more"
-        raise _refuse("a site-day is there twice", path, "site, date", found, "each day once")
+        raise _refuse("a site-day is repeated", path, "site, date", found, "each day once")
 
 
 def _numbers(values: pd.Series, path: Path, column: str) -> pd.Series:
@@ -293,9 +297,9 @@ def _numbers(values: pd.Series, path: Path, column: str) -> pd.Series:
 def _in_range(
     values: pd.Series, low, high, units: str, path: Path, column: str, raw: pd.Series | None = None
 ) -> pd.Series:
-    """Values with stray ones out of their physical range missing; many of them are refused.
+    """Set single values out of their physical range to missing; refuse many of them.
 
-    `raw` are the values before their conversion, where there is one.
+    `raw` holds the values before their conversion, if there is one.
     """
     outside = (values < low) | (values > high)
     if outside.sum() > _MAX_OUTSIDE * len(values):
@@ -308,11 +312,11 @@ def _in_range(
     return values.mask(outside)
 
 
-def _guess(raw: pd.Series, kind: Variable, floor: float = 0.0) -> str:
-    """Which unit the values in the file look like, as a part of a message."""
-    least, most = raw.quantile([0.01, 0.99])
-    already = kind.valid_min <= least and most <= kind.valid_max and raw.max() >= floor
-    looks = kind.units if already else likely_units(least, most, kind, floor)
+def _guess(raw: pd.Series, variable: Variable, floor: float = 0.0) -> str:
+    """Likely unit of the values in the file, as a part of a message."""
+    low, high = raw.quantile([0.01, 0.99])
+    in_range = variable.valid_min <= low and high <= variable.valid_max and raw.max() >= floor
+    looks = variable.units if in_range else likely_units(low, high, variable, floor)
     return f"; those in the file look like {looks}" if looks else ""
 
 

@@ -1,4 +1,4 @@
-"""CarbonFluxBench as samples: its days made whole, its splits as columns of the sites."""
+"""CarbonFluxBench as samples: gaps of its predictors filled, its splits as columns of the sites."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def write_carbonfluxbench(
     """Write the benchmark as samples (contract 2 in docs/architecture.md).
 
     Every day from a site's first to its last gets a row. Weather that is missing for at most
-    `MAX_INTERPOLATED_DAYS` is interpolated; longer gaps stay missing. Reflectance is linear in
-    time between clear days, and beyond the first and last it holds, as in the benchmark and in
-    the cube. Indices follow from the bands, the height of the sun from latitude and date.
+    `MAX_INTERPOLATED_DAYS` is interpolated; longer gaps stay missing. Reflectance is interpolated
+    linearly in time between clear days and constant beyond the first and the last, as in the
+    benchmark and in the cube. Indices follow from the bands, solar geometry from latitude and date.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def write_carbonfluxbench(
         As `read_carbonfluxbench`.
     """
     days, sites = read_carbonfluxbench(folder)
-    days = complete_days(days, sites)
+    days = fill_benchmark_days(days, sites)
     sites = sites.merge(split_benchmark(sites), on="site_id")
     fractions = {igbp_fraction(c): (sites["igbp"] == c).astype(float) for c in IGBP_CLASSES}
     with atomic_path(samples_path) as path:
@@ -60,8 +60,8 @@ def write_carbonfluxbench(
     log.info("%d sites, %d days, %d with fluxes", len(sites), len(days), days["nee"].notna().sum())
 
 
-def complete_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Days with gaps filled as far as `write_carbonfluxbench` says, sun and indices added.
+def fill_benchmark_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Days with gaps filled as in `write_carbonfluxbench`, with solar geometry and indices.
 
     Parameters
     ----------
@@ -69,10 +69,10 @@ def complete_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
         From `read_carbonfluxbench`.
     """
     by_site = days.groupby("site_id", sort=False)
-    days = days.assign(**{name: by_site[name].transform(_over_short_gaps) for name in WEATHER})
+    days = days.assign(**{name: by_site[name].transform(_fill_short_gaps) for name in WEATHER})
     bands = days[BAND_NAMES].to_numpy(np.float32)
     for rows in by_site.indices.values():
-        bands[rows] = _over_clouds(bands[rows], days["date"].to_numpy("datetime64[D]")[rows])
+        bands[rows] = _fill_cloudy_days(bands[rows], days["date"].to_numpy("datetime64[D]")[rows])
     days[BAND_NAMES] = bands
     days = days.assign(**compute_indices(dict(zip(BANDS, bands.T, strict=True)), INDICES))
     days = add_sun(days, sites)
@@ -80,16 +80,16 @@ def complete_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
     return days[["site_id", "date", *numbers]].astype(dict.fromkeys(numbers, np.float32))
 
 
-def _over_short_gaps(values: pd.Series) -> pd.Series:
-    """Interpolated within gaps of at most `MAX_INTERPOLATED_DAYS`; longer ones stay whole."""
+def _fill_short_gaps(values: pd.Series) -> pd.Series:
+    """Values interpolated in gaps of up to `MAX_INTERPOLATED_DAYS`; longer gaps stay missing."""
     missing = values.isna()
     length = missing.groupby((~missing).cumsum()).transform("sum")
     filled = values.interpolate(limit_area="inside")
     return filled.where(~missing | (length <= MAX_INTERPOLATED_DAYS))
 
 
-def _over_clouds(bands: np.ndarray, dates: np.ndarray) -> np.ndarray:
-    """(day, band) reflectance of a site, filled from its clear days."""
+def _fill_cloudy_days(bands: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """(day, band) reflectance of a site, interpolated between its clear days."""
     clear = np.isfinite(bands).all(axis=1)
     if not clear.any():
         return np.full_like(bands, np.nan)

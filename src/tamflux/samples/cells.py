@@ -1,4 +1,4 @@
-"""Land cells between the towers as samples, with the truth of the demo Earth for observations."""
+"""Land cells without towers as samples; the true fluxes of the demo Earth are the observations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import IGBP_FRACTIONS, open_static
+from tamflux.samples.extract import gather_cell_days
 from tamflux.variables import FLUXES, KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
@@ -24,9 +25,9 @@ def draw_cells(
 ) -> None:
     """Draw cells with vegetated land at random, in proportion to their land area.
 
-    The draw is systematic (Madow 1949, Ann. Math. Stat. 20, 333): equal steps from a random start
-    along the land area of all cells laid end to end, from south to north. A mean over the cells,
-    by `weight`, is then a mean over land area.
+    The sample is systematic (Madow 1949, Ann. Math. Stat. 20, 333): equal steps from a random start
+    along the cumulative land area of all cells, from south to north. The mean over the cells,
+    weighted by `weight`, estimates the mean over land area.
 
     Parameters
     ----------
@@ -36,12 +37,12 @@ def draw_cells(
         Grid of the file.
     target : path
         CSV to write (contract 2): `site_id, lat, lon, row, col, igbp` (largest class on land),
-        `koppen`, the class fractions, `land_fraction`, `vegetated_fraction`, `weight` (how often
-        the cell was drawn: more than once only where most cells are).
+        `koppen`, the class fractions, `land_fraction`, `vegetated_fraction`, `weight` (number of
+        times the cell was drawn; above 1 only where most cells are drawn).
     cells : int
-        How many to draw.
+        Number of draws.
     seed : int
-        Of the random start.
+        Seed of the random start.
 
     Raises
     ------
@@ -59,9 +60,9 @@ def draw_cells(
             fix="make static.nc again, or set comparison.cells to 0",
         )
     area = np.where(vegetated, grid.cell_area() * surface["land_fraction"].to_numpy(), 0)
-    along = np.cumsum(area)
-    steps = (np.arange(cells) + np.random.default_rng(seed).random()) / cells * along[-1]
-    drawn, weight = np.unique(np.searchsorted(along, steps, "right"), return_counts=True)
+    cumulative = np.cumsum(area)
+    steps = (np.arange(cells) + np.random.default_rng(seed).random()) / cells * cumulative[-1]
+    drawn, weight = np.unique(np.searchsorted(cumulative, steps, "right"), return_counts=True)
     row, col = np.unravel_index(drawn, grid.shape)
     table = pd.DataFrame(
         {"site_id": [f"cell_{r:04d}_{c:04d}" for r, c in zip(row, col, strict=True)]}
@@ -88,8 +89,8 @@ def extract_cells(
     cube : path
         Predictors of the year.
     truth : path or None
-        True fluxes of the year on the same grid (contract 5); none for a year that is history
-        alone: its fluxes are missing and its `qc` is 0.
+        True fluxes of the year on the same grid (contract 5); None for a year that is only
+        look-back window: its fluxes are missing and its `qc` is 0.
     cells : path
         From `draw_cells`.
     target : path
@@ -101,39 +102,35 @@ def extract_cells(
         If the cube is broken, or the truth has other days or cells.
     """
     predictors = Cube.open(cube)
-    places = pd.read_csv(cells, usecols=["site_id", "row", "col"])
-    rows, cols = places["row"].to_numpy(), places["col"].to_numpy()
-    days = len(predictors.time)
-    x = predictors.read_cells(rows, cols).reshape(len(places) * days, -1)
-    table = pd.DataFrame(x, columns=predictors.variables)
-    table.insert(0, "date", np.tile(predictors.time.astype("datetime64[ns]"), len(places)))
-    table.insert(0, "site_id", np.repeat(places["site_id"].to_numpy(), days))
+    positions = pd.read_csv(cells, usecols=["site_id", "row", "col"])
+    rows, cols = positions["row"].to_numpy(), positions["col"].to_numpy()
+    table = gather_cell_days(predictors, positions)
     for flux in FLUXES:
         table[flux] = np.full(len(table), np.nan, np.float32)
     if truth is not None:
         store = zarr.open_group(truth, mode="r")
         for flux in FLUXES:
-            _check_shape(store, flux, truth, (days, *predictors.grid.shape))
+            _check_shape(store, flux, truth, (len(predictors.time), *predictors.grid.shape))
             table[flux] = _read_cells(store[flux], rows, cols).ravel()
     table["qc"] = table[list(FLUXES)].notna().all(axis=1).astype(np.float32)
     with atomic_path(target) as path:
         table.to_parquet(path, index=False)
-    log.info("%d cells, %d days with a flux", len(places), int(table["qc"].sum()))
+    log.info("%d cells, %d days with a flux", len(positions), int(table["qc"].sum()))
 
 
 def _read_cells(array: zarr.Array, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """(cell, time) of single cells; each chunk is read once."""
+    """(cell, time) values of single cells; each chunk is read once."""
     values = np.empty((len(rows), array.shape[0]), np.float32)
     chunk = np.stack([rows // array.chunks[1], cols // array.chunks[2]], axis=1)
     for south, west in np.unique(chunk, axis=0):
-        here = np.flatnonzero((chunk == (south, west)).all(axis=1))
+        in_chunk = np.flatnonzero((chunk == (south, west)).all(axis=1))
         first_row, first_col = south * array.chunks[1], west * array.chunks[2]
         block = array[
             :,
             first_row : first_row + array.chunks[1],
             first_col : first_col + array.chunks[2],
         ]
-        values[here] = block[:, rows[here] - first_row, cols[here] - first_col].T
+        values[in_chunk] = block[:, rows[in_chunk] - first_row, cols[in_chunk] - first_col].T
     return values
 
 

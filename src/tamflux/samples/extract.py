@@ -1,4 +1,4 @@
-"""Samples: the predictors of the towers' pixels beside the towers' fluxes."""
+"""Samples: predictors of the grid cells that contain towers, joined to the towers' fluxes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = logging.getLogger("tamflux")
 FRACTIONS = [*(igbp_fraction(name) for name in IGBP_CLASSES), "land_fraction", "vegetated_fraction"]
 
 
-def describe_sites(
+def write_sample_sites(
     towers: str | Path, static: str | Path, target: str | Path, dropped: str | Path, *, seed: int
 ) -> None:
-    """Write the table of the samples' sites: place, pixel, classes and splits (contract 2).
+    """Write the table of the samples' sites: position, grid cell, classes and splits (contract 2).
 
     Parameters
     ----------
@@ -33,36 +33,38 @@ def describe_sites(
     static : path
         `static.nc` of the predictors stage.
     target, dropped : path
-        CSV of the sites that are used, and of those without a land pixel and why.
+        CSV of the sites that are used, and of those that are not, with the reason.
     seed : int
-        Of the splits.
+        Seed of the splits.
 
     Raises
     ------
     ContractError
-        If no tower stands on a land pixel of the grid.
+        If no tower lies in a land cell of the grid.
     """
     sites = pd.read_csv(towers, keep_default_na=False, na_values=[""])
     with open_static(static) as surface:
         lat, lon = surface["lat"].to_numpy(), surface["lon"].to_numpy()
         grid = _grid(lat, lon)
-        cells = [grid.locate(*place) for place in zip(sites["lat"], sites["lon"], strict=True)]
+        cells = [
+            grid.locate(*position) for position in zip(sites["lat"], sites["lon"], strict=True)
+        ]
         sites["row"] = [cell[0] if cell else -1 for cell in cells]
         sites["col"] = [cell[1] if cell else -1 for cell in cells]
         for name in FRACTIONS:
             sites[name] = surface[name].to_numpy()[sites["row"], sites["col"]]
         code = surface["koppen"].to_numpy()[sites["row"], sites["col"]]
-    # the climate is the pixel's, as everywhere else; the tower's own where the pixel has none
-    of_pixel = np.array(["", *KOPPEN_CLASSES])[code]
-    sites["koppen"] = np.where(of_pixel == "", sites["koppen"].fillna(""), of_pixel)
+    # the climate class is the grid cell's, as in the product; else the tower's own
+    of_cell = np.array(["", *KOPPEN_CLASSES])[code]
+    sites["koppen"] = np.where(of_cell == "", sites["koppen"].fillna(""), of_cell)
     outside = sites["row"] < 0
     water = ~outside & (sites["land_fraction"] <= 0)
-    reason = np.select([outside, water], ["outside the grid", "its pixel is all water"], "")
+    reason = np.select([outside, water], ["outside the grid", "its grid cell is all water"], "")
     unused = pd.DataFrame({"site_id": sites["site_id"], "reason": reason})[reason != ""]
     sites = sites[reason == ""].reset_index(drop=True)
     if sites.empty:
         raise ContractError(
-            "no tower stands on a land pixel of the grid",
+            "no tower lies in a land cell of the grid",
             file=towers,
             found=f"{len(unused)} towers outside the grid or on water",
             fix="correct grid.bbox, or add towers of the region",
@@ -73,7 +75,7 @@ def describe_sites(
     sites["mostly_water"] = (sites["land_fraction"] < COAST_BELOW).astype(int)
     for row in sites[sites["mostly_water"] == 1].itertuples():
         log.warning(
-            "%s: %.0f %% of its pixel is water; what is read there is little of its land",
+            "%s: %.0f %% of its grid cell is water; the predictors represent little of its land",
             row.site_id, 100 * (1 - row.land_fraction),
         )  # fmt: skip
     sites = sites.join(split_sites(sites, seed))
@@ -89,8 +91,8 @@ def describe_sites(
 def describe_by_own_class(sites: pd.DataFrame) -> pd.DataFrame:
     """Sites whose `igbp_*` are 1 for the tower's own class, 0 for the others.
 
-    The fluxes come from that class, however mixed the pixel. A tower of unknown class keeps the
-    fractions of its pixel.
+    The fluxes come from that class, however mixed the grid cell is. A tower of unknown class keeps
+    the fractions of its grid cell.
     """
     own = {igbp_fraction(name): (sites["igbp"] == name).astype(float) for name in IGBP_CLASSES}
     known = sites["igbp"].isin(IGBP_CLASSES)
@@ -107,7 +109,7 @@ def extract_samples(
     cube : path
         Predictors of the year.
     sites : path
-        From `describe_sites`.
+        From `write_sample_sites`.
     fluxes : path
         `fluxes.parquet` of the towers stage; a tower's day is matched to the UTC day of its date.
     target : path
@@ -118,25 +120,39 @@ def extract_samples(
     ContractError
         If the cube is broken.
     """
-    predictors = Cube.open(cube)
-    places = pd.read_csv(sites, usecols=["site_id", "row", "col"])
-    x = predictors.read_cells(places["row"].to_numpy(), places["col"].to_numpy())
-    days = len(predictors.time)
-    table = pd.DataFrame(
-        x.reshape(len(places) * days, len(predictors.variables)), columns=predictors.variables
-    )
-    table.insert(0, "date", np.tile(predictors.time.astype("datetime64[ns]"), len(places)))
-    table.insert(0, "site_id", np.repeat(places["site_id"].to_numpy(), days))
+    positions = pd.read_csv(sites, usecols=["site_id", "row", "col"])
+    table = gather_cell_days(Cube.open(cube), positions)
     observed = pd.read_parquet(fluxes, columns=["site_id", "date", *FLUXES, "qc"])
     table["date"] = table["date"].astype(observed["date"].dtype)
     table = table.merge(observed, on=["site_id", "date"], how="left", validate="one_to_one")
     with atomic_path(target) as path:
         table.to_parquet(path, index=False)
-    log.info("%d sites, %d days with a flux", len(places), int(table["nee"].notna().sum()))
+    log.info("%d sites, %d days with a flux", len(positions), int(table["nee"].notna().sum()))
+
+
+def gather_cell_days(cube: Cube, positions: pd.DataFrame) -> pd.DataFrame:
+    """Predictors of grid cells as a table: `site_id, date` and the variables of the cube.
+
+    Parameters
+    ----------
+    cube : Cube
+    positions : DataFrame
+        `site_id, row, col`; several sites may share a cell.
+
+    Returns
+    -------
+    DataFrame
+        One row per site and day, site after site, in catalogue units.
+    """
+    x = cube.read_cells(positions["row"].to_numpy(), positions["col"].to_numpy())
+    table = pd.DataFrame(x.reshape(-1, len(cube.variables)), columns=cube.variables)
+    table.insert(0, "date", np.tile(cube.time.astype("datetime64[ns]"), len(positions)))
+    table.insert(0, "site_id", np.repeat(positions["site_id"].to_numpy(), len(cube.time)))
+    return table
 
 
 def _grid(lat: np.ndarray, lon: np.ndarray) -> Grid:
-    """The grid of a file's cell centres."""
+    """Grid of the cell centres of a file."""
     size = 180.0 / round(180.0 / (lat[1] - lat[0] if len(lat) > 1 else lon[1] - lon[0]))
     west, south = float(lon[0] - size / 2), float(lat[0] - size / 2)
     east, north = float(lon[-1] + size / 2), float(lat[-1] + size / 2)

@@ -1,4 +1,4 @@
-"""Ways to hold sites out: which sites are tested together, and which may then be learnt from."""
+"""Cross-validation protocols: which sites are tested together, and which may train then."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_TESTED = -1
 """Fold of the sites that are never tested."""
 
 MIN_SITES = 3
-"""Classes and continents with fewer sites are not tested: no quartile can be told of them."""
+"""Classes and continents with fewer sites are not tested: they have no quartiles."""
 
 AFRICA_NORTH = ((-20, -1.1, -1, 11.4, 11.5, 35), (35.95, 35.95, 37.4, 37.4, 33.5, 33.5))
 """Longitude and latitude of the line between Africa and Europe, through the Mediterranean."""
@@ -41,8 +41,8 @@ EUROPE_EAST = (
 """Latitude and longitude of the line between Europe and Asia: Caspian, Ural river, Urals."""
 
 
-def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
-    """Number the test sites of every fold of a protocol.
+def protocol_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
+    """Assign the test sites of a protocol to folds.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
         ``igbp``, ``koppen`` and ``block``: one fold, the test side of `split_sites`.
         ``leave_class_out`` and ``leave_continent_out``: a fold for each IGBP class, or continent,
         with at least `MIN_SITES` sites. ``folds``: the column `fold` of the table. Those of
-        `BENCHMARK`: one fold, the sites that the column calls ``test``; as the benchmark lets
+        `BENCHMARK`: one fold, the sites that the column calls ``test``; since the benchmark lets
         towers near a test site train, each site is a `cluster` of its own.
     seed : int
-        Of the splits; the other protocols are not random.
+        Seed of the splits; the other protocols are not random.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     wanted = {"site_id", "lat", "lon", *columns.get(protocol, ["igbp", "koppen"])}
     if protocol not in PROTOCOLS or not wanted <= set(sites):
         raise ContractError(
-            "these sites cannot be held out in this way",
+            "the protocol does not fit the table of sites",
             found=f"protocol {protocol}; columns {', '.join(sites)}",
             expected=f"one of {', '.join(PROTOCOLS)}; columns {', '.join(sorted(wanted))}",
             fix="correct comparison.protocols, or make the table of sites again",
@@ -98,7 +98,7 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
     })  # fmt: skip
     if (folds["fold"] < 0).all():
         raise ContractError(
-            "no site would be tested",
+            "the protocol has no test site",
             found=f"{len(sites)} sites, protocol {protocol}",
             fix="add sites, or leave the protocol out of comparison.protocols",
         )
@@ -106,14 +106,14 @@ def draw_folds(sites: pd.DataFrame, protocol: str, seed: int) -> pd.DataFrame:
 
 
 def training_sites(folds: pd.DataFrame, fold: int) -> list[str]:
-    """Sites to learn from in a fold: all but its test sites and the neighbours of these.
+    """Training sites of a fold: all but its test sites and their neighbours.
 
     Parameters
     ----------
     folds : DataFrame
-        From `draw_folds`.
+        From `protocol_folds`.
     fold : int
-        Number of the fold.
+        Index of the fold.
     """
     test = folds["fold"] == fold
     near = folds["cluster"].isin(folds["cluster"][test])
@@ -121,9 +121,9 @@ def training_sites(folds: pd.DataFrame, fold: int) -> list[str]:
 
 
 def continents(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
-    """(site,) continent of each place, by lines drawn along straits, seas and watersheds.
+    """(site,) continent of each position, by lines along straits, seas and watersheds.
 
-    The first that fits counts: Antarctica south of 60 S; Oceania (Australia, New Guinea, the
+    The first match counts: Antarctica south of 60 S; Oceania (Australia, New Guinea, the
     Pacific south of 21 N, Hawaii); the Americas west of 34 W and in Greenland, divided at Panama;
     Africa west of the Red Sea and south of the Mediterranean; Europe west of the Urals and north of
     the Aegean and the Caucasus; Asia. Lines are good to about a degree, on land to less: islands

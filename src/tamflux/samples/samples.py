@@ -1,4 +1,4 @@
-"""Site × day tables as contiguous arrays, and the windows of them that a model is given."""
+"""Tables of site-days as contiguous arrays, and the windows of rows that models receive."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import ContractError
+from tamflux.predictors.cube import prepend_lookback
 from tamflux.predictors.static import STATIC_FEATURES, static_features
 from tamflux.variables import FLUXES, PREDICTORS
 
 LOOKBACK_DAYS = 365
-"""Length of the history that feeds the task code and spins the recurrence up."""
+"""Length of the look-back window, which feeds the task embedding and the warm-up."""
 
 YEAR_DAYS = 366
-"""Longest target of a window; shorter years are padded."""
+"""Longest year after a look-back window; shorter ones are padded."""
 
 CLIMATE_PREFIX = "climate_"
-"""Columns of a table of sites that are static features beside the classes (site tables only)."""
+"""Prefix of further static features in a table of sites (site tables only)."""
 
 PAD = -1
-"""Row number of a padded day; row -1 of `Samples.x` is never used as data."""
+"""Row number of a padded day; values at padded positions are masked."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Samples:
     sites : DataFrame
         One row per site, `site_id` and its description, in the order of the arrays.
     site : numpy.ndarray
-        (row,) number of the site of each row.
+        (row,) position of each row's site in `sites`.
     date : numpy.ndarray
         (row,) datetime64[D].
     x : numpy.ndarray
@@ -75,17 +76,30 @@ class Samples:
             return np.ones(len(self.date), bool)
         return np.isin(self.year, self.train_years)
 
+    def gather(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs of a model for some windows.
+
+        Returns
+        -------
+        x : numpy.ndarray
+            (window, LOOKBACK_DAYS + YEAR_DAYS, feature) predictors, NaN on padded days.
+        static : numpy.ndarray
+            (window, static feature).
+        """
+        x = np.where((windows.rows != PAD)[..., None], self.x[windows.rows], np.nan)
+        return x, self.static[windows.site]
+
 
 @dataclass(frozen=True)
 class Windows:
-    """Site-years: the rows of a year after the rows of its history.
+    """Site-years: the rows of a look-back window, then those of the year.
 
     Attributes
     ----------
     rows : numpy.ndarray
         (window, LOOKBACK_DAYS + YEAR_DAYS) row numbers in `Samples`, `PAD` after the year's end.
     site : numpy.ndarray
-        (window,) number of the site.
+        (window,) position of the site in `Samples.sites`.
     year : numpy.ndarray
         (window,) calendar year.
     """
@@ -94,8 +108,18 @@ class Windows:
     site: np.ndarray
     year: np.ndarray
 
+    @property
+    def lookback_rows(self) -> np.ndarray:
+        """(window, LOOKBACK_DAYS) rows of the look-back windows."""
+        return self.rows[:, :LOOKBACK_DAYS]
+
+    @property
+    def year_rows(self) -> np.ndarray:
+        """(window, YEAR_DAYS) rows of the years, `PAD` after their end."""
+        return self.rows[:, LOOKBACK_DAYS:]
+
     def select(self, keep: np.ndarray) -> Windows:
-        """The windows of a mask or of numbers."""
+        """Windows selected by a mask or by indices."""
         return Windows(self.rows[keep], self.site[keep], self.year[keep])
 
 
@@ -174,10 +198,11 @@ def load_samples(
 
 
 def make_windows(samples: Samples) -> Windows:
-    """Every site-year of the samples with its history.
+    """Every site-year of the samples with its look-back window.
 
-    The history is the 365 days before the year's first day where the samples hold them, else the
-    first 365 days of the year itself (repeated where the year has fewer).
+    The look-back window holds the 365 days before the year's first day if the samples have all of
+    them, else the first 365 days of the year itself (repeated where the year has fewer); see
+    `tamflux.predictors.cube.prepend_lookback`.
     """
     year = samples.year
     first = np.flatnonzero(np.r_[True, (np.diff(samples.site) != 0) | (np.diff(year) != 0)])
@@ -185,14 +210,14 @@ def make_windows(samples: Samples) -> Windows:
     rows = np.full((len(first), LOOKBACK_DAYS + YEAR_DAYS), PAD, np.int64)
     for window, (start, stop) in enumerate(zip(first, last, strict=True)):
         before = start - LOOKBACK_DAYS
-        unbroken = (
+        complete = (
             before >= 0
             and samples.site[before] == samples.site[start]
             and samples.date[start] - samples.date[before] == np.timedelta64(LOOKBACK_DAYS, "D")
         )
-        own = np.arange(start, stop)
-        rows[window, :LOOKBACK_DAYS] = (
-            np.arange(before, start) if unbroken else np.resize(own, LOOKBACK_DAYS)
-        )
-        rows[window, LOOKBACK_DAYS : LOOKBACK_DAYS + len(own)] = own
+        days = stop - start
+        own = np.resize(np.arange(start, stop), max(days, LOOKBACK_DAYS))[:, None]
+        year_before = np.arange(before, start)[:, None] if complete else None
+        window_rows = prepend_lookback(own, year_before, LOOKBACK_DAYS)[:, 0]
+        rows[window, : LOOKBACK_DAYS + days] = window_rows[: LOOKBACK_DAYS + days]
     return Windows(rows, samples.site[first], year[first])

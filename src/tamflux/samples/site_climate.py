@@ -1,4 +1,4 @@
-"""Whole days and the climate of the sites of a site table: gaps, annual cycles, sun geometry."""
+"""Gap filling, mean annual cycles and solar geometry for the sites of a site table."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def annual_cycles(days: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.DataF
 
 
 def describe_climate(cycles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """`site_id` and `climate_*`: what a place's climate and leaf area are in the mean.
+    """`site_id` and `climate_*`: mean, maximum and minimum month of leaf area and climate.
 
-    The features are static inputs of a network; fixed numbers bring them to order one.
+    The features are static inputs of the models, scaled by fixed constants to order one.
     """
     lai, t2m, tp = (cycles[name] for name in CYCLES)
     climate = {
@@ -65,10 +65,11 @@ def describe_climate(cycles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def complete_days(
     days: pd.DataFrame, sites: pd.DataFrame, cycles: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Every day from each site's first to its last, meteorology complete, sun geometry added.
+    """Every day from each site's first to its last, gap-filled, with solar geometry.
 
-    Missing weather is interpolated over a few days, else it is the site's mean for the calendar
-    month (precipitation: its mean annual cycle), else that of all sites; `filled` marks the day.
+    Missing weather is interpolated over a few days; longer gaps take the site's mean of the
+    calendar month (precipitation: its mean annual cycle), else that of all sites. `filled` is True
+    on days with a filled value.
     """
     span = days.groupby("site_id")["date"].agg(["min", "max"])
     every_day = [
@@ -106,7 +107,7 @@ def add_sun(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
 
 
 def _daily(cycles: pd.DataFrame, date: pd.Series, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(row,) annual cycles by day, linear between the middles of the months."""
+    """(row,) daily annual cycles, linear between the middles of the months."""
     around = np.concatenate([MID_MONTH[-1:] - 365.25, MID_MONTH, MID_MONTH[:1] + 365.25])
     day_of_year = date.dt.day_of_year.to_numpy()
     daily = np.empty(len(date))

@@ -1,8 +1,8 @@
-"""A site table of the user's, read, checked and written as samples.
+"""Read and check a user's site table, and write it as samples.
 
 The table is one Parquet file of site-days and one CSV file of sites, with the columns named in
-`DAY_COLUMNS`, `FLUX_COLUMNS` and `SITE_COLUMNS` (those of FLUXNET2015 where it has one).
-Meteorology is the tower's own; what a table cannot give follows from latitude and date.
+`DAY_COLUMNS`, `FLUX_COLUMNS` and `SITE_COLUMNS` (names of FLUXNET2015 where it has them).
+Meteorology is measured at the tower; solar geometry follows from latitude and date.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ SITE_COLUMNS = ("site_id", "lat", "lon", "IGBP", "koppen")
 """Columns of the table of sites; `fold` is needed too where folds are used."""
 
 ROUNDING = 1e-6
-"""Tolerance at the ends of a range; values within it are clipped."""
+"""Tolerance at the bounds of a range; values within it are clipped."""
 
 MAX_OUTSIDE = 0.01
-"""Share of a column's values that may lie out of range and be dropped; more is a wrong unit."""
+"""Largest share of a column's values out of range that are dropped; more indicate a wrong unit."""
 
-FIRST_AND_LAST = ("1950-01-01", "2100-12-31")
-"""Dates that a site-day may have: a damaged one would make millions of days in between."""
+DATE_BOUNDS = ("1950-01-01", "2100-12-31")
+"""Valid dates of site-days; a damaged date would create millions of days in between."""
 
 DAYS_PER_MONTH = 365.25 / 12
 
 
-def read_site_table(
+def convert_site_table(
     days_path: str | Path,
     sites_path: str | Path,
     samples_path: str | Path,
@@ -77,7 +77,7 @@ def read_site_table(
     """Write a user's site table as samples (contract 2 in docs/architecture.md).
 
     Every day from a site's first to its last gets a row. Missing meteorology is filled and the
-    day flagged (`filled`); missing fluxes stay missing.
+    day flagged (`filled`); missing fluxes remain missing.
 
     Parameters
     ----------
@@ -87,8 +87,8 @@ def read_site_table(
         Samples to write: Parquet with `site_id, date`, the `SITE_PREDICTORS`, `gpp, reco, nee, qc,
         filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold, climate_*`.
     n_folds : int or None
-        Folds that column `fold` must hold (0 .. n_folds - 1), with fluxes needed; None for
-        sites that are only predicted: `fold` becomes -1 and fluxes may be absent.
+        Number of folds in column `fold` (0 .. n_folds - 1), with fluxes required; None for sites
+        that are only predicted: `fold` becomes -1 and fluxes may be absent.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def read_site_table(
 
 
 def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
-    """Table of sites with class fractions and fold, sorted by `site_id`; see `read_site_table`."""
+    """Sites with class fractions and fold, sorted by `site_id`; see `convert_site_table`."""
     if not path.is_file():
         raise InputError("the site table does not exist", file=path, fix="correct real_towers")
     try:
@@ -149,17 +149,17 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
         )  # fmt: skip
     unknown = table["site_id"][table["IGBP"].isna()]
     if len(unknown):
-        log.warning("no IGBP class, left open: %s", ", ".join(map(str, unknown)))
+        log.warning("no IGBP class, left unknown: %s", ", ".join(map(str, unknown)))
     sites = table[["site_id", "lat", "lon"]].assign(igbp=table["IGBP"], koppen=table["koppen"])
     fractions = {igbp_fraction(c): (table["IGBP"] == c).astype(float) for c in IGBP_CLASSES}
-    for igbp in VEGETATED:  # a site of unknown class may be any of them
+    for igbp in VEGETATED:  # unknown class: equal shares of all vegetated classes
         fractions[igbp_fraction(igbp)][table["IGBP"].isna()] = 1 / len(VEGETATED)
     fold = table["fold"] if n_folds else -1
     return sites.assign(**fractions, fold=fold).sort_values("site_id", ignore_index=True)
 
 
 def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFrame:
-    """Site-days in catalogue names and units, sorted; see `read_site_table` for the checks."""
+    """Site-days in catalogue names and units, sorted; see `convert_site_table` for the checks."""
     if not path.is_file():
         raise InputError(
             "the table of site-days does not exist", file=path, fix="correct real_towers"
@@ -177,10 +177,10 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         date = pd.to_datetime(table["date"])
     except (ValueError, TypeError) as error:
         raise InputError("dates cannot be read", file=path, variable="date", found=error) from error
-    if not date.dropna().between(*FIRST_AND_LAST).all():
+    if not date.dropna().between(*DATE_BOUNDS).all():
         raise InputError(
-            "a date is not of the time of flux measurements", file=path, variable="date",
-            found=f"{date.min()} to {date.max()}", expected=" to ".join(FIRST_AND_LAST),
+            "a date lies outside the period of flux measurements", file=path, variable="date",
+            found=f"{date.min()} to {date.max()}", expected=" to ".join(DATE_BOUNDS),
             fix="correct the dates",
         )  # fmt: skip
     if len(table) == 0 or date.isna().any() or table["site_id"].isna().any():
@@ -192,21 +192,21 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         )  # fmt: skip
     names = DAY_COLUMNS | FLUX_COLUMNS
     days = table.reindex(columns=["site_id", *names]).rename(columns=names).assign(date=date)
-    for here, there, what, fix in (
+    for table_a, table_b, what, fix in (
         (days, sites, "site-days of a site that the site table does not list", "add its row"),
         (sites, days, "the site table lists a site without site-days", "drop its row"),
     ):
-        strangers = sorted(set(here["site_id"]) - set(there["site_id"]), key=str)
-        if strangers:
+        unmatched = sorted(set(table_a["site_id"]) - set(table_b["site_id"]), key=str)
+        if unmatched:
             raise InputError(
                 what, file=path, variable="site_id",
-                found=", ".join(map(str, strangers[:5])), fix=fix,
+                found=", ".join(map(str, unmatched[:5])), fix=fix,
             )  # fmt: skip
     repeated = days[days.duplicated(["site_id", "date"])]
     if len(repeated):
         first = repeated.iloc[0]
         raise InputError(
-            "a site-day is there twice",
+            "a site-day is repeated",
             file=path, variable="date", found=f"{first['site_id']} {first['date']:%Y-%m-%d} and "
             f"{len(repeated) - 1} more", fix="keep one row per site and day",
         )  # fmt: skip
@@ -239,7 +239,7 @@ def _need_classes(table: pd.DataFrame, column: str, known, path: Path) -> None:
 
 
 def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Series:
-    """One column as float64, checked to lie within the catalogue's range or to be missing."""
+    """One column as float64; values are within the catalogue's range or missing."""
     if not pd.api.types.is_numeric_dtype(days[name]):
         raise InputError(
             "a column does not hold numbers", file=path, variable=column, found=days[name].dtype
@@ -247,14 +247,15 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
     values = days[name].astype(np.float64)
     if name in PREDICTORS and name != "tp" and values.isna().all():
         raise InputError("a predictor is missing on every day", file=path, variable=column)
-    kind = (PREDICTORS | FLUXES).get(name) or Variable(name, "1", "", 0, 1)
+    variable = (PREDICTORS | FLUXES).get(name) or Variable(name, "1", "", 0, 1)
     if name == "tp_clim":
-        kind = replace(kind, valid_max=kind.valid_max * DAYS_PER_MONTH, units="mm month-1")
-    low, high = kind.valid_min, kind.valid_max
+        variable = replace(
+            variable, valid_max=variable.valid_max * DAYS_PER_MONTH, units="mm month-1"
+        )
+    low, high = variable.valid_min, variable.valid_max
     outside = (values < low - ROUNDING) | (values > high + ROUNDING)
     wrong = days["site_id"][outside] if outside.mean() > MAX_OUTSIDE else days["site_id"][:0]
-    least, most = values.quantile([0.01, 0.99])
-    looks = likely_units(least, most, kind)
+    looks = likely_units(*values.quantile([0.01, 0.99]), variable)
     if name == "vpd" and wrong.empty:
         wrong, looks = _kilopascal_sites(days.assign(vpd=values)), "kPa"
     if len(wrong):
@@ -264,18 +265,18 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
             file=path, variable=column,
             found=f"{first[name]:g} at {first['site_id']} {first['date']:%Y-%m-%d} and "
             f"{len(wrong) - 1} more (the range is {values.min():g} to {values.max():g})",
-            expected=f"{low:g} to {high:g} {kind.units}",
-            fix=f"the values look like {looks}: convert the column to {kind.units}"
+            expected=f"{low:g} to {high:g} {variable.units}",
+            fix=f"the values look like {looks}: convert the column to {variable.units}"
             if looks
             else "convert the column, or empty such values",
         )  # fmt: skip
     if outside.any():
-        log.warning("%s: %d values out of range are taken as missing", column, outside.sum())
+        log.warning("%s: %d values out of range are set to missing", column, outside.sum())
     return values.clip(low, high).mask(outside)
 
 
 def _kilopascal_sites(days: pd.DataFrame) -> pd.Series:
-    """`site_id` of the site-days of towers whose vapour pressure deficit is in kPa."""
+    """`site_id` of the site-days of towers whose vapour pressure deficit looks like kPa."""
     wrong = [
         site for site, rows in days.groupby("site_id") if is_kilopascal(rows["vpd"], rows["t2m"])
     ]

@@ -1,4 +1,4 @@
-"""Hold-out splits by site: by land-cover class, by climate, by place."""
+"""Hold-out splits by site: by land-cover class, by climate, by region."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tamflux.grid import EARTH_RADIUS_M
 SPLITS = ("igbp", "koppen", "block")
 TEST_SHARE = 0.2
 SMALL_CLASS = 10
-"""Classes with so few sites, or fewer, are divided in halves (as in CarbonFluxBench)."""
+"""Largest class that is split into halves instead of fifths (as in CarbonFluxBench)."""
 
 NEIGHBOUR_KM = 5.0
-"""Towers closer than this see the same weather and share a side."""
+"""Towers closer than this have the same weather and share a side of every split."""
 
 BLOCK_DEGREES = 10.0
 
 
 def split_sites(sites: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Sides of every site in every split.
+    """Side of every site in every split.
 
     Parameters
     ----------
     sites : DataFrame
         `site_id, lat, lon, igbp, koppen`, in any order.
     seed : int
-        Same sites and seed, same split.
+        The same sites and seed give the same split.
 
     Returns
     -------
@@ -50,23 +50,24 @@ def split_sites(sites: pd.DataFrame, seed: int) -> pd.DataFrame:
     sides = {}
     for number, split in enumerate(SPLITS):
         random = np.random.default_rng([seed, number])
-        test = _hold_out(_whole(unit[split], cluster), group[split], random)
+        test = _hold_out(_merge_split_clusters(unit[split], cluster), group[split], random)
         sides[f"split_{split}"] = np.where(test, "test", "train")
     return pd.DataFrame(sides, index=ordered.index).reindex(sites.index)
 
 
 def neighbours(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
-    """(site,) number of the cluster of each site: chains of sites within `NEIGHBOUR_KM`."""
+    """(site,) cluster of each site: chains of sites within `NEIGHBOUR_KM`."""
     if len(lat) < 2:
         return np.zeros(len(lat), int)
     lat, lon = np.radians(lat), np.radians(lon)
-    place = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    # single linkage on the unit sphere: chord = 2 sin(angle / 2)
+    xyz = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
     chord = 2 * np.sin(NEIGHBOUR_KM * 1000 / EARTH_RADIUS_M / 2)
-    return fcluster(linkage(place, "single"), chord, "distance") - 1
+    return fcluster(linkage(xyz, "single"), chord, "distance") - 1
 
 
-def _whole(unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Units merged where a cluster of neighbours reaches over several of them."""
+def _merge_split_clusters(unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """(site,) units, merged where a cluster of neighbours spans several of them."""
     merged = unit.copy()
     for number in np.unique(cluster):
         units = np.unique(merged[cluster == number])
@@ -75,7 +76,7 @@ def _whole(unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
 
 
 def _hold_out(unit: np.ndarray, group: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """(site,) True for held-out sites: a share of each group, by whole units."""
+    """(site,) True for test sites: a share of each group; units are not divided."""
     test = np.zeros(len(unit), bool)
     # a unit belongs to the group of its first site; its other sites follow it
     first = np.unique(unit, return_index=True)[1]
@@ -86,9 +87,9 @@ def _hold_out(unit: np.ndarray, group: np.ndarray, random: np.random.Generator) 
         members = random.permutation(units[group_of_unit == name])
         total = sizes[members].sum()
         wanted = total // 2 if total <= SMALL_CLASS else round(TEST_SHARE * total)
-        held = 0
+        drawn = 0
         for number in members:
-            if held + sizes[number] <= wanted:
+            if drawn + sizes[number] <= wanted:
                 test[unit == number] = True
-                held += sizes[number]
+                drawn += sizes[number]
     return test

@@ -1,7 +1,7 @@
-"""Days of a tower table: half-hours and hours aggregated, quality flags made one share of the day.
+"""Aggregate half-hourly and hourly tower tables to days, and convert quality flags to shares.
 
 Days are local standard days, as in the providers' daily files. The quality `qc` of a day is the
-share of its time steps with NEE measured or well filled: 0 (none) to 1 (all).
+share of its time steps with NEE measured or gap-filled with good quality: 0 (none) to 1 (all).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ UMOL_TO_GRAMS = 12.011e-6 * 86400
 """g C m-2 d-1 for 1 umol CO2 m-2 s-1: molar mass of carbon (12.011 g mol-1, IUPAC) x s d-1."""
 
 GOOD_FLAGS = (0, 1)
-"""ONEFlux flags of a half-hour that count: 0 measured, 1 gap-filled with good quality."""
+"""ONEFlux flags of good half-hours: 0 measured, 1 gap-filled with good quality."""
 
 FLUX_NAMES = ("gpp", "reco", "nee")
 
@@ -21,9 +21,10 @@ FLUX_NAMES = ("gpp", "reco", "nee")
 def daily_quality(flag: pd.Series, network: str) -> pd.Series:
     """Share 0-1 of a day that is measured or well filled, from the flag of a daily table.
 
-    ONEFlux gives just that. JapanFlux gives the mean of the half-hourly flags, 0 (all measured)
-    to 3 (all poorly filled), or the share, depending on the processing. The range tells: a share
-    never exceeds 1, mean flags of a table do on its worst day; they become 1 - flag / 3.
+    The flag of ONEFlux is this share. That of JapanFlux is the mean of the half-hourly flags, 0
+    (all measured) to 3 (all poorly filled), or the share, depending on the processing. Their range
+    distinguishes the two: a share never exceeds 1, mean flags do on the worst day of a table. Mean
+    flags become 1 - flag / 3.
     """
     return 1 - flag / 3 if network == "JapanFlux" and (flag > 1).any() else flag
 
@@ -32,8 +33,8 @@ def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float)
     """Daily means of half-hourly or hourly fluxes, converted from umol m-2 s-1 to g m-2 d-1.
 
     A variable's day is missing where fewer than `min_coverage` of the day's steps have a value;
-    precipitation is the sum of the steps, scaled to the whole day. Where the table has no flags
-    (AmeriFlux BASE), a value counts as measured.
+    precipitation is the mean of the steps times their number in a full day. Where the table has no
+    flags (AmeriFlux BASE), every value counts as measured.
 
     Parameters
     ----------

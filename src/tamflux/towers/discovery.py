@@ -1,4 +1,4 @@
-"""Which tables there are for which site, and where each site stands."""
+"""Find the tables of each site and its metadata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COARSE = re.compile(r"_(WW|MM|YY)_")
 
 @dataclass
 class Source:
-    """One table of one site, and what its own archive says about the site."""
+    """One table of one site, with the site metadata of its own archive."""
 
     member: Member
     name: FileName
@@ -33,10 +33,10 @@ class Source:
 
 
 def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str, list[Source]]:
-    """The tables to read, by site, the preferred network first.
+    """Tables to read for each site, the preferred network first.
 
-    Of each archive the best table of each site is taken: days before half-hours before hours.
-    Metadata files that stand alone (such as ``FLX_AA-Flx_BIF_LATEST.csv``) serve all archives.
+    From each archive the best table of each site is taken: days before half-hours before hours.
+    Separate metadata files (such as ``FLX_AA-Flx_BIF_LATEST.csv``) apply to all archives.
     A file that cannot be used is listed in `rejected`.
     """
     sources: dict[str, list[Source]] = defaultdict(list)
@@ -49,7 +49,7 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
             continue
         tables = best_tables(members)
         metadata = _read_metadata(members, rejected)
-        if not tables and not any(parse_name(m.name).kind == "metadata" for m in members):
+        if not tables and not any(parse_name(m.name).content == "metadata" for m in members):
             site_id = parse_name(path.name).site_id
             coarse = [m.name for m in members if _COARSE.search(m.name)]
             reason = f"{NO_TABLE}; {coarse[0]} is weekly, monthly or yearly" if coarse else NO_TABLE
@@ -66,25 +66,25 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
 
 
 def best_tables(members: Sequence[Member]) -> list[tuple[Member, FileName]]:
-    """The best flux table of each site in one archive: several if they are equal (one a year)."""
+    """Best flux table of each site in one archive; all tables of equal rank (one per year)."""
     tables: dict[tuple[str, tuple[int, ...]], list[tuple[Member, FileName]]] = defaultdict(list)
     for member in members:
         name = parse_name(member.name)
-        if name.kind == "fluxes" and name.site_id and name.network and name.resolution:
+        if name.content == "fluxes" and name.site_id and name.network and name.resolution:
             network, step, product = source_rank(name)
             tables[name.site_id, (step, network, product)].append((member, name))
     best: dict[str, list[tuple[Member, FileName]]] = {}
-    for site_id, place in sorted(tables):
-        best.setdefault(site_id, tables[site_id, place])
+    for site_id, rank in sorted(tables):
+        best.setdefault(site_id, tables[site_id, rank])
     return [table for group in best.values() for table in group]
 
 
 def _read_metadata(members: Sequence[Member], rejected: Rejections) -> dict[str, dict[str, str]]:
-    """Fields of the sites in all metadata files of one archive; a broken one is listed."""
+    """Fields of the sites in all metadata files of one archive; unreadable files are listed."""
     metadata: dict[str, dict[str, str]] = {}
     for member in members:
         name = parse_name(member.name)
-        if name.kind == "metadata":
+        if name.content == "metadata":
             try:
                 metadata |= read_badm(member)
             except InputError as error:
@@ -93,7 +93,7 @@ def _read_metadata(members: Sequence[Member], rejected: Rejections) -> dict[str,
 
 
 def reason_of(error: InputError) -> str:
-    """An error as one line of the list of rejections."""
+    """An error as one line for the list of rejections."""
     shown = ("variable", "found", "expected")
     details = [f"{key} {error.details[key]}" for key in shown if error.details[key] is not None]
     return "; ".join([error.what, *details])
@@ -104,20 +104,20 @@ def describe_site(
 ) -> dict[str, object] | None:
     """Fields of a site: the user's table first, then the sources in their order.
 
-    A site whose place or class is unknown, or whose sources place it kilometres apart, is
-    listed in `rejected` and None is returned.
+    A site of unknown position or class, or whose sources give positions kilometres apart, is
+    listed in `rejected`, and None is returned.
     """
     fields: dict[str, str] = {}
-    places = []
+    positions = []
     for source in sources:
         fields = source.metadata | fields
         site, _ = clean_fields(source.metadata)
         if site["lat"] == site["lat"] and site["lon"] == site["lon"]:
-            places.append((site["lat"], site["lon"]))
+            positions.append((site["lat"], site["lon"]))
     site, problem = clean_fields(fields | table_row)
     files = "; ".join(source.member.label for source in sources)
     if "lat" not in table_row and not problem:
-        apart = max((distance_km(*places[0], *place) for place in places[1:]), default=0.0)
+        apart = max((distance_km(*positions[0], *other) for other in positions[1:]), default=0.0)
         if apart > MAX_DISTANCE_KM:
             problem = (
                 f"site id used twice: {files} place it {apart:.0f} km apart (at most "

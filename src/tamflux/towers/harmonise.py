@@ -1,4 +1,4 @@
-"""All tower files in, one clean record a site out, with everything rejected and its reason."""
+"""Merge the tower files of all networks into one quality-controlled record per site."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def harmonise_towers(
     fluxes_path, sites_path, rejected_path : path
         Outputs: Parquet, CSV, CSV.
     site_table : path or None
-        The user's table of sites; what it says goes before the providers' metadata.
+        The user's table of sites; it takes precedence over the providers' metadata.
     min_coverage : float
-        Share of a day's half-hours needed to make a day.
+        Share of a day's half-hours that a daily mean needs.
     min_days : int
-        Days with NEE a site needs.
+        Days with NEE that a site needs.
     max_abs_flux : float
         g m-2 d-1; a larger flux is rejected.
 
@@ -78,7 +78,7 @@ def harmonise_towers(
             continue
         tables = [(source.name, source.member.label, source.days) for source in usable]
         days = merge_sources(site_id, tables, rejected)
-        if _enough(site_id, days, min_days, rejected):
+        if _has_min_days(site_id, days, min_days, rejected):
             records.append(days.assign(site_id=site_id))
             rows.append(site | _summarise(site_id, days, usable))
     listed = rejected.to_frame()
@@ -105,7 +105,7 @@ def harmonise_towers(
 
 
 def _read_sources(site_id, sources, min_coverage, max_abs_flux, rejected) -> list[Source]:
-    """The sources of a site that can be used, with their days."""
+    """Usable sources of a site, with their days."""
     usable = []
     for source in sources:
         label = source.member.label
@@ -127,7 +127,7 @@ def _read_sources(site_id, sources, min_coverage, max_abs_flux, rejected) -> lis
 
 
 def _make_days(table: TowerTable, site_id, min_coverage, rejected) -> pd.DataFrame:
-    """Days of a table: as they came, or aggregated; each date once."""
+    """Days of a daily table, or aggregated from a finer one; each date once."""
     daily = table.steps_per_day == 1
     what = "day" if daily else "value"
     frame = drop_repeated(table.frame, site_id, table.label, what, rejected)
@@ -135,13 +135,13 @@ def _make_days(table: TowerTable, site_id, min_coverage, rejected) -> pd.DataFra
         days = frame.rename(columns={"time": "date"})
         return days.assign(qc=daily_quality(days.pop("flag"), table.name.network))
     days = aggregate_days(frame, table.steps_per_day, min_coverage)
-    begun = frame.loc[frame["nee"].notna(), "time"].dt.floor("D").nunique()
+    with_nee = frame.loc[frame["nee"].notna(), "time"].dt.floor("D").nunique()
     reason = f"NEE on less than {min_coverage:.0%} of the day (towers.min_coverage)"
-    rejected.add(site_id, table.label, "day", reason, begun - days["nee"].notna().sum())
+    rejected.add(site_id, table.label, "day", reason, with_nee - days["nee"].notna().sum())
     return days
 
 
-def _enough(site_id, days, min_days, rejected) -> bool:
+def _has_min_days(site_id, days, min_days, rejected) -> bool:
     n = int(days["nee"].notna().sum())
     if n < min_days:
         reason = f"{n} days with NEE, towers.min_days is {min_days}"
@@ -150,7 +150,7 @@ def _enough(site_id, days, min_days, rejected) -> bool:
 
 
 def _summarise(site_id, days: pd.DataFrame, sources: list[Source]) -> dict:
-    """Row of sites.csv beside the metadata: what is used, from when to when, and how much."""
+    """Row of sites.csv without the metadata: sources, period and number of days."""
     used = [source for i, source in enumerate(sources) if (days["source"] == i).any()]
     return {
         "site_id": site_id,

@@ -1,4 +1,4 @@
-"""A look at the tower files without reading them: what is there and what is wrong with it."""
+"""Inspect tower files by names, headers and metadata, without reading the tables."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def inspect_towers(
     Returns
     -------
     list of dict
-        One row a table, and one a file that has none: ``site_id, file, network, resolution,
-        first, last, problems``. `first` is the first time stamp, `last` the last year in the file
-        name; ``problems`` is "" where nothing is wrong.
+        One row per table, and one per file without a table: ``site_id, file, network, resolution,
+        first, last, problems``. `first` is the first timestamp, `last` the last year in the file
+        name; ``problems`` is "" where there are none.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""One record a site from all networks that carry it.
+"""Merge the sources of a site into one record.
 
-A day is taken from one source, whole: of the sources that have NEE that day, the network with the
-newest processing (`tamflux.readers.oneflux.names.NETWORKS`); within one network the higher
-quality; then the preferred time step and product, then the file name.
+All values of a day come from one source. Of the sources that have NEE on that day, the order of
+preference is: the network with the newest processing (`tamflux.readers.oneflux.names.NETWORKS`),
+the higher quality, the preferred time step and product, the file name.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from tamflux.readers.oneflux.names import NETWORKS, PRODUCTS, RESOLUTIONS, FileN
 from tamflux.towers.quality import Rejections
 
 MAX_DISTANCE_KM = 5.0
-"""Two sources of one site id that lie farther apart are two towers."""
+"""Sources of one site id that lie farther apart are different towers."""
 
 EARTH_RADIUS_KM = 6371.0072
 
 
 def source_rank(name: FileName) -> tuple[int, int, int]:
-    """Place of a source in the order of preference: network, time step, product."""
+    """Rank of a source in the order of preference: network, time step, product."""
     products = (*PRODUCTS, "")
     return (
         NETWORKS.index(name.network),
@@ -42,13 +42,13 @@ def merge_sources(
     Returns
     -------
     pandas.DataFrame
-        Each day once, in order of time, with the column ``source``: the position in `sources`.
+        Each day once, in order of time, with the column ``source``: the index in `sources`.
     """
     ranks = [source_rank(name) for name, _, _ in sources]
     frames = []
-    for position, (_, label, days) in enumerate(sources):
-        network, step, product = ranks[position]
-        keys = {"source": position, "_network": network, "_step": step, "_product": product}
+    for index, (_, label, days) in enumerate(sources):
+        network, step, product = ranks[index]
+        keys = {"source": index, "_network": network, "_step": step, "_product": product}
         frames.append(days.assign(**keys, _file=label))
     days = pd.concat(frames, ignore_index=True)
     days["_without"] = days["nee"].isna()

@@ -1,6 +1,6 @@
-"""Quality control of a tower's days: what cannot be true is taken out and listed with its reason.
+"""Quality control of a tower's days: impossible values are removed and listed with their reason.
 
-Values are taken out, never changed: negative GPP or RECO is noise of the partitioning, and to clip
+Values are removed, never changed: negative GPP or RECO is noise of the partitioning, and clipping
 it would bias the mean.
 """
 
@@ -19,11 +19,11 @@ from tamflux.variables import FLUXES, METEOROLOGY, Variable
 REJECTED_COLUMNS = ("site_id", "file", "what", "reason", "n")
 
 MAX_OUTSIDE = 0.2
-"""Share of a column that may lie beyond its range; more is another unit, and no value is right."""
+"""Share of a column that may lie out of range; a larger one indicates another unit."""
 
 MIN_CLOSURE = 0.5
-"""Smallest correlation of NEE with RECO - GPP. Real files have 0.95 to 1.00; a sign turned around
-or fluxes of two units give a negative or a low one."""
+"""Smallest correlation of NEE with RECO - GPP. Real files have 0.95 to 1.00; a wrong sign or mixed
+units give a negative or a low one."""
 
 MIN_DEVIATION = 0.01
 """Smallest standard deviation of daily NEE in g m-2 d-1; a year of polar desert has several times
@@ -31,7 +31,7 @@ that, and fluxes in kg m-2 d-1 less."""
 
 
 class Rejections:
-    """The list of what was rejected: site, file, day or value, with reason and count."""
+    """List of rejected sites, files, days and values, with reasons and counts."""
 
     def __init__(self):
         self._rows: list[tuple] = []
@@ -51,16 +51,16 @@ class Rejections:
 def drop_repeated(
     frame: pd.DataFrame, site_id: str, file: str, what: str, rejected: Rejections
 ) -> pd.DataFrame:
-    """Make each ``time`` of a table unique, and list what goes.
+    """Make each ``time`` of a table unique, and list the removed rows.
 
-    Of identical rows the first stays; rows of one time that differ all go, as nothing says which
-    is right. `what` is ``day`` for a daily table, ``value`` for a finer one.
+    The first of identical rows is kept. Rows that differ at the same time are all removed, because
+    nothing tells which is right. `what` is ``day`` for a daily table, ``value`` for a finer one.
     """
     same = frame.duplicated()
-    rejected.add(site_id, file, what, "time stamp repeated with the same values", same.sum())
+    rejected.add(site_id, file, what, "timestamp repeated with the same values", same.sum())
     frame = frame[~same]
     differ = frame["time"].duplicated(keep=False)
-    reason = "time stamp repeated with different values"
+    reason = "timestamp repeated with different values"
     rejected.add(site_id, file, what, reason, differ.sum())
     return frame[~differ].reset_index(drop=True)
 
@@ -68,12 +68,12 @@ def drop_repeated(
 def check_days(
     days: pd.DataFrame, site_id: str, file: str, max_abs_flux: float, rejected: Rejections
 ) -> pd.DataFrame:
-    """Take out what cannot be true from one source's days, and list it.
+    """Remove impossible values from one source's days, and list them.
 
     Parameters
     ----------
     days : pandas.DataFrame
-        ``date, gpp, reco, nee, qc`` and meteorology, see `tamflux.towers.daily.make_days`.
+        ``date, gpp, reco, nee, qc`` and meteorology, see `tamflux.towers.daily.aggregate_days`.
     max_abs_flux : float
         g m-2 d-1; a larger flux is rejected.
 
@@ -85,13 +85,14 @@ def check_days(
     fluxes = list(FLUX_NAMES)
     days = days.copy()
     for flux in fluxes:
-        _take_out(days, replace(FLUXES[flux], valid_min=-max_abs_flux, valid_max=max_abs_flux),
-                  f"{flux} beyond towers.max_abs_flux ({max_abs_flux:g} g m-2 d-1)",
-                  site_id, file, rejected)  # fmt: skip
+        variable = replace(FLUXES[flux], valid_min=-max_abs_flux, valid_max=max_abs_flux)
+        reason = f"{flux} beyond towers.max_abs_flux ({max_abs_flux:g} g m-2 d-1)"
+        _remove_out_of_range(days, variable, reason, site_id, file, rejected)
     for name in sorted(METEOROLOGY.keys() & set(days)):
-        kind = METEOROLOGY[name]
-        reason = f"{name} outside {kind.valid_min:g} to {kind.valid_max:g} {kind.units}"
-        _take_out(days, kind, reason, site_id, file, rejected)
+        variable = METEOROLOGY[name]
+        low, high = variable.valid_min, variable.valid_max
+        reason = f"{name} outside {low:g} to {high:g} {variable.units}"
+        _remove_out_of_range(days, variable, reason, site_id, file, rejected)
     if {"vpd", "t2m"} <= set(days) and is_kilopascal(days["vpd"], days["t2m"]):
         reason = "vpd is a tenth of what air of this temperature has: the values look like kPa"
         rejected.add(site_id, file, "value", reason, days["vpd"].notna().sum())
@@ -104,24 +105,28 @@ def check_days(
     return days[~unknown & ~outside].sort_values("date", ignore_index=True)
 
 
-def _take_out(
-    days: pd.DataFrame, kind: Variable, reason: str, site_id: str, file: str, rejected: Rejections
+def _remove_out_of_range(
+    days: pd.DataFrame,
+    variable: Variable,
+    reason: str,
+    site_id: str,
+    file: str,
+    rejected: Rejections,
 ) -> None:
-    """Take out the values of a column beyond its range; all of them where that is no exception."""
-    values = days[kind.name]
-    bad = (values < kind.valid_min) | (values > kind.valid_max)
+    """Remove the values of a column beyond its range; the column if they exceed `MAX_OUTSIDE`."""
+    values = days[variable.name]
+    bad = (values < variable.valid_min) | (values > variable.valid_max)
     if bad.sum() > MAX_OUTSIDE * values.notna().sum():
-        least, most = values.quantile([0.02, 0.98])
-        looks = likely_units(least, most, kind)
+        looks = likely_units(*values.quantile([0.02, 0.98]), variable)
         reason += f" on {bad.sum()} days: the whole column is left out"
         reason += f"; the values look like {looks}" if looks else ""
         bad = values.notna()
     rejected.add(site_id, file, "value", reason, bad.sum())
-    days[kind.name] = values.mask(bad)
+    days[variable.name] = values.mask(bad)
 
 
 def closure_problem(days: pd.DataFrame) -> str:
-    """Why the three fluxes contradict each other ("" if they do not): NEE against RECO - GPP."""
+    """Reason why NEE contradicts RECO - GPP, "" if it does not."""
     triple = days[list(FLUX_NAMES)].dropna()
     if len(triple) < 30:
         return ""

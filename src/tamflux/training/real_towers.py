@@ -40,7 +40,7 @@ def train_real_member(
     Parameters
     ----------
     samples_path, sites_path : path
-        Samples and sites of the first table, from `read_site_table`.
+        Samples and sites of the first table, from `convert_site_table`.
     checkpoint, curve : path
         Checkpoint (safetensors) and learning curve (CSV) to write.
     fold : int or None
@@ -87,7 +87,7 @@ def predict_real_towers(
     Parameters
     ----------
     samples_paths, sites_paths : sequences of path
-        Samples and sites of each table, from `read_site_table`.
+        Samples and sites of each table, from `convert_site_table`.
     checkpoints : mapping of int to paths
         Members by the fold they were trained without; -1: trained on all folds.
     predictions_path : path

@@ -64,7 +64,7 @@ def test_fluxes_without_weight_are_not_learnt_from(name):
     spoilt.qc[bad] = 0.4
     clean = dataclasses.replace(spoilt, y=spoilt.y.copy())
     spoilt.y[bad] = 1000
-    spoilt.y[samples.site >= 4] = -1000  # of sites that are not chosen
+    spoilt.y[samples.site >= 4] = -1000  # of sites that do not train
     clean.y[7::50, 1] = np.nan
     spoilt.y[7::50, 1] = np.nan
     fits = [

@@ -63,7 +63,7 @@ def test_every_day_of_every_held_out_site_is_predicted_once(table, name):
 def test_fluxes_of_held_out_sites_do_not_reach_their_predictions(table):
     before = compare(table).set_index(["site_id", "date"])
     samples = samples_of(sites=6, days=400)
-    samples.y[samples.site == 0] *= 3  # held out in fold 0, learnt from in fold 1
+    samples.y[samples.site == 0] *= 3  # held out in fold 0, trained on in fold 1
     write(samples, table)
     after = compare(table).set_index(["site_id", "date"])
     change = (after["gpp"] - before["gpp"]).abs().groupby("site_id").max()
@@ -71,7 +71,7 @@ def test_fluxes_of_held_out_sites_do_not_reach_their_predictions(table):
 
 
 def test_a_killed_comparison_goes_on_with_the_folds_that_are_left(table, monkeypatch):
-    whole = compare(table)
+    complete = compare(table)
     fitted = []
 
     def dying(*args, real=fit.fit_model, **kwargs):
@@ -88,7 +88,7 @@ def test_a_killed_comparison_goes_on_with_the_folds_that_are_left(table, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(fit, "fit_model", dying)
         fitted.clear()  # one more fit is allowed: one fold was left
-        pd.testing.assert_frame_equal(compare(table), whole)
+        pd.testing.assert_frame_equal(compare(table), complete)
 
 
 def test_repetitions_differ_and_years_that_do_not_train_are_not_learnt_from(table):
@@ -113,5 +113,5 @@ def test_cells_are_predicted_by_the_model_of_the_first_fold(table):
 def test_folds_of_other_sites_are_refused(table):
     folds = pd.read_csv(table / "folds.csv").assign(site_id="elsewhere")
     folds.to_csv(table / "folds.csv", index=False)
-    with pytest.raises(ContractError, match="no sites to learn from or to predict"):
+    with pytest.raises(ContractError, match="no training sites or no test sites"):
         compare(table)

@@ -1,4 +1,4 @@
-"""The search: what it divides, how it scores, and that the better candidate wins."""
+"""The search: its split of the sites, its score, and that the better candidate wins."""
 
 import dataclasses
 import json
@@ -24,34 +24,34 @@ def placed(samples, lat):
 def test_neighbours_are_never_on_both_sides():
     lat = np.repeat(np.arange(10.0), 3) + np.tile([0, 0.01, 0.02], 10)  # ten clusters of three
     samples = placed(samples_of(sites=30, days=2), lat)
-    chosen = np.arange(3, 30)
+    train_idx = np.arange(3, 30)
     for seed in range(5):
-        learn, held = search.divide(samples, chosen, seed)
-        assert sorted([*learn, *held]) == chosen.tolist()
-        assert len(held) == 3  # of 27; six would be more than a fifth
-        assert not {int(lat[site]) for site in learn} & {int(lat[site]) for site in held}
+        fit_idx, score_idx = search.split_validation(samples, train_idx, seed)
+        assert sorted([*fit_idx, *score_idx]) == train_idx.tolist()
+        assert len(score_idx) == 3  # of 27; six would be more than a fifth
+        assert not {int(lat[site]) for site in fit_idx} & {int(lat[site]) for site in score_idx}
 
 
 def test_score_is_the_median_site_error_in_standard_deviations():
     samples = samples_of(sites=5, days=50)
-    chosen = np.array([1, 2, 4])
-    rows = np.isin(samples.site, chosen)
+    train_idx = np.array([1, 2, 4])
+    rows = np.isin(samples.site, train_idx)
     factor = np.array([0.5, 3.0, 1.0])  # standard deviations of each site: the median is 1
     error = np.repeat(factor, 50)[:, None] * samples.y.std(0)
     predicted = samples.y[rows] + error.astype(np.float32)
     samples.qc[np.flatnonzero(rows)[:10]] = 0  # days that cannot train do not score
     predicted[:10] = 1e6
     scale = samples.y.std(0) / samples.y[samples.qc > 0].std(0)
-    assert search.relative_error(samples, chosen, predicted) == pytest.approx(
+    assert search.relative_error(samples, train_idx, predicted) == pytest.approx(
         scale.mean(), rel=1e-4
     )
 
 
 def test_every_model_has_the_same_budget():
-    ours = search.candidates("tamrl", SECTIONS)
-    assert len(ours) == 5 and ours[0] == SECTIONS
-    assert all(set(one) == {"model", "training"} for one in ours)
-    assert all(isinstance(one["model"]["hidden_size"], int) for one in ours)
+    tried = search.candidates("tamrl", SECTIONS)
+    assert len(tried) == 5 and tried[0] == SECTIONS
+    assert all(set(one) == {"model", "training"} for one in tried)
+    assert all(isinstance(one["model"]["hidden_size"], int) for one in tried)
     assert {name: len(tried) for name, tried in search.CANDIDATES.items()} == dict.fromkeys(
         search.CANDIDATES, 5
     )

@@ -1,4 +1,4 @@
-"""Networks on windows: the windows by brute force, what is learnt, what must not leak."""
+"""Networks on windows: the windows by brute force, generalisation to other sites, and no leaks."""
 
 import numpy as np
 import pandas as pd
@@ -86,17 +86,17 @@ def test_held_out_sites_change_nothing(samples, name):
 
 
 def test_the_published_modulation_by_hand():
-    """The states of the LSTM, scaled by 1 + gamma and shifted by beta of the support's code."""
+    """The states of the LSTM are scaled by 1 + gamma and shifted by beta of the embedding."""
     torch.manual_seed(0)
     network = PublishedTamRL(3, 2, 4).eval()
     x, static, support = torch.randn(2, 30, 3), torch.randn(2, 2), torch.randn(2, 30, 3)
-    code = {}
-    network.code.register_forward_hook(lambda *call: code.update(z=call[2]))
+    embedding = {}
+    network.embedding.register_forward_hook(lambda *call: embedding.update(z=call[2]))
     out = network(x, static, support)
     inputs = torch.cat([x, static[:, None].expand(-1, 30, -1)], dim=-1)
-    gamma, beta = network.film_input(code["z"]).chunk(2, dim=-1)
+    gamma, beta = network.film_input(embedding["z"]).chunk(2, dim=-1)
     embedded = network.embed(inputs) * (1 + gamma)[:, None] + beta[:, None]
-    gamma, beta = network.film_state(code["z"]).chunk(2, dim=-1)
+    gamma, beta = network.film_state(embedding["z"]).chunk(2, dim=-1)
     states = network.recurrence(embedded)[0] * (1 + gamma)[:, None] + beta[:, None]
     torch.testing.assert_close(out, network.head(states))
     assert (network(x, static, x) != out).any()  # another support, another flux

@@ -98,7 +98,7 @@ def test_site_table(tmp_path):
     ("text", "match", "part"),
     [
         ("site_id,lat\nUS-Ha1,1\n", "lacks columns", "variable: lon, igbp"),
-        ("site_id,lat,lon,igbp\nUS-Ha1,1,2,DBF\nUS-Ha1,1,2,DBF\n", "used twice", "US-Ha1"),
+        ("site_id,lat,lon,igbp\nUS-Ha1,1,2,DBF\nUS-Ha1,1,2,DBF\n", "is repeated", "US-Ha1"),
         ("site_id,lat,lon,igbp\n../x,1,2,DBF\n", "malformed site id", "'../x'"),
         ("", "cannot be read", "No columns"),
     ],

@@ -19,7 +19,7 @@ from tamflux.readers.oneflux.names import is_site_id, parse_name
 )
 def test_flux_tables_are_recognised_by_their_tokens(name, expected):
     found = parse_name(name)
-    assert found.kind == "fluxes"
+    assert found.content == "fluxes"
     assert f"{found.site_id} {found.network} {found.resolution} {found.product}" == expected
 
 
@@ -36,7 +36,7 @@ def test_years_are_read():
     ],
 )
 def test_metadata_files_are_recognised(name):
-    assert parse_name(name).kind == "metadata"
+    assert parse_name(name).content == "metadata"
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_metadata_files_are_recognised(name):
     ],
 )
 def test_files_that_are_not_needed_are_left_alone(name):
-    assert parse_name(name).kind == "other"
+    assert parse_name(name).content == "other"
 
 
 def test_reanalysis_is_never_taken_for_the_tower():
     """ERA5 and FLUXMET rows double after a naive concatenation of all DD files."""
-    assert parse_name("AMF_US-A10_FLUXNET_ERA5_DD_1981-2022_v1.3_r1.csv").kind == "other"
+    assert parse_name("AMF_US-A10_FLUXNET_ERA5_DD_1981-2022_v1.3_r1.csv").content == "other"
 
 
 @pytest.mark.parametrize("site_id", ["US-Ha1", "FR-Bil", "SE-Svb", "US-xDS"])

@@ -115,7 +115,7 @@ def test_header_without_rows(tmp_path):
 
 
 def test_binary_garbage(tmp_path):
-    check_error(tmp_path, bytes(range(128, 256)) * 10, "no time stamps", "TIMESTAMP_START")
+    check_error(tmp_path, bytes(range(128, 256)) * 10, "no timestamps", "TIMESTAMP_START")
 
 
 def test_wrong_variable(tmp_path):
@@ -139,12 +139,12 @@ def test_broken_time_stamp(tmp_path, stamp):
     if stamp == "200101010000":  # its first eight digits are a day
         assert len(read(tmp_path, text).frame) == 2
     else:
-        check_error(tmp_path, text, "a time stamp cannot be read", "data row 2", "YYYYMMDD")
+        check_error(tmp_path, text, "a timestamp cannot be read", "data row 2", "YYYYMMDD")
 
 
 def test_truncated_last_line(tmp_path):
     text = table([20010101, 1, 1, 1, 1], [20010102, 1.25, 1, 1, 1], columns=triple("VUT_REF"))
-    check_error(tmp_path, text[:-8], "breaks off within its last line", "5 columns")
+    check_error(tmp_path, text[:-8], "cut off within its last line", "5 columns")
 
 
 def test_peek_reads_the_first_time_alone(tmp_path):

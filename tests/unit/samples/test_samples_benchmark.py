@@ -8,7 +8,7 @@ from benchmark_files import N_DAYS, write_benchmark
 from tamflux.predictors.derived import day_length
 from tamflux.readers.carbonfluxbench import read_carbonfluxbench, split_benchmark
 from tamflux.samples.benchmark import BENCHMARK_PREDICTORS, write_carbonfluxbench
-from tamflux.samples.protocols import draw_folds, training_sites
+from tamflux.samples.protocols import protocol_folds, training_sites
 from tamflux.samples.samples import load_samples, make_windows
 
 
@@ -85,10 +85,10 @@ def test_folds_are_the_splits_and_neighbours_train(folder):
     sites = pd.read_csv(written(folder)[1])
     splits = split_benchmark(read_carbonfluxbench(folder)[1])
     for protocol, column in {"igbp": "split_igbp", "koppen": "split_koppen"}.items():
-        folds = draw_folds(sites, f"carbonfluxbench_{protocol}", seed=1)
+        folds = protocol_folds(sites, f"carbonfluxbench_{protocol}", seed=1)
         test = splits["site_id"][splits[column] == "test"]
         assert folds["site_id"][folds["fold"] == 0].to_list() == test.to_list()
         assert training_sites(folds, 0) == sorted(set(splits["site_id"]) - set(test))
     assert sites["lat"].iloc[-1] == sites["lat"].iloc[-2]  # one place, two sites
     moved = sites.assign(split_igbp=np.where(sites["site_id"] == "FLX_S23", "test", "train"))
-    assert "FLX_S22" in training_sites(draw_folds(moved, "carbonfluxbench_igbp", 1), 0)
+    assert "FLX_S22" in training_sites(protocol_folds(moved, "carbonfluxbench_igbp", 1), 0)

@@ -8,7 +8,7 @@ import xarray as xr
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube, create_store
-from tamflux.samples.extract import describe_by_own_class, describe_sites, extract_samples
+from tamflux.samples.extract import describe_by_own_class, extract_samples, write_sample_sites
 from tamflux.samples.samples import load_samples
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED
 
@@ -58,7 +58,7 @@ def write_towers(folder, towers):
 
 def describe(paths):
     target, dropped = paths / "sites.csv", paths / "dropped.csv"
-    describe_sites(paths / "towers.csv", paths / "static.nc", target, dropped, seed=1)
+    write_sample_sites(paths / "towers.csv", paths / "static.nc", target, dropped, seed=1)
     return pd.read_csv(target), pd.read_csv(dropped)
 
 
@@ -69,7 +69,7 @@ def test_towers_find_their_pixel_and_the_others_are_listed(paths):
     assert found == [TOWERS[site][2:] for site in USED]
     assert dict(dropped.to_numpy()) == {
         "EE-Out": "outside the grid",
-        "FF-Sea": "its pixel is all water",
+        "FF-Sea": "its grid cell is all water",
     }
     # the tower's own class, the pixel's land and climate
     assert (sites["igbp"] == "ENF").all() and (sites["koppen"] == "Cfb").all()
@@ -96,7 +96,7 @@ def test_samples_are_the_numbers_of_the_cube_on_every_day(paths):
 
 def test_no_tower_on_land_is_an_error_and_leaves_nothing(paths):
     write_towers(paths, {site: TOWERS[site] for site in ("EE-Out", "FF-Sea")})
-    with pytest.raises(ContractError, match=r"no tower stands on a land pixel(.|\n)*towers.csv"):
+    with pytest.raises(ContractError, match=r"no tower lies in a land cell(.|\n)*towers.csv"):
         describe(paths)
     assert not (paths / "sites.csv").exists() and not (paths / "dropped.csv").exists()
 

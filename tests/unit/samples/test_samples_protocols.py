@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamflux.errors import ContractError
-from tamflux.samples.protocols import MIN_SITES, continents, draw_folds, training_sites
+from tamflux.samples.protocols import MIN_SITES, continents, protocol_folds, training_sites
 from tamflux.samples.splits import NEIGHBOUR_KM
 
 COMPUTED = ("igbp", "koppen", "block", "leave_class_out", "leave_continent_out")
@@ -129,7 +129,7 @@ networks = st.builds(network, st.integers(30, 120), st.integers(0, 1000))
 
 @given(networks, st.sampled_from((*COMPUTED, "folds")), st.integers(0, 50))
 def test_no_training_site_lies_near_a_test_site(sites, protocol, seed):
-    folds = draw_folds(sites, protocol, seed)
+    folds = protocol_folds(sites, protocol, seed)
     sites = sites.set_index("site_id").loc[folds["site_id"]]
     distance = kilometres(sites)
     for fold in sorted(set(folds["fold"]) - {-1}):
@@ -147,14 +147,14 @@ def test_no_training_site_lies_near_a_test_site(sites, protocol, seed):
 
 @given(networks, st.sampled_from((*COMPUTED, "folds")), st.integers(0, 50))
 def test_folds_depend_on_the_sites_and_the_seed_alone(sites, protocol, seed):
-    folds = draw_folds(sites, protocol, seed)
-    again = draw_folds(sites.sample(frac=1, random_state=3), protocol, seed)
+    folds = protocol_folds(sites, protocol, seed)
+    again = protocol_folds(sites.sample(frac=1, random_state=3), protocol, seed)
     pd.testing.assert_frame_equal(folds, again)
 
 
 @given(networks)
 def test_every_site_of_a_large_class_is_tested_once(sites):
-    folds = draw_folds(sites, "leave_class_out", 0)
+    folds = protocol_folds(sites, "leave_class_out", 0)
     assert folds["site_id"].is_unique and set(folds["site_id"]) == set(sites["site_id"])
     fold = sites["site_id"].map(folds.set_index("site_id")["fold"])
     counts = sites["igbp"].value_counts()
@@ -169,7 +169,7 @@ def test_a_fold_is_a_continent():
     sites = pd.DataFrame(places, columns=["continent", "lat", "lon"])
     sites["site_id"] = [f"AA-{i:03d}" for i in range(len(sites))]
     sites[["igbp", "koppen"]] = "GRA", "Dfb"
-    folds = draw_folds(sites, "leave_continent_out", 0)
+    folds = protocol_folds(sites, "leave_continent_out", 0)
     for name, group in folds.groupby(sites["continent"]):
         (own,) = set(group["fold"])
         assert (own < 0) == (name == "Antarctica")  # two sites
@@ -186,7 +186,7 @@ def test_places_lie_on_their_continent(name):
 def test_shares_are_a_fifth_and_a_half_of_small_classes(seed):
     sites = network(200, seed)
     sites["lat"], sites["lon"] = np.linspace(-50, 70, 200), np.linspace(-170, 170, 200)
-    held = draw_folds(sites, "igbp", seed).set_index("site_id")["fold"] == 0
+    held = protocol_folds(sites, "igbp", seed).set_index("site_id")["fold"] == 0
     held = sites["site_id"].map(held)
     for _, group in held.groupby(sites["igbp"]):
         n = len(group)
@@ -195,16 +195,16 @@ def test_shares_are_a_fifth_and_a_half_of_small_classes(seed):
 
 def test_a_table_of_folds_is_taken_as_it_is():
     sites = network(60, 1)
-    folds = draw_folds(sites, "folds", 0).set_index("site_id")["fold"]
+    folds = protocol_folds(sites, "folds", 0).set_index("site_id")["fold"]
     assert (sites["site_id"].map(folds) == sites["fold"]).all()
 
 
 @pytest.mark.parametrize("protocol", ["random", "folds"])
 def test_what_cannot_be_drawn_is_refused(protocol):
-    with pytest.raises(ContractError, match="cannot be held out"):
-        draw_folds(network(40, 0).drop(columns="fold"), protocol, 0)
+    with pytest.raises(ContractError, match="does not fit the table of sites"):
+        protocol_folds(network(40, 0).drop(columns="fold"), protocol, 0)
 
 
 def test_a_protocol_without_test_sites_is_refused():
-    with pytest.raises(ContractError, match="no site would be tested"):
-        draw_folds(network(40, 0).assign(fold=-1), "folds", 0)
+    with pytest.raises(ContractError, match="the protocol has no test site"):
+        protocol_folds(network(40, 0).assign(fold=-1), "folds", 0)

@@ -6,7 +6,7 @@ import pytest
 
 from tamflux.errors import InputError
 from tamflux.samples.site_climate import SITE_PREDICTORS
-from tamflux.samples.site_table import read_site_table
+from tamflux.samples.site_table import convert_site_table
 
 
 def make_sites(**columns):
@@ -49,7 +49,7 @@ def convert(tmp_path, days=None, sites=None, n_folds=2):
     (make_days() if days is None else days).to_parquet(tmp_path / "days.parquet")
     (make_sites() if sites is None else sites).to_csv(tmp_path / "sites.csv", index=False)
     out = tmp_path / "samples.parquet", tmp_path / "samples_sites.csv"
-    read_site_table(tmp_path / "days.parquet", tmp_path / "sites.csv", *out, n_folds=n_folds)
+    convert_site_table(tmp_path / "days.parquet", tmp_path / "sites.csv", *out, n_folds=n_folds)
     return pd.read_parquet(out[0]), pd.read_csv(out[1])
 
 
@@ -124,7 +124,7 @@ def test_missing_columns(tmp_path):
 
 def test_repeated_days_and_sites(tmp_path):
     days = make_days()
-    text = refused(tmp_path, "site-day is there twice", days=pd.concat([days, days.iloc[[3]]]))
+    text = refused(tmp_path, "site-day is repeated", days=pd.concat([days, days.iloc[[3]]]))
     assert "AA-One 2001-01-04" in text
     text = refused(tmp_path, "listed twice", sites=make_sites(site_id=["AA-One", "AA-One"]))
     assert "AA-One" in text
@@ -150,7 +150,7 @@ def test_days_without_a_date_or_a_site(tmp_path, column):
 def test_a_date_far_away(tmp_path):
     days = make_days()
     days.loc[7, "date"] = pd.Timestamp("2261-01-01")
-    refused(tmp_path, "not of the time of flux measurements", days=days)
+    refused(tmp_path, "outside the period of flux measurements", days=days)
 
 
 def test_site_ids_that_are_numbers(tmp_path):
@@ -194,11 +194,11 @@ def test_folds_that_are_not_those_of_the_config(tmp_path):
 def test_files_that_are_not_what_they_should_be(tmp_path):
     days, sites = tmp_path / "days.parquet", tmp_path / "sites.csv"
     with pytest.raises(InputError, match="does not exist"):
-        read_site_table(days, sites, tmp_path / "a", tmp_path / "b", n_folds=2)
+        convert_site_table(days, sites, tmp_path / "a", tmp_path / "b", n_folds=2)
     make_sites().to_csv(sites, index=False)
     days.write_bytes(b"PAR1 cut short")
     with pytest.raises(InputError, match="not a Parquet file"):
-        read_site_table(days, sites, tmp_path / "a", tmp_path / "b", n_folds=2)
+        convert_site_table(days, sites, tmp_path / "a", tmp_path / "b", n_folds=2)
     assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
 
 
@@ -206,7 +206,7 @@ def test_files_that_are_not_what_they_should_be(tmp_path):
 def test_fluxnet2015_table(shared_data, tmp_path):
     folder = shared_data / "fluxnet2015"
     out = tmp_path / "samples.parquet", tmp_path / "sites.csv"
-    read_site_table(folder / "site_days.parquet", folder / "sites.csv", *out, n_folds=5)
+    convert_site_table(folder / "site_days.parquet", folder / "sites.csv", *out, n_folds=5)
     samples = pd.read_parquet(out[0]).set_index(["site_id", "date"])
     raw = pd.read_parquet(folder / "site_days.parquet").set_index(["site_id", "date"])
     raw = raw.reindex(samples.index)

@@ -148,8 +148,8 @@ def test_duplicated_time_stamps(tmp_path):
     write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
     fluxes, _, rejected = harmonise(tmp_path)
     assert reasons(rejected, "day") == {
-        "time stamp repeated with the same values": 1,
-        "time stamp repeated with different values": 2,
+        "timestamp repeated with the same values": 1,
+        "timestamp repeated with different values": 2,
     }
     dates = fluxes["date"].dt.strftime("%Y%m%d").tolist()
     assert dates.count("20010106") == 1
@@ -162,7 +162,7 @@ def test_a_repeated_half_hour_does_not_count_twice(tmp_path):
     frame = pd.concat([frame, frame.iloc[:20]])
     write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {"HH": frame})
     fluxes, _, rejected = harmonise(tmp_path, min_days=1)
-    assert reasons(rejected, "value") == {"time stamp repeated with the same values": 20}
+    assert reasons(rejected, "value") == {"timestamp repeated with the same values": 20}
     mean = frame["NEE_VUT_REF"].iloc[:48].mean() * 1.0377504
     assert fluxes["nee"].iloc[0] == pytest.approx(mean, rel=1e-6)
 

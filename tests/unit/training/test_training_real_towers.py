@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tamflux.errors import ContractError
-from tamflux.samples.site_table import read_site_table
+from tamflux.samples.site_table import convert_site_table
 from tamflux.training.real_towers import predict_real_towers, train_real_member
 
 MODEL = {"hidden_size": 8, "embedding_size": 4, "trees": 3, "balance_weight": 0.1}
@@ -50,7 +50,7 @@ def prepare(folder, site_ids, n_folds=2, **kwargs):
     folder.mkdir()
     write_table(folder, site_ids, **kwargs)
     paths = folder / "samples.parquet", folder / "samples_sites.csv"
-    read_site_table(folder / "days.parquet", folder / "sites.csv", *paths, n_folds=n_folds)
+    convert_site_table(folder / "days.parquet", folder / "sites.csv", *paths, n_folds=n_folds)
     return paths
 
 

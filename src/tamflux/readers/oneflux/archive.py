@@ -1,7 +1,7 @@
 """Safe access to tower files: bare CSV files and members of zips, read as streams.
 
-Nothing is ever extracted to disk. A zip whose entries point outside its folder, or that would
-unpack to far more than tower data can, is refused.
+Nothing is extracted to disk. A zip is refused if an entry points outside its folder, or if it
+unpacks to far more than tower data can have.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DAMAGED = "get the file again from its provider"
 
 @dataclass(frozen=True)
 class Member:
-    """A file: bare (`inner` is None) or inside a zip."""
+    """A file on disk (`inner` is None) or a member of a zip."""
 
     path: Path
     inner: str | None = None
@@ -71,12 +71,12 @@ class Member:
 
 
 def list_members(path: str | Path) -> list[Member]:
-    """Files that `path` offers: itself if it is no ``.zip``, else the members of the zip, by name.
+    """Members of a zip, sorted by name; for any other file, the file itself.
 
     Raises
     ------
     InputError
-        If it is named .zip and is none, is truncated, or has entries that escape its folder.
+        If a ``.zip`` is no zip archive, is truncated, or has entries that escape its folder.
     """
     path = Path(path)
     if path.suffix.lower() != ".zip":
@@ -121,7 +121,7 @@ def _escapes(name: str) -> bool:
 def _check_size(member: Member, entry: zipfile.ZipInfo) -> None:
     """Refuse a member that is larger, or much better compressed, than tower data can be.
 
-    The stream of `zipfile` ends at the declared size, so that this bounds what is read.
+    The stream of `zipfile` ends at the declared size, so this check bounds the bytes read.
     """
     ratio = entry.file_size / max(entry.compress_size, 1)
     if entry.file_size > MAX_BYTES or (entry.file_size > 1024**2 and ratio > MAX_RATIO):

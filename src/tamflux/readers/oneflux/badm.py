@@ -1,8 +1,8 @@
-"""Where a tower stands and what grows there: BIF/BADM files, ICOS SITEINFO, a user's site table.
+"""Site metadata (position, land cover, climate) from BIF/BADM, ICOS SITEINFO and a user's table.
 
 BIF and SITEINFO are long tables of SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE: comma or
-semicolon separated, in any column order. A site may have a variable several times; then the
-entry with the latest ``*_DATE_START`` of its group holds (an entry without a date is the oldest).
+semicolon separated, in any column order. Where a site has a variable several times, the group with
+the latest ``*_DATE_START`` counts (a group without a date is the oldest).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tamflux.readers.oneflux.names import is_site_id
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
 
 FIELDS = ("site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset")
-"""What is known of a site; lat, lon in degrees, elevation in m, utc_offset in h."""
+"""Fields of a site; lat and lon in degrees, elevation in m, utc_offset in h."""
 
 NUMBERS = ("lat", "lon", "elevation", "utc_offset")
 
@@ -31,7 +31,7 @@ OPTIONAL = {
     "elevation": "-500 to 9000 m",
     "utc_offset": "-12 to 14 h",
 }
-"""Fields that are left out where they are not what is said here."""
+"""Fields that become missing where a value is not as described here."""
 
 _RANGES = {"elevation": (-500, 9000), "utc_offset": (-12, 14)}
 
@@ -82,7 +82,7 @@ def read_badm(member: Member) -> dict[str, dict[str, str]]:
 
 
 def _long_rows(member: Member) -> Iterable[dict[str, str]]:
-    """Rows of a long metadata table, by column name; rows too short for their columns are left."""
+    """Rows of a long metadata table, by column name; rows with too few columns are skipped."""
     with member.open() as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
         first = text.readline()
@@ -109,7 +109,7 @@ def _long_rows(member: Member) -> Iterable[dict[str, str]]:
 
 
 def _start(group: dict[str, str]) -> str:
-    """Date from which a group holds, as sortable text; "" where it says none."""
+    """Start date of a group as sortable text; "" without one."""
     return max((v for name, v in group.items() if name.endswith("DATE_START")), default="")
 
 
@@ -157,7 +157,7 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
         )
     if (twice := table["site_id"].duplicated()).any():
         raise InputError(
-            "a site id is used twice in the site table",
+            "a site id is repeated in the site table",
             file=path,
             variable="site_id",
             found=table["site_id"][twice].iloc[0],
@@ -169,10 +169,10 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
 
 
 def clean_fields(fields: dict[str, str]) -> tuple[dict[str, str | float], str]:
-    """Numbers, IGBP and Köppen codes of the text fields of one site, and why it is unusable ("").
+    """Parse the text fields of one site; also return why the site is unusable ("" if it is usable).
 
     Coordinates have to be on Earth; an IGBP class has to be one of the 17, or a known synonym.
-    A field of `OPTIONAL` that cannot be read or is out of its range is left out.
+    A field of `OPTIONAL` that cannot be read or is out of its range becomes missing.
     """
     site: dict[str, str | float] = {field: fields.get(field, "") for field in FIELDS}
     site["site_name"] = plain_text(fields.get("site_name", ""))
@@ -187,8 +187,8 @@ def clean_fields(fields: dict[str, str]) -> tuple[dict[str, str | float], str]:
     igbp = str(site["igbp"]).upper()
     site["igbp"] = IGBP_SYNONYMS.get(igbp, igbp)
     lat, lon = numbers["lat"], numbers["lon"]
-    nowhere = lat == 0 and lon == 0  # an unset value, in the ocean
-    if nowhere or not (abs(lat) <= 90 and -180 <= lon <= 360):
+    unset = lat == 0 and lon == 0  # a default value, in the Gulf of Guinea
+    if unset or not (abs(lat) <= 90 and -180 <= lon <= 360):
         found = f"lat {fields.get('lat', 'missing')}, lon {fields.get('lon', 'missing')}"
         return site, (
             f"no usable coordinates ({found}): no BIF or SITEINFO file in its zip gives them; "

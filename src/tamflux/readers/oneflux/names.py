@@ -1,7 +1,7 @@
-"""What the name of a tower file says: site, network, product and time step.
+"""Parse the names of tower files: site, network, product and time step.
 
-Names are cut into tokens and each token is recognised by its form, never by its position,
-because every network orders them differently::
+Names are split into tokens, and each token is recognised by its form, not by its position, because
+the networks order them differently::
 
     FLX_IT-Col_FLUXNET2015_SUBSET_DD_1996-2014_1-4.csv        FLUXNET2015
     AMF_US-Ha1_FLUXNET_FULLSET_HR_1991-2020_3-5.csv           AmeriFlux FLUXNET
@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 NETWORKS = ("FLUXNET2026", "ICOS", "AmeriFlux", "JapanFlux", "FLUXNET2015", "AmeriFlux BASE")
-"""Networks, newest processing first: the order in which a day of a site is taken.
+"""Networks, newest processing first: the order of preference for a site-day.
 
 AmeriFlux BASE comes last: it is not gap-filled and not partitioned.
 """
 
 RESOLUTIONS = ("DD", "HH", "HR")
-"""Time steps that can be read, the preferred one first: day, half-hour, hour."""
+"""Supported time steps in order of preference: day, half-hour, hour."""
 
 PRODUCTS = ("FLUXMET", "FULLSET", "ALLVARS", "COREVARS", "SUBSET", "BASE")
-"""Product tokens, the preferred one first."""
+"""Product tokens in order of preference."""
 
 _SITE_ID = re.compile(r"[A-Z]{2}-[A-Za-z0-9]{2,4}")
 _YEARS = re.compile(r"(\d{4})-(\d{4})")
@@ -37,10 +37,10 @@ _METADATA = re.compile(r"BIF|BADM.*|SITEINFO")
 
 @dataclass(frozen=True)
 class FileName:
-    """What one file name says; "" or None where it says nothing."""
+    """Parts of one file name; "" or None for parts that it does not have."""
 
-    kind: str
-    """``fluxes``, ``metadata`` or ``other`` (not needed)."""
+    content: str
+    """``fluxes``, ``metadata`` or ``other`` (not read)."""
     site_id: str = ""
     network: str = ""
     resolution: str = ""
@@ -54,7 +54,7 @@ def is_site_id(text: str) -> bool:
 
 
 def parse_name(name: str) -> FileName:
-    """Read the name of a file, or of a member of a zip (its folders are ignored)."""
+    """Parse the name of a file, or of a member of a zip (its folders are ignored)."""
     path = PurePosixPath(name)
     if path.suffix.lower() not in (".csv", ".zip"):
         return FileName("other")

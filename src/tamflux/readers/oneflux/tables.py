@@ -1,13 +1,13 @@
-"""Read one ONEFlux table (daily, hourly or half-hourly) with the few columns that are needed.
+"""Read the required columns of one ONEFlux table (daily, hourly or half-hourly).
 
-Daily tables come in g C m-2 d-1 and are passed on so; half-hourly and hourly ones come in
-umol CO2 m-2 s-1, see `tamflux.towers.daily`. Column names are compared in capitals, as JapanFlux
-writes ``NEE_vUT``.
+Fluxes of daily tables are in g C m-2 d-1, those of half-hourly and hourly tables in
+umol CO2 m-2 s-1; units are converted in `tamflux.towers.daily`. Column names are compared in
+capitals because JapanFlux writes ``NEE_vUT``.
 
 The three fluxes are taken from one variant, so that NEE = RECO - GPP holds as well as the
 provider's processing allows. It holds exactly for USTAR50 alone: the fluxes of REF may stem from
-three different friction-velocity thresholds, and those of plain 50 are percentiles taken at each
-time step of each flux alone (SUBSET files have no USTAR50).
+three different friction-velocity thresholds, and those of plain 50 are percentiles computed at each
+time step for each flux separately (SUBSET files have no USTAR50).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from tamflux.readers.oneflux.archive import Member
 from tamflux.readers.oneflux.names import FileName
 
 VARIANTS = ("VUT_USTAR50", "VUT_REF", "VUT", "VUT_50", "CUT_USTAR50", "CUT_REF", "CUT", "CUT_50")
-"""Variants of the three fluxes, the preferred one first (JapanFlux calls its REF plain VUT)."""
+"""Variants of the three fluxes in order of preference (JapanFlux calls its REF plain VUT)."""
 
 BASE_NEE = ("NEE_PI", "NEE", "FC")
-"""Columns of AmeriFlux BASE that hold measured NEE (FC: without storage), preferred first."""
+"""Columns of measured NEE in AmeriFlux BASE (FC: without storage), in order of preference."""
 
 METEOROLOGY = {
     "t2m": ("TA_F", "TA_F_MDS", "TA"),
@@ -36,12 +36,12 @@ METEOROLOGY = {
     "ssrd": ("SW_IN_F", "SW_IN_F_MDS", "SW_IN"),
     "tp": ("P_F", "P"),
 }
-"""Columns of tower meteorology (degC, hPa, W m-2, mm per time step), preferred first."""
+"""Columns of tower meteorology (degC, hPa, W m-2, mm per time step), in order of preference."""
 
 MISSING = -9999.0
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-"""Years a time stamp may lie in: eddy covariance is not older."""
+"""Bounds of the years of timestamps: eddy covariance records are not older."""
 
 MAX_LINE = 1024**2
 """Longest header line, in bytes; FULLSET has about 5 kB."""
@@ -49,11 +49,11 @@ MAX_LINE = 1024**2
 
 @dataclass(frozen=True)
 class TowerTable:
-    """One table as it came, with the names of `tamflux.variables`.
+    """One table in the provider's units, with the names of `tamflux.variables`.
 
     `frame` has ``time`` (datetime64, local standard time, start of the step), ``gpp, reco, nee``
     (in the unit of the time step), ``flag`` (the provider's quality flag of NEE; NaN where there
-    is none) and the meteorology that is present. NaN is missing.
+    is none) and the available meteorology. Missing values are NaN.
     """
 
     frame: pd.DataFrame
@@ -69,7 +69,7 @@ def read_table(member: Member, name: FileName) -> TowerTable:
     Raises
     ------
     InputError
-        If the file is empty, truncated, has no timestamps, no NEE, or a value that is no number.
+        If the file is empty or truncated, has no timestamps, no NEE, or a value that is no number.
     """
     with member.open() as stream:
         header, rest = _read_header(stream, member)
@@ -90,7 +90,7 @@ def read_table(member: Member, name: FileName) -> TowerTable:
 
 
 def read_first_timestamp(member: Member, name: FileName) -> np.datetime64:
-    """First time stamp of a table, from its first lines alone.
+    """First timestamp of a table; only its first lines are read.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def read_first_timestamp(member: Member, name: FileName) -> np.datetime64:
 
 
 def _read_header(stream, member: Member) -> tuple[list[str], io.BufferedReader]:
-    """Column names in capitals, and the stream behind them. Lines with ``#`` before are skipped."""
+    """Column names in capitals, and the stream after them; leading lines with ``#`` are skipped."""
     rest = io.BufferedReader(stream, 1024**2)
     line = rest.readline(MAX_LINE)
     while line.startswith(b"#"):
@@ -123,7 +123,7 @@ def _read_header(stream, member: Member) -> tuple[list[str], io.BufferedReader]:
     header = [column.strip(' "').upper() for column in text.split(",")]
     if not any(column in ("TIMESTAMP", "TIMESTAMP_START") for column in header):
         raise InputError(
-            "the table has no time stamps",
+            "the table has no timestamps",
             file=member.label,
             found=ascii(text[:80]),
             expected="a column TIMESTAMP or TIMESTAMP_START",
@@ -145,7 +145,7 @@ def _wanted_columns(header: list[str], name: FileName) -> list[str]:
 
 
 def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.DataFrame:
-    """Parse the wanted columns as float64; -9999 becomes NaN, infinity stays to be rejected."""
+    """Parse the wanted columns as float64; -9999 becomes NaN, infinity is rejected later."""
     positions = sorted({header.index(column) for column in wanted})
     try:
         raw = pd.read_csv(
@@ -167,14 +167,14 @@ def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.Dat
 
 
 def _check_last_line(member: Member, columns: int) -> None:
-    """Refuse a table that breaks off within its last line."""
+    """Refuse a table that is cut off within its last line."""
     with member.open() as stream:
         stream.seek(-min(MAX_LINE, stream.seek(0, os.SEEK_END)), os.SEEK_END)
         last = stream.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
     found = last.count(b",") + 1
     if found < columns:
         raise InputError(
-            "the table breaks off within its last line",
+            "the table is cut off within its last line",
             file=member.label,
             found=f"{found} columns in the last line",
             expected=f"{columns} columns",
@@ -193,7 +193,7 @@ def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
     if bad.any():
         row = int(bad.to_numpy().argmax())
         raise InputError(
-            "a time stamp cannot be read; the file may be truncated",
+            "a timestamp cannot be read; the file may be truncated",
             file=member.label,
             variable=column,
             found=f"{text.iloc[row]} in data row {row + 1}",
@@ -203,7 +203,7 @@ def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
     outside = (time.dt.year < FIRST_YEAR) | (time.dt.year > LAST_YEAR)
     if outside.any():
         raise InputError(
-            "a time stamp is outside the years of flux measurements",
+            "a timestamp is outside the years of flux measurements",
             file=member.label,
             variable=column,
             found=text[outside].iloc[0],
@@ -217,9 +217,9 @@ def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
             "the time step is not the one in the file name",
             file=member.label,
             variable=column,
-            found=f"most stamps {np.median(apart).astype('timedelta64[m]')} apart",
+            found=f"most timestamps {np.median(apart).astype('timedelta64[m]')} apart",
             expected=f"{step} ({name.resolution})",
-            fix="give the file the name it was delivered under",
+            fix="restore the file name of the provider",
         )
     return time.to_numpy(), steps
 
