@@ -50,8 +50,7 @@ audit: .venv/installed
 lock: .venv/installed
 	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--default-index https://pypi.org/simple --generate-hashes --no-annotate --no-header \
-		--quiet --output-file requirements.lock
+		--generate-hashes --no-annotate --no-header --quiet --output-file requirements.lock
 
 faults: .venv/installed
 	cd tests && ../$(BIN)/python -m faults --kills $(or $(KILLS),50)

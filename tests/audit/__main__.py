@@ -1,8 +1,8 @@
 """Compare the installed distributions with the lock and its licences; ask for known weaknesses.
 
-Exit 1 where a pin of pyproject.toml is not in the lock, an installed distribution is not, or a
-licence is not an open one. Where the database of weaknesses answers, pip-audit's verdict counts
-too; where it does not, that is said.
+Exit 1 where the lock does not meet a requirement of pyproject.toml, an installed distribution is
+not in the lock, or a licence is not an open one. Where the database of weaknesses answers, the
+verdict of pip-audit counts too; where it does not, that is said.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 REPO = Path(__file__).parents[2]
 LOCK = REPO / "requirements.lock"
@@ -36,26 +39,23 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def locked() -> dict[str, str]:
-    """Name -> version of the lock; every entry must have a hash."""
+def locked() -> dict[str, set[str]]:
+    """Name -> versions of the lock (two where they depend on Python's); each must have a hash."""
     entries = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())
-    found = {}
+    found: dict[str, set[str]] = {}
     for entry in entries:
         if match := re.match(r"([a-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", entry):
             assert "--hash=sha256:" in entry, f"{match[1]} has no hash in the lock"
-            found[plain(match[1])] = match[2]
+            found.setdefault(plain(match[1]), set()).add(match[2])
     return found
 
 
-def pinned() -> dict[str, str]:
-    """Name -> version of every pin in pyproject.toml."""
+def required() -> dict[str, SpecifierSet]:
+    """Name -> versions that pyproject.toml allows."""
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
     lists = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
-    found = {}
-    for text in (text for items in lists for text in items):
-        name, _, version = text.partition("==")
-        found[plain(re.sub(r"\[.*?\]", "", name).strip())] = version.split(";")[0].strip()
-    return found
+    requirements = [Requirement(text) for items in lists for text in items]
+    return {plain(each.name): each.specifier for each in requirements}
 
 
 def licence(distribution: metadata.Distribution) -> str:
@@ -73,14 +73,15 @@ def licence(distribution: metadata.Distribution) -> str:
 def faults() -> list[str]:
     """All that is wrong, one line each."""
     lock, wrong = locked(), []
-    for name, version in pinned().items():
-        if name not in OWN and lock.get(name) != version:
-            wrong.append(f"{name} {version} of pyproject.toml is {lock.get(name)} in the lock")
+    for name, allowed in required().items():
+        found = lock.get(name, set())
+        if name not in OWN and (not found or any(each not in allowed for each in found)):
+            wrong.append(f"{name}{allowed} of pyproject.toml is {found or 'not'} in the lock")
     for distribution in metadata.distributions():
         name, version = plain(distribution.metadata["Name"]), distribution.version
         if name in OWN:
             continue
-        if lock.get(name) != version.partition("+")[0]:
+        if version.partition("+")[0] not in lock.get(name, set()):
             wrong.append(f"{name} {version} is installed, the lock has {lock.get(name)}")
         if name in TOOLS or CLOSED_BUT_NEEDED.match(name):
             continue
