@@ -6,7 +6,8 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")
+if matplotlib.get_backend(auto_select=False) is None:  # jobs have no display, notebooks chose one
+    matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import Normalize
