@@ -31,12 +31,13 @@ MAY_IMPORT = {
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "download"},
+    "api": FOUNDATIONS | {"predictors", "training", "figures"},  # for notebooks: no room imports it
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
     "torch": set(MAY_IMPORT)
     - {"model", "training", "baselines", "uncertainty", "inference", "evaluation"},
-    "matplotlib": set(MAY_IMPORT) - {"figures", "report"},
+    "matplotlib": set(MAY_IMPORT) - {"figures", "report", "api"},
 }
 
 
