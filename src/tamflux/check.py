@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from tamflux.config import partial_year
 from tamflux.demo_earth.layout import demo_files
-from tamflux.download.targets import era5_files, era5_roles, modis_folder
+from tamflux.download.targets import era5_raw_variables, era5_targets, modis_folder
 from tamflux.errors import ConfigError, InputError
 from tamflux.grid import Grid
 from tamflux.readers.era5 import inspect_era5
@@ -157,7 +157,7 @@ def _rule(rule: str, place: Callable[[], object]) -> str:
 
 
 def _era5_folder(config: Mapping[str, Any], year: int) -> Path:
-    first = era5_files(config, era5_roles(config)[0], year)
+    first = era5_targets(config, era5_raw_variables(config)[0], year)
     return next(iter(first.values())).parent
 
 

@@ -1,4 +1,4 @@
-"""Units that files hold by mistake, and how the values give them away."""
+"""Units that files hold by mistake, recognised from the range of the values."""
 
 from __future__ import annotations
 
@@ -18,30 +18,33 @@ MISTAKEN: dict[str, dict[str, tuple[float, float]]] = {
     "1": {"counts of 0.0001": (1e-4, 0)},
     "g m-2 d-1": {"mg m-2 d-1": (1e-3, 0), "g m-2 s-1": (86400, 0)},
 }  # fmt: skip
-"""By the unit that values should have: the likely others, with factor and offset to it."""
+"""For each expected unit, the units found in its place, with factor and offset to it."""
 
 MIN_DRYNESS = 0.1
 """Share of the saturation pressure that vapour pressure deficit exceeds on one day of twenty, at
-every tower: at 163 towers of FLUXNET2015 the least is 0.18 (a rain forest in Ghana, GH-Ank), and
-the largest is 0.98, so that a tenth of it, which is kPa in place of hPa, never reaches 0.1."""
+every tower. At 163 towers of FLUXNET2015 it lies between 0.18 (a rain forest in Ghana, GH-Ank) and
+0.98: a tenth of that, which is what kPa in place of hPa gives, never reaches 0.1."""
 
 
-def likely_units(least: float, most: float, kind: Variable, floor: float = 0.0) -> str | None:
-    """Units that a variable's values look like, such as ``K or degF``; None if like no other.
+def likely_units(
+    raw_min: float, raw_max: float, variable: Variable, floor: float = 0.0
+) -> str | None:
+    """Units in which the values would be plausible, such as ``K or degF``; None if there are none.
 
     Parameters
     ----------
-    least, most : float
-        Range of the values, in whatever unit they have.
-    kind : Variable
-        What they should be: the units must bring them into its range.
+    raw_min, raw_max : float
+        Range of the values as they are.
+    variable : Variable
+        Catalogue entry whose valid range the converted values must fit.
     floor : float
-        Magnitude, in the unit they should have, that the values must reach.
+        Magnitude that the converted values must reach.
     """
     fits = []
-    for name, (factor, offset) in MISTAKEN.get(kind.units, {}).items():
-        low, high = least * factor + offset, most * factor + offset
-        if kind.valid_min <= low and high <= kind.valid_max and max(abs(low), abs(high)) >= floor:
+    for name, (factor, offset) in MISTAKEN.get(variable.units, {}).items():
+        low, high = raw_min * factor + offset, raw_max * factor + offset
+        valid = variable.valid_min <= low and high <= variable.valid_max
+        if valid and max(abs(low), abs(high)) >= floor:
             fits.append(name)
     return " or ".join(fits) or None
 
@@ -52,12 +55,12 @@ def saturation_vapour_pressure(temperature: np.ndarray) -> np.ndarray:
 
 
 def is_kilopascal(vpd: np.ndarray, t2m: np.ndarray) -> bool:
-    """Whether vapour pressure deficits said to be in hPa are in kPa.
+    """Whether vapour pressure deficits declared in hPa are in kPa.
 
     Parameters
     ----------
     vpd, t2m : numpy.ndarray
-        (day,) of one tower, NaN where missing; fewer than 90 days with both tell nothing.
+        (day,) of one tower, NaN where missing; fewer than 90 days with both give False.
     """
     dryness = np.asarray(vpd) / saturation_vapour_pressure(np.asarray(t2m))
     dryness = dryness[np.isfinite(dryness)]

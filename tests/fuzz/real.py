@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields, read_times
-from tamflux.readers.era5_layers import check_present
+from tamflux.readers.era5_file_variables import check_present
 from tamflux.readers.hdf4 import open_hdf4, read_field
 from tamflux.readers.oneflux.archive import list_members
 from tamflux.readers.oneflux.badm import clean_fields, read_badm

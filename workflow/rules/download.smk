@@ -1,4 +1,4 @@
-from tamflux.download.targets import MANIFESTS, manifests, modis_folder, vanished
+from tamflux.download.targets import MANIFESTS, manifests, missing_files, modis_folder
 
 # What few servers give to all: two requests at once, also with --cores 64.
 workflow.global_resources.setdefault("downloads", 2)
@@ -35,7 +35,7 @@ rule download_era5:
             "grid": {key: config["grid"][key] for key in ("resolution", "bbox")},
             "years": config["years"],
         },
-        vanished=lambda wc: vanished(f"{MANIFESTS}/era5/{wc.role}_{wc.year}.csv"),
+        vanished=lambda wc: missing_files(f"{MANIFESTS}/era5/{wc.role}_{wc.year}.csv"),
     message:
         "downloading ERA5 {wildcards.role} of {wildcards.year}"
     script:
@@ -54,7 +54,7 @@ rule download_modis:
     params:
         product=config["inputs"]["modis"]["product"],
         folder=lambda wc: str(modis_folder(config, int(wc.year))),
-        vanished=lambda wc: vanished(f"{MANIFESTS}/modis/{wc.year}.csv"),
+        vanished=lambda wc: missing_files(f"{MANIFESTS}/modis/{wc.year}.csv"),
     message:
         "downloading MODIS of {wildcards.year}"
     script:
@@ -72,7 +72,7 @@ rule download_landcover:
         downloads=1,
     params:
         target=config["inputs"]["landcover"],
-        vanished=lambda wc: vanished(f"{MANIFESTS}/landcover.csv"),
+        vanished=lambda wc: missing_files(f"{MANIFESTS}/landcover.csv"),
     message:
         "downloading the land cover"
     script:

@@ -7,7 +7,7 @@ with job(snakemake, f"regrid ERA5 {snakemake.wildcards.year}"):
     grid = snakemake.params.grid
     prepare_era5(
         paths=snakemake.input.era5,
-        kind=snakemake.params.kind,
+        dataset_type=snakemake.params.kind,
         year=int(snakemake.wildcards.year),
         grid=Grid(grid["resolution"], tuple(grid["bbox"])),
         tile_size=grid["tile_size"],

@@ -1,7 +1,7 @@
 """ERA5 from the Climate Data Store with its own client, `cdsapi`.
 
-The key stays where `cdsapi` looks for it (`~/.cdsapirc`). The client waits for the queue, tries
-again after server errors and goes on where a transfer was cut.
+The key stays in the file that `cdsapi` reads (`~/.cdsapirc`). The client waits for the queue,
+retries after server errors and resumes interrupted transfers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tamflux.download.fetch import Interrupted, fetch, write_manifest
-from tamflux.download.targets import era5_files, era5_name, era5_statistic
+from tamflux.download.targets import era5_name, era5_statistic, era5_targets
 from tamflux.errors import DownloadError, InputError
 from tamflux.grid import Grid
 from tamflux.readers.cds_files import check_cover, open_netcdf, read_axis, unpack
@@ -31,25 +31,27 @@ DATASETS = {
     "hourly": ("reanalysis-era5-single-levels", 0.25),
     "land_hourly": ("reanalysis-era5-land", 0.1),
 }
-"""Data set of each kind, and degrees between its nodes."""
+"""Dataset of each type, and degrees between its nodes."""
 TRIES, WAIT = 10, 120.0
-"""Tries of one call to the store, and the longest wait in seconds between two calls."""
+"""Attempts of one call to the store, and the maximum wait in seconds between two of them."""
 PERMANENT = (400, 401, 403, 404)
 HOW_TO = "https://cds.climate.copernicus.eu/how-to-api"
 
 
-def download_era5(config: Mapping[str, Any], role: str, year: int, manifest: str | Path) -> None:
-    """Download one raw variable of a year (`places.era5_files`) over `grid.bbox`.
+def download_era5(
+    config: Mapping[str, Any], variable: str, year: int, manifest: str | Path
+) -> None:
+    """Download one raw variable of a year (`targets.era5_targets`) over `grid.bbox`.
 
     Raises
     ------
     DownloadError
         If there is no key, the store refuses the request, or it does not deliver.
     """
-    kind = config["inputs"]["era5"]["kind"]
+    dataset_type = config["inputs"]["era5"]["kind"]
     grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
-    data_set, spacing = DATASETS[kind]
-    files = era5_files(config, role, year)
+    dataset, spacing = DATASETS[dataset_type]
+    files = era5_targets(config, variable, year)
     client = _connect()
 
     def problem(path: Path) -> str | None:
@@ -57,35 +59,37 @@ def download_era5(config: Mapping[str, Any], role: str, year: int, manifest: str
 
     rows = []
     for (of_year, month), target in files.items():
-        request = era5_request(kind, role, of_year, month, area_of(grid, spacing))
+        request = era5_request(dataset_type, variable, of_year, month, area_of(grid, spacing))
 
         def write(path: Path, request=request, target=target) -> None:
-            _retrieve(client, data_set, request, path, target)
+            _retrieve(client, dataset, request, path, target)
 
-        rows.append(fetch(target, f"{data_set} {request}", write, problem))
+        rows.append(fetch(target, f"{dataset} {request}", write, problem))
     write_manifest(manifest, rows)
 
 
-def era5_request(kind: str, role: str, year: int, month: int, area: list[float] | None) -> dict:
-    """Request of one file as the store's own pages write it; month 0 is the whole year."""
+def era5_request(
+    dataset_type: str, variable: str, year: int, month: int, area: list[float] | None
+) -> dict:
+    """Request of one file, as the store's own pages write it; month 0 is the full year."""
     months = range(1, 13) if month == 0 else [month]
     days = max(calendar.monthrange(year, m)[1] for m in months)
     request: dict[str, Any] = {
-        "variable": [era5_name(role)],
+        "variable": [era5_name(variable)],
         "year": str(year),
         "month": [f"{m:02d}" for m in months],
         "day": [f"{day:02d}" for day in range(1, days + 1)],
     }
-    if kind != "land_hourly":
+    if dataset_type != "land_hourly":
         request["product_type"] = "reanalysis"
-    if kind == "daily_statistics":
+    if dataset_type == "daily_statistics":
         request |= {
-            "daily_statistic": era5_statistic(role),
+            "daily_statistic": era5_statistic(variable),
             "time_zone": "utc+00:00",
             "frequency": "1_hourly",
         }
     else:
-        total = kind == "land_hourly" and role in ACCUMULATED  # 00 UTC holds the day before
+        total = dataset_type == "land_hourly" and variable in ACCUMULATED  # 00 UTC: the day before
         hours = [0] if total else range(24)
         request |= {
             "time": [f"{hour:02d}:00" for hour in hours],
@@ -96,7 +100,7 @@ def era5_request(kind: str, role: str, year: int, month: int, area: list[float] 
 
 
 def area_of(grid: Grid, spacing: float) -> list[float] | None:
-    """North, west, south, east of the nodes around a grid; None for the whole globe."""
+    """North, west, south, east of the nodes around a grid; None for the globe."""
     west, south, east, north = grid.bbox
     if east - west == 360:
         return None
@@ -111,7 +115,7 @@ def area_of(grid: Grid, spacing: float) -> list[float] | None:
 
 
 def wrong_area(path: Path, grid: Grid) -> str | None:
-    """What is wrong with a file's structure or area, None if nothing is."""
+    """Problem of a file's structure or area, None if there is none."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
             for part in unpack(path, Path(scratch)):
@@ -131,12 +135,12 @@ def _connect():
             "the client of the Climate Data Store is not installed", found=str(error),
             fix='pip install -e ".[download]"',
         ) from error  # fmt: skip
-    place = os.environ.get("CDSAPI_RC", str(Path.home() / ".cdsapirc"))
+    key_file = os.environ.get("CDSAPI_RC", str(Path.home() / ".cdsapirc"))
     try:
         cdsapi.api.get_url_key_verify(None, None, None)
     except Exception as error:  # cdsapi raises no narrower one
         raise DownloadError(
-            "there is no key for the Climate Data Store", file=place, found=str(error),
+            "there is no key for the Climate Data Store", file=key_file, found=str(error),
             expected="two lines:  url: https://cds.climate.copernicus.eu/api  and  key: <your key>",
             fix=f"register, accept the data set's licence, and write the file: {HOW_TO}",
         ) from error  # fmt: skip
@@ -145,11 +149,11 @@ def _connect():
     )
 
 
-def _retrieve(client, data_set: str, request: dict, path: Path, target: Path) -> None:
+def _retrieve(client, dataset: str, request: dict, path: Path, target: Path) -> None:
     import requests
 
     try:
-        client.retrieve(data_set, request, str(path))
+        client.retrieve(dataset, request, str(path))
     except (requests.RequestException, RuntimeError, AssertionError) as error:
         response = getattr(error, "response", None)
         status = None if response is None else response.status_code
@@ -160,9 +164,9 @@ def _retrieve(client, data_set: str, request: dict, path: Path, target: Path) ->
                 fix=f"copy the key of your profile page to ~/.cdsapirc: {HOW_TO}",
             ) from error  # fmt: skip
         if status in PERMANENT:
-            page = f"https://cds.climate.copernicus.eu/datasets/{data_set}?tab=download"
+            page = f"https://cds.climate.copernicus.eu/datasets/{dataset}?tab=download"
             raise DownloadError(
                 "the Climate Data Store refuses the request", **details,
-                fix=f"do what it says; licences are accepted at the foot of {page}",
+                fix=f"follow its message; licences are accepted at the foot of {page}",
             ) from error  # fmt: skip
         raise Interrupted("the Climate Data Store did not deliver", **details) from error

@@ -21,35 +21,37 @@ from tamflux.readers.modis_files import composite_date
 log = logging.getLogger("tamflux")
 
 VERSION = "061"
-EVERY = {"MCD43C4": 8, "MOD09CMG": 1}
-"""Days between two files. MCD43C4 sees 16 days around each; MOD09CMG only its own, often cloudy."""
+INTERVAL_DAYS = {"MCD43C4": 8, "MOD09CMG": 1}
+"""Days between two files: MCD43C4 combines 16 days; MOD09CMG is a single day, often cloudy."""
 REGISTER = "https://urs.earthdata.nasa.gov/users/new"
 
 
 def download_modis(
     product: str, year: int, folder: str | Path, manifest: str | Path, system=None
 ) -> None:
-    """Download a year of global files, every `EVERY` days from 1 January.
+    """Download a year of global files, every `INTERVAL_DAYS` days from 1 January.
 
     Parameters
     ----------
     product : str
         ``MCD43C4`` or ``MOD09CMG``.
     folder : path
-        They keep their names. A day that has a file there is left as it is.
+        Target folder; files keep NASA's names. Existing files are left as they are.
     system : earthaccess.System, optional
         Hosts of Earthdata.
 
     Raises
     ------
     DownloadError
-        If there is no account, NASA refuses, or a file does not arrive whole.
+        If there is no account, NASA refuses, or a file does not arrive complete.
     """
     earthdata = Earthdata(system)
     found = earthdata.search(product, temporal=(f"{year}-01-01", f"{year}-12-31"))
     first = np.datetime64(f"{year}-01-01")
-    days = {composite_date(name): name for name in sorted(found)}  # the latest production stays
-    wanted = np.arange(first, np.datetime64(f"{year + 1}-01-01"), EVERY[product])
+    days = {
+        composite_date(name): name for name in sorted(found)
+    }  # of one day, the latest production
+    wanted = np.arange(first, np.datetime64(f"{year + 1}-01-01"), INTERVAL_DAYS[product])
     if absent := [str(day) for day in wanted if day not in days]:
         log.warning("%s has no file of %s", product, ", ".join(absent))
     if len(absent) == len(wanted):
@@ -62,14 +64,14 @@ def download_modis(
     for day in (day for day in wanted if day in days):
         name = days[day]
         if have.get(day, name) != name:
-            log.warning("%s stays; NASA now has %s", Path(folder) / have[day], name)
+            log.warning("%s is left as it is; NASA now has %s", Path(folder) / have[day], name)
             continue
         rows.append(earthdata.fetch(found[name], Path(folder) / name))
     write_manifest(manifest, rows)
 
 
 def download_landcover(target: str | Path, manifest: str | Path, system=None) -> None:
-    """Download the MCD12C1 file that a path names, by its first parts `MCD12C1.AYYYYDDD.061`.
+    """Download the MCD12C1 file named by a path, by its first parts `MCD12C1.AYYYYDDD.061`.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def download_landcover(target: str | Path, manifest: str | Path, system=None) ->
 
 
 class Earthdata:
-    """A login, and what it can search and fetch."""
+    """A login to NASA's Earthdata, with search and download."""
 
     def __init__(self, system=None):
         try:
@@ -125,7 +127,7 @@ class Earthdata:
         self._store = self._attempt(lambda: earthaccess.Store(self._auth), host)
 
     def search(self, product: str, **criteria: Any) -> dict[str, dict[str, Any]]:
-        """Files of a product by name: `url`, and `size` and `checksum` as far as NASA says."""
+        """Files of a product by name: `url`, and `size` and `checksum` if NASA gives them."""
         query = self._client.DataGranules(self._auth).short_name(product).version(VERSION)
         for name, value in criteria.items():
             value = value if isinstance(value, tuple) else (value,)
@@ -135,7 +137,7 @@ class Earthdata:
         return {file["name"]: file for file in files if file}
 
     def fetch(self, file: dict[str, Any], target: Path) -> dict[str, str | int]:
-        """Download one file of a search; gives its row of the manifest."""
+        """Download one file of a search; returns its row of the manifest."""
 
         def write(path: Path) -> None:
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".earthdata") as folder:
@@ -146,8 +148,8 @@ class Earthdata:
 
         return fetch(target, file["url"], write, lambda path: _difference(path, file))
 
-    def _attempt(self, call, what: Any) -> Any:
-        """Call the client; say what went wrong, and whether trying again may help."""
+    def _attempt(self, call, file: Any) -> Any:
+        """Call the client; its exceptions become errors, `Interrupted` if a retry may help."""
         import requests
 
         exceptions = self._client.exceptions
@@ -155,23 +157,23 @@ class Earthdata:
             return call()
         except exceptions.EulaNotAccepted as error:
             raise DownloadError(
-                "NASA asks to accept a licence first", file=what, found=str(error),
+                "NASA asks to accept a licence first", file=file, found=str(error),
                 fix="accept it in your profile at https://urs.earthdata.nasa.gov",
             ) from error  # fmt: skip
         except exceptions.DownloadFailure as error:
             if any(f"code: {status}" in str(error) for status in (401, 403, 404)):
                 raise DownloadError(
-                    "NASA refuses a download", file=what, found=str(error),
+                    "NASA refuses a download", file=file, found=str(error),
                     fix="authorise the application LP DAAC in your profile at "
                     "https://urs.earthdata.nasa.gov",
                 ) from error  # fmt: skip
-            raise Interrupted("NASA did not deliver", file=what, found=str(error)) from error
+            raise Interrupted("NASA did not deliver", file=file, found=str(error)) from error
         except (requests.RequestException, RuntimeError) as error:
-            raise Interrupted("NASA did not deliver", file=what, found=str(error)) from error
+            raise Interrupted("NASA did not deliver", file=file, found=str(error)) from error
 
 
 def _describe(granule: Any) -> dict[str, Any] | None:
-    """What the catalogue says of a granule's HDF file; None if it has none."""
+    """Name, URL, size and checksum of a granule's HDF file; None if it has none."""
     url = next((link for link in granule.data_links() if link.endswith(".hdf")), None)
     if url is None:
         return None
@@ -187,7 +189,7 @@ def _describe(granule: Any) -> dict[str, Any] | None:
 
 
 def _difference(path: Path, file: dict[str, Any]) -> str | None:
-    """How a file differs from what the catalogue says, None if it does not."""
+    """Difference between a file and its catalogue entry, None if there is none."""
     size = path.stat().st_size
     if file["size"] is not None and size != int(file["size"]):
         return f"{size} bytes instead of {file['size']}"

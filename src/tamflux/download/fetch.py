@@ -1,7 +1,7 @@
-"""One file at a time, whole or not at all, with its checksum beside it.
+"""Download one file at a time, completely or not at all, and record its checksum.
 
-`name.sha256` beside a file is as `sha256sum` writes it: `sha256sum -c *.sha256` checks a folder.
-A file without it is the user's own and is never touched.
+`name.sha256` next to a file has the format of `sha256sum`: `sha256sum -c *.sha256` checks a folder.
+A file without it belongs to the user and is never touched.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tamflux.provenance import file_hash
 log = logging.getLogger("tamflux")
 
 ATTEMPTS = 4
-FIRST_WAIT, LONGEST_WAIT = 30.0, 600.0
-"""Seconds before the second attempt, doubled before each further one, up to the longest."""
+FIRST_WAIT, MAX_WAIT = 30.0, 600.0
+"""Seconds before the second attempt, doubled before each further one, up to the maximum."""
 COLUMNS = ("file", "size", "sha256", "source")
 
 
 class Interrupted(DownloadError):
-    """A download that may succeed when tried again."""
+    """A download that may succeed if retried."""
 
 
 def fetch(
@@ -36,18 +36,18 @@ def fetch(
     write: Callable[[Path], None],
     problem: Callable[[Path], str | None],
 ) -> dict[str, str | int]:
-    """Download a file unless it is there, whole and right.
+    """Download a file unless it exists, complete and correct.
 
     Parameters
     ----------
     target : path
-        The final name; nothing has it before its content is complete and checked.
+        The final name, given to the file after its content is complete and checked.
     source : str
-        Where it comes from, for the manifest.
+        Origin of the file, for the manifest.
     write : callable
-        Downloads to the path it is given. Raises `Interrupted` where trying again may help.
+        Downloads to the given path. Raises `Interrupted` if a retry may help.
     problem : callable
-        What is wrong with the file at a path, None if nothing is.
+        Returns the problem of the file at a path, None if there is none.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def fetch(
     Raises
     ------
     DownloadError
-        If it does not arrive.
+        If the download fails.
     """
     target = Path(target)
     recorded = _checksum_file(target)
@@ -74,7 +74,7 @@ def fetch(
         left.unlink()
     retrying = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        wait=wait_exponential(multiplier=FIRST_WAIT, max=MAX_WAIT),
         retry=retry_if_exception_type(Interrupted),
         before_sleep=before_sleep_log(log, logging.WARNING),
         reraise=True,
@@ -88,7 +88,9 @@ def _fetch_once(target: Path, write, problem) -> str:
     with atomic_path(target) as partial:
         write(partial)
         if reason := problem(partial):
-            raise Interrupted("what arrived is not what was asked for", file=target, found=reason)
+            raise Interrupted(
+                "the file that arrived is not the one requested", file=target, found=reason
+            )
         digest = file_hash(partial)
         with atomic_path(_checksum_file(target)) as path:
             path.write_text(f"{digest}  {target.name}\n")

@@ -1,6 +1,6 @@
 """The predictor cube: one Zarr store per year, tile-major, written once and read by tiles or cells.
 
-Every store of the predictors stage (ERA5, MODIS and their union, the cube) has the layout of
+Every store of the predictors stage (ERA5, MODIS, and the cube that merges them) has the layout of
 contract 1 in docs/architecture.md and is written through `create_store`.
 """
 
@@ -21,17 +21,19 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.variables import PREDICTORS, REFL_FILLED, Variable
 
+LOOKBACK_DAYS = 365
+"""Length of the look-back window, from which the task embedding and the warm-up are computed."""
 DIMS = ("time", "lat", "lon")
 FLAG = REFL_FILLED.name
 FLAG_NO_DATA = 2
 _CATALOGUE = {**PREDICTORS, FLAG: REFL_FILLED}
 _CODEC = BloscCodec(cname="lz4", clevel=3, shuffle="bitshuffle")
-"""Of rounded values as small as zstd on shuffled bytes, and three times as fast both ways."""
+"""Compresses rounded values as well as zstd on shuffled bytes, three times as fast both ways."""
 _DAMAGED = (
     OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, MemoryError,
     OverflowError,
 )  # fmt: skip
-"""What zarr and its codecs raise on damaged metadata and chunks."""
+"""Exceptions of zarr and its codecs on damaged metadata and chunks."""
 RERUN = "delete the store and run snakemake again: it remakes the predictors of this year"
 
 
@@ -49,19 +51,19 @@ def create_store(
     variables: Sequence[Variable],
     days: int | None = None,
 ) -> Iterator[zarr.Group]:
-    """Yield an empty store of the cube's layout to fill; it lands at `path` whole or not at all.
+    """Yield an empty store of the cube's layout to fill; it appears at `path` once complete.
 
-    The metadata is written first, so that blocks may come in any order. Write whole tiles, or
-    bands of whole tiles, of one variable: ``store["t2m"][:, rows, cols] = block`` with block
-    (time, row, col). What is never written reads as NaN (`refl_filled`: 2, no data).
+    The metadata is written first, so that blocks may come in any order. Write complete tiles, or
+    row blocks of complete tiles, of one variable: ``store["t2m"][:, rows, cols] = block`` with
+    block (time, row, col). Cells never written read as NaN (`refl_filled`: 2, no data).
 
     Parameters
     ----------
     variables : sequence of Variable
         Catalogue entries, in the order of the features.
     days : int, optional
-        Days from 1 January that have predictors; all of the year by default. The arrays have all
-        days in any case, so that a chunk keeps its shape while the year grows.
+        Days from 1 January that have predictors; all of the year by default. The arrays always
+        span all days, so that chunks of a partial year keep their shape when days are added.
     """
     dates = year_days(year)
     with atomic_path(path) as partial:
@@ -92,7 +94,7 @@ def create_store(
                 attributes=variable.attrs,
             )
         yield store
-        for variable in variables:  # lets a reader see that a tile was lost, not missing
+        for variable in variables:  # tells a lost tile from one that was never written
             store[variable.name].attrs["tiles_written"] = _count_chunks(partial, variable.name)
         consolidate(partial)
 
@@ -109,9 +111,9 @@ class Cube:
     variables : tuple of str
         Predictors in the order of the features.
     time : numpy.ndarray
-        (time,) datetime64[D], every day of the year, or of its months so far.
+        (time,) datetime64[D], every day of the year, or of the months so far.
     is_complete : bool
-        Whether the year is over.
+        Whether all days of the year have predictors.
     """
 
     def __init__(self, path: str | Path):
@@ -165,7 +167,7 @@ class Cube:
         Raises
         ------
         ContractError
-            Naming what is wrong and what to run again.
+            Naming the problem and the rule to run again.
         """
         try:
             return cls(path)
@@ -221,7 +223,7 @@ class Cube:
         return cells
 
     def _values(self, name: str, rows: slice, cols: slice) -> np.ndarray:
-        """(time, row, col) of one array; a damaged chunk does not keep its checksum."""
+        """(time, row, col) of one array; the checksum reveals a damaged chunk."""
         try:
             return self._arrays[name][: len(self.time), rows, cols]
         except (*_DAMAGED, AssertionError) as error:
@@ -287,31 +289,50 @@ class Cube:
             raise ContractError(what, file=self.path, **details, fix=RERUN)
 
 
-def prepend_lookback(year: np.ndarray, before: np.ndarray | None, days: int = 365) -> np.ndarray:
-    """Put the lookback of a year before it: the last `days` days of the year before.
+def prepend_lookback(
+    year: np.ndarray, before: np.ndarray | None, days: int = LOOKBACK_DAYS
+) -> np.ndarray:
+    """Concatenate the look-back window of a year (`lookback_window`) and the year.
 
     Parameters
     ----------
     year : numpy.ndarray
         (..., time, feature) all days of a year.
     before : numpy.ndarray or None
-        (..., time, feature) all days of the year before; None where there is no such year:
-        then the first `days` days of the year itself stand in.
+        (..., time, feature) all days of the year before; None if there is no such year.
 
     Returns
     -------
     numpy.ndarray
         (..., days + time, feature).
+
+    Raises
+    ------
+    ContractError
+        If the year that the window is taken from has fewer than `days` days.
     """
-    lookback = year[..., :days, :] if before is None else before[..., -days:, :]
-    if lookback.shape[-2] != days:
+    n_days = (year if before is None else before).shape[-2]
+    if n_days < days:
         raise ContractError(
-            "the lookback is too short",
-            found=f"{lookback.shape[-2]} days",
-            expected=f"{days} days",
-            fix="give whole years",
-        )
-    return np.concatenate([lookback, year], axis=-2)
+            "the look-back window is too short", found=f"{n_days} days",
+            expected=f"{days} days", fix="give complete years",
+        )  # fmt: skip
+    return np.concatenate([lookback_window(year, before, days), year], axis=-2)
+
+
+def lookback_window(
+    year: np.ndarray, before: np.ndarray | None, days: int = LOOKBACK_DAYS
+) -> np.ndarray:
+    """(..., days, feature) look-back window of a year.
+
+    It is the last `days` days of the year before. If there is no such year (None), it is the first
+    `days` days of the year itself, which is repeated if it has fewer. Parameters as in
+    `prepend_lookback`.
+    """
+    if before is not None:
+        return before[..., -days:, :]
+    n_days = year.shape[-2]
+    return year[..., :days, :] if n_days >= days else year[..., np.arange(days) % n_days, :]
 
 
 def _open_group(path: Path) -> zarr.Group:
@@ -319,12 +340,10 @@ def _open_group(path: Path) -> zarr.Group:
         return zarr.open_group(path, mode="r")
     except _DAMAGED as error:
         raise ContractError(
-            "cannot open the predictors of a year",
-            file=path,
-            found=str(error) or type(error).__name__,
-            expected="a Zarr v3 store as in contract 1",
+            "cannot open the predictors of a year", file=path,
+            found=str(error) or type(error).__name__, expected="a Zarr v3 store as in contract 1",
             fix=RERUN,
-        ) from error
+        ) from error  # fmt: skip
 
 
 def _coordinate(store: zarr.Group, name: str, values: np.ndarray, **attrs: str) -> None:
@@ -336,7 +355,7 @@ def _coordinate(store: zarr.Group, name: str, values: np.ndarray, **attrs: str) 
 
 
 def consolidate(path: Path) -> None:
-    """Write the metadata of all arrays into that of the group, so that opening is one read."""
+    """Write the metadata of all arrays into that of the group: opening then takes one read."""
     with warnings.catch_warnings():  # zarr-python notes that the v3 text does not yet define it
         warnings.simplefilter("ignore")
         zarr.consolidate_metadata(path)

@@ -26,11 +26,11 @@ def vpd_daily(
     """Daily mean vapour pressure deficit in hPa from daily values in degC.
 
     Saturation pressure is convex in temperature: that at the mean temperature is too low for the
-    day, the mean of those at the extremes (FAO-56 eq. 12) too high by about as much. Weights 1, 2,
-    1 on minimum, mean and maximum are the Gauss-Lobatto-Chebyshev rule of three nodes (the
-    trapezoidal rule in phase: Trefethen and Weideman 2014, doi 10.1137/130932132): exact to third
-    order in the amplitude of a sinusoidal day. The actual pressure follows from the dew point
-    (eq. 14).
+    day, and the mean of those at the extremes (FAO-56 eq. 12) is too high by about as much. The
+    weights 1, 2, 1 of minimum, mean and maximum are the Gauss-Lobatto-Chebyshev rule of three
+    nodes (the trapezoidal rule in phase: Trefethen and Weideman 2014, doi 10.1137/130932132),
+    exact to third order in the amplitude of a sinusoidal day. The actual pressure follows from
+    the dew point (eq. 14).
     """
     extremes = saturation_vapour_pressure(t2m_min) + saturation_vapour_pressure(t2m_max)
     saturation = (extremes + 2 * saturation_vapour_pressure(t2m)) / 4

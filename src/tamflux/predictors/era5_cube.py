@@ -1,8 +1,8 @@
 """ERA5 of a year, derived and regridded, as a tile-major store.
 
-ERA5 comes day by day for the whole globe, the store holds all days of a tile together. Fields go
-through a file on disk per predictor: written by days, read by bands of tiles. Memory holds a few
-blocks of days or one band, whatever the grid.
+ERA5 files hold one global field after the other, whereas a chunk of the store holds all days of a
+tile. Each predictor therefore goes through a file on disk, written by days and read by row blocks
+of tiles. Memory holds a few blocks of days or one row block, whatever the grid.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ from tamflux.predictors.derived import (
     wind_speed,
 )
 from tamflux.predictors.incremental import (
-    drop_kept,
-    keep_store,
-    kept_folder,
+    cache_folder,
+    cache_store,
+    drop_cache,
     month_edges,
-    open_kept,
+    open_cached,
 )
 from tamflux.predictors.regrid import Weights, regrid, regrid_weights
 from tamflux.predictors.rounding import round_bits
 from tamflux.provenance import code_hash
 from tamflux.readers.era5 import Era5Year
 from tamflux.readers.era5_sample import check_sample
-from tamflux.readers.era5_variables import ACCUMULATED, raw_variables
+from tamflux.readers.era5_variables import ACCUMULATED, raw_variables_of
 from tamflux.variables import ASTRONOMY, METEOROLOGY
 
 log = logging.getLogger("tamflux")
 
 BLOCK_BYTES = 8_000_000
-"""Least size of the block of days of one raw variable that is read at once."""
-_LARGEST_BLOCK = 140_000_000
-"""The size up to which a block grows to whole chunks of its file: a month of a quarter degree."""
+"""Minimum size of the block of days of one raw variable that is read at once."""
+_MAX_BLOCK_BYTES = 140_000_000
+"""Maximum size of a block extended to complete chunks of its file: a month at 0.25 degree."""
 
 DEW_POINT_SLACK, MAX_SATURATED = 5.0, 0.02
 """K by which the dew point may lie above the temperature, and the share of a day's values that may
-do so by more: interpolation and packing make a little of it, an exchanged file makes much."""
+exceed this. Interpolation and packing cause a little supersaturation, exchanged files much."""
 
 _TOGETHER = ("t2m", "t2m_min", "t2m_max", "vpd")
-"""Predictors made of the same raw variables: read in one pass."""
+"""Predictors that share raw variables, which are read once for all of them."""
 
 
 def prepare_era5(
     paths: Iterable[str | Path],
-    kind: str,
+    dataset_type: str,
     year: int,
     grid: Grid,
     tile_size: int,
@@ -70,19 +70,19 @@ def prepare_era5(
 ) -> None:
     """Write the meteorology and astronomy of a year to a store of the cube's layout.
 
-    Of a year that is not over, its whole months are written; when files of more come, or one has
-    changed, the months before the first new one are taken over from the last store.
+    Of a partial year, the complete months are written. When further months arrive or a file
+    changes, the months before the first new one are copied from the cached store.
 
     Parameters
     ----------
     paths : iterable of path
-        Raw ERA5 files of the year (hourly kinds: with 00 UTC of 1 January of the next year).
-    kind : str
+        Raw ERA5 files of the year (hourly dataset types: and 00 UTC of 1 January of the next year).
+    dataset_type : str
         ``daily_statistics``, ``hourly`` or ``land_hourly``.
     year, grid, tile_size
-        What the store holds.
+        Year, grid and tile size of the store.
     variables : sequence of str
-        Predictors of the cube; those of other sources are passed over.
+        Predictors of the cube; those of other sources are ignored.
     target : path
         The store.
     may_end_early : bool
@@ -91,7 +91,7 @@ def prepare_era5(
     Raises
     ------
     InputError
-        If the files are not a whole, plausible year; raised before any work where the
+        If the files are not a complete, plausible year; raised before any work if the
         coordinates show it. All problems are logged, the first one is raised.
     """
     weather = [name for name in variables if name in METEOROLOGY]
@@ -99,18 +99,20 @@ def prepare_era5(
     wanted = [catalogue[name] for name in variables if name in catalogue]
     with (
         scratch_folder(target) as scratch,
-        closing(Era5Year(paths, kind, year, grid, weather, scratch, may_end_early)) as source,
+        closing(
+            Era5Year(paths, dataset_type, year, grid, weather, scratch, may_end_early)
+        ) as source,
     ):
         _raise_first(source.problems)
         check_sample(source)
         _log_grids(source, grid)
-        grows = source.days < len(year_days(year))
+        is_partial = source.days < len(year_days(year))
         edges = month_edges(year, source.days)
         origins = []
-        if grows or kept_folder(target).is_dir():
-            origins = _origins(source, edges, (kind, grid, tile_size, tuple(variables)))
-        kept, first = open_kept(target, origins, edges)
-        log.info("%d: %d days, %d of them as before", year, source.days, first)
+        if is_partial or cache_folder(target).is_dir():
+            origins = _origins(source, edges, (dataset_type, grid, tile_size, tuple(variables)))
+        cached, first = open_cached(target, origins, edges)
+        log.info("%d: %d days, %d of them unchanged", year, source.days, first)
         groups = _groups(weather)
         total = len(groups) * (source.days - first)
         with (
@@ -121,35 +123,34 @@ def prepare_era5(
                 files = _regrid_group(source, group, grid, first, scratch, progress)
                 source.close()  # frees the chunks held in memory
                 for name, file in files.items():
-                    before = kept if first else None
+                    before = cached if first else None
                     _write_tiles(file, store[name], source.days, before, first, tile_size)
                     file.unlink()
             _write_astronomy(store, grid, year, tile_size)
-    if grows:
-        keep_store(target, origins)
+    if is_partial:
+        cache_store(target, origins)
     else:
-        drop_kept(target)
+        drop_cache(target)
 
 
-def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
+def derive(predictor: str, dataset_type: str, raw: dict[str, np.ndarray]) -> np.ndarray:
     """(day, lat, lon) daily predictor from raw variables (day, sample, lat, lon).
 
-    Of hourly samples, vapour pressure deficit and wind speed are computed each hour, then
-    averaged; of daily means, see `tamflux.predictors.derived`.
+    From hourly samples, vapour pressure deficit and wind speed are computed each hour, then
+    averaged. From daily values, see `tamflux.predictors.derived`.
     """
-    daily = kind == "daily_statistics"
+    daily = dataset_type == "daily_statistics"
     if predictor == "vpd" and daily:
         if (raw["t2m_min"] > raw["t2m_max"] + 0.1).any():
-            raise InputError(
-                "the daily minimum of a temperature is above its maximum",
-                file="inputs.era5.path",
-                variable="t2m_min, t2m_max",
-                found=f"up to {(raw['t2m_min'] - raw['t2m_max']).max():.3g} K above",
-                expected="t2m_min <= t2m_max",
-                fix="look whether the files of minimum and maximum were exchanged",
-            )
+            raise _contradiction(
+                "the daily minimum of a temperature is above its maximum", "t2m_min, t2m_max",
+                f"up to {(raw['t2m_min'] - raw['t2m_max']).max():.3g} K above",
+                "t2m_min <= t2m_max", "check whether files of minimum and maximum were exchanged",
+            )  # fmt: skip
         _check_dew_point(raw["d2m"], raw["t2m_max"])
-        return vpd_daily(*(raw[role][:, 0] for role in raw_variables(kind, "vpd")))
+        return vpd_daily(
+            *(raw[variable][:, 0] for variable in raw_variables_of(dataset_type, "vpd"))
+        )
     if predictor == "vpd":
         _check_dew_point(raw["d2m"], raw["t2m"])
         return _mean_over_samples(vpd_instant, raw["t2m"], raw["d2m"])
@@ -162,18 +163,22 @@ def derive(predictor: str, kind: str, raw: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _check_dew_point(d2m: np.ndarray, t2m: np.ndarray) -> None:
-    """Air cannot be much moister than saturated: the dew point lies below the temperature."""
+    """The dew point must not exceed the temperature, apart from `DEW_POINT_SLACK`."""
     above = d2m - t2m
-    if (above > DEW_POINT_SLACK).mean() > MAX_SATURATED:
-        raise InputError(
-            "the dew point is above the air temperature",
-            file="inputs.era5.path",
-            variable="d2m, t2m",
-            found=f"up to {np.nanmax(above):.3g} K above, in "
-            f"{(above > DEW_POINT_SLACK).mean():.0%} of the values",
-            expected="d2m <= t2m",
-            fix="look whether the files were exchanged, or one has another unit or place",
-        )
+    share = (above > DEW_POINT_SLACK).mean()
+    if share > MAX_SATURATED:
+        raise _contradiction(
+            "the dew point is above the air temperature", "d2m, t2m",
+            f"up to {np.nanmax(above):.3g} K above, in {share:.0%} of the values", "d2m <= t2m",
+            "check whether files were exchanged, or one has another unit or region",
+        )  # fmt: skip
+
+
+def _contradiction(what: str, variables: str, found: str, expected: str, fix: str) -> InputError:
+    """Error for raw variables that contradict each other."""
+    return InputError(
+        what, file="inputs.era5.path", variable=variables, found=found, expected=expected, fix=fix
+    )
 
 
 def _mean_over_samples(function, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -185,33 +190,34 @@ def _mean_over_samples(function, first: np.ndarray, second: np.ndarray) -> np.nd
 
 
 def _groups(weather: Sequence[str]) -> list[list[str]]:
-    """Predictors that share raw variables, together, so that each raw file is decoded once."""
+    """Predictors grouped by shared raw variables, so that each raw file is decoded once."""
     shared = [name for name in weather if name in _TOGETHER]
     return ([shared] if shared else []) + [[name] for name in weather if name not in _TOGETHER]
 
 
 def _origins(source: Era5Year, edges: Sequence[int], settings: tuple) -> list[str]:
-    """What each month is made from: files, settings and code."""
-    ours = repr(settings) + code_hash("tamflux.predictors.era5_cube")
-    return [f"{source.origin(*month)} {ours}" for month in pairwise(edges)]
+    """Identity of the inputs of each month: files, settings and code."""
+    common = repr(settings) + code_hash("tamflux.predictors.era5_cube")
+    return [f"{source.origin(*month)} {common}" for month in pairwise(edges)]
 
 
 def _regrid_group(
     source: Era5Year, group: list[str], grid: Grid, first: int, scratch: Path, progress: tqdm
 ) -> dict[str, Path]:
-    """Derive and regrid the days from `first` on into one (time, lat, lon) file a predictor."""
-    roles = sorted({role for name in group for role in raw_variables(source.kind, name)})
+    """Derive and regrid the days from `first` on, into one (time, lat, lon) file per predictor."""
+    needed = (raw_variables_of(source.dataset_type, name) for name in group)
+    raw_names = sorted({variable for names in needed for variable in names})
     weights = {name: _weights(source, name, grid) for name in group}
     files = {name: scratch / f"{name}.f32" for name in group}
     for file in files.values():
         file.touch()
-    for days in source.blocks(roles[0], first, BLOCK_BYTES, _LARGEST_BLOCK):
-        raw = {role: source.read(role, days) for role in roles}
+    for days in source.blocks(raw_names[0], first, BLOCK_BYTES, _MAX_BLOCK_BYTES):
+        raw = {variable: source.read(variable, days) for variable in raw_names}
         for name, file in files.items():
             with open(file, "ab") as out:
                 for day in range(days.stop - days.start):  # one at a time stays in the CPU's cache
-                    one = {role: values[day : day + 1] for role, values in raw.items()}
-                    field = regrid(derive(name, source.kind, one), weights[name])
+                    one = {variable: values[day : day + 1] for variable, values in raw.items()}
+                    field = regrid(derive(name, source.dataset_type, one), weights[name])
                     round_bits(field).tofile(out)
         progress.update(days.stop - days.start)
     return files
@@ -219,27 +225,24 @@ def _regrid_group(
 
 def _weights(source: Era5Year, predictor: str, grid: Grid) -> Weights:
     """Weights from the nodes of the predictor's raw variables, which must be on one grid."""
-    first, *others = raw_variables(source.kind, predictor)
+    first, *others = raw_variables_of(source.dataset_type, predictor)
     lat, lon = source.nodes(first)
-    for role in others:
-        if not all(map(np.array_equal, source.nodes(role), (lat, lon))):
-            raise InputError(
-                f"{predictor} is made of variables on different grids",
-                file="inputs.era5.path",
-                variable=f"{first}, {role}",
-                found=f"{[axis.size for axis in source.nodes(role)]} nodes of {role}",
-                expected=f"{[lat.size, lon.size]} nodes as of {first}",
-                fix="download them on the same grid",
-            )
+    for variable in others:
+        if not all(map(np.array_equal, source.nodes(variable), (lat, lon))):
+            raise _contradiction(
+                f"{predictor} is made of variables on different grids", f"{first}, {variable}",
+                f"{[axis.size for axis in source.nodes(variable)]} nodes of {variable}",
+                f"{[lat.size, lon.size]} nodes as of {first}", "download them on the same grid",
+            )  # fmt: skip
     return regrid_weights(lat, lon, grid, conservative=predictor in ACCUMULATED)
 
 
 def _write_tiles(
-    file: Path, array: zarr.Array, n_days: int, kept: Cube | None, first: int, tile_size: int
+    file: Path, array: zarr.Array, n_days: int, cached: Cube | None, first: int, tile_size: int
 ) -> None:
-    """Write `n_days` of a tile-major array, a band of tiles at a time.
+    """Write `n_days` of a tile-major array, one row block of tiles at a time.
 
-    The days before `first` come from the kept store, the others from a (time, lat, lon) float32
+    The days before `first` come from the cached store, the others from a (time, lat, lon) float32
     file.
     """
     _, n_rows, n_cols = array.shape
@@ -247,13 +250,13 @@ def _write_tiles(
     with open(file, "rb") as source:
         for south in range(0, n_rows, tile_size):
             rows = slice(south, min(south + tile_size, n_rows))
-            band = buffer[:, : rows.stop - rows.start]
-            if kept is not None:
-                band[:first] = kept.read(rows, slice(None), [array.basename])[:first, ..., 0]
+            block = buffer[:, : rows.stop - rows.start]
+            if cached is not None:
+                block[:first] = cached.read(rows, slice(None), [array.basename])[:first, ..., 0]
             for day in range(first, n_days):
                 source.seek(4 * n_cols * ((day - first) * n_rows + south))
-                source.readinto(band[day])
-            array[:n_days, rows] = band
+                source.readinto(block[day])
+            array[:n_days, rows] = block
 
 
 def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -> None:
@@ -262,16 +265,16 @@ def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -
         for south in range(0, n_rows if name in store else 0, tile_size):
             rows = slice(south, min(south + tile_size, n_rows))
             values = function(grid.lat[rows], days)[:, :, None]
-            band = (len(days), rows.stop - rows.start, grid.shape[1])
-            store[name][:, rows] = np.broadcast_to(round_bits(values), band)
+            shape = (len(days), rows.stop - rows.start, grid.shape[1])
+            store[name][:, rows] = np.broadcast_to(round_bits(values), shape)
 
 
 def _log_grids(source: Era5Year, grid: Grid) -> None:
-    for role in source.roles:
-        lat, lon = source.nodes(role)
+    for variable in source.raw_variables:
+        lat, lon = source.nodes(variable)
         shape, spacing = f"{lat.size} x {lon.size}", lon[1] - lon[0]
         log.info(
-            "%s: %s nodes every %g to cells of %g degree", role, shape, spacing, grid.resolution
+            "%s: %s nodes every %g to cells of %g degree", variable, shape, spacing, grid.resolution
         )
 
 

@@ -1,7 +1,8 @@
-"""A year that still grows: what is kept of it, so that a new month is all that is read.
+"""Cache of a partial year: only its new months are read when the year is updated.
 
-Beside a store ``{year}.zarr`` lies the folder ``.{year}.kept``, which Snakemake does not know and
-thus does not delete before a job. It goes when the year is whole.
+The cache of a store ``{year}.zarr`` is the hidden folder ``.{year}.cache`` next to it. No rule
+declares it as output, so Snakemake does not delete it before a job. Entries are validated by
+content hash and deleted once the year is complete.
 """
 
 from __future__ import annotations
@@ -23,76 +24,76 @@ from tamflux.predictors.cube import Cube, year_days
 _CODEC = BloscCodec(cname="lz4", clevel=3, shuffle="shuffle")
 
 
-def kept_folder(store: str | Path) -> Path:
-    """Where a store's work is kept while its year grows."""
+def cache_folder(store: str | Path) -> Path:
+    """Folder of the cache of a store."""
     store = Path(store)
-    return store.with_name(f".{store.stem}.kept")
+    return store.with_name(f".{store.stem}.cache")
 
 
 def month_edges(year: int, days: int) -> list[int]:
-    """First day of each month that `days` from 1 January reach, from 0, and the day after."""
+    """Index of the first day of each month within the first `days` of a year, and `days` itself."""
     months = year_days(year)[:days].astype("datetime64[M]")
     return [0, *(np.flatnonzero(np.diff(months)) + 1).tolist(), days]
 
 
 def complete_months(days: np.ndarray, last: np.datetime64) -> int:
-    """How many of the days of a year lie in months that are over with the day `last`."""
+    """Number of days of a year that lie in months complete by the day `last`."""
     months = days.astype("datetime64[M]")
     return int(np.count_nonzero(months < (last + 1).astype("datetime64[M]")))
 
 
-def drop_kept(store: str | Path) -> None:
-    """Remove what was kept: the year is whole."""
-    shutil.rmtree(kept_folder(store), ignore_errors=True)
+def drop_cache(store: str | Path) -> None:
+    """Remove the cache of a year that is complete."""
+    shutil.rmtree(cache_folder(store), ignore_errors=True)
 
 
-def keep_store(store: str | Path, origins: Sequence[str]) -> None:
-    """Keep a finished store, by hard links, with the origin of each of its months."""
-    with atomic_path(kept_folder(store)) as folder:
+def cache_store(store: str | Path, origins: Sequence[str]) -> None:
+    """Cache a finished store, by hard links, with the origin of each of its months."""
+    with atomic_path(cache_folder(store)) as folder:
         shutil.copytree(store, folder / "store.zarr", copy_function=link_file)
         (folder / "origins.json").write_text(json.dumps(list(origins)))
 
 
-def open_kept(
+def open_cached(
     store: str | Path, origins: Sequence[str], edges: Sequence[int]
 ) -> tuple[Cube | None, int]:
-    """The kept store, and how many of its days from 1 January have the same origin as before.
+    """The cached store, and how many of its days from 1 January still have the same origin.
 
     Parameters
     ----------
     origins : sequence of str
-        Of each month now.
+        Current origin (content hash of the inputs) of each month.
     edges : sequence of int
-        Of `month_edges`.
+        Result of `month_edges`.
     """
-    folder = kept_folder(store)
+    folder = cache_folder(store)
     try:
         before = json.loads((folder / "origins.json").read_text())
-        kept = Cube.open(folder / "store.zarr")
-    except (OSError, ValueError, ContractError):  # nothing is kept, or it is damaged
+        cached = Cube.open(folder / "store.zarr")
+    except (OSError, ValueError, ContractError):  # there is no cache, or it is damaged
         return None, 0
     same = 0
     while same < min(len(before), len(origins)) and before[same] == origins[same]:
         same += 1
-    return kept, edges[same]
+    return cached, edges[same]
 
 
-def kept_arrays(
+def cached_arrays(
     folder: Path, key: str, compute: Callable[[], tuple[np.ndarray, ...]]
 ) -> tuple[np.ndarray, ...]:
-    """Arrays that were kept under a key, computed and kept if they were not.
+    """Arrays cached under a key; computed and cached if they were not.
 
     Parameters
     ----------
     folder : Path
-        Where to keep them.
+        Folder of the cache.
     key : str
-        Names everything that the arrays depend on.
+        Everything that the arrays depend on.
     compute : callable
-        Gives the arrays.
+        Returns the arrays.
     """
     path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.zarr"
-    if path.is_dir():  # whole, as it was renamed
+    if path.is_dir():  # complete: it was renamed after writing
         group = zarr.open_group(path, mode="r")
         return tuple(group[str(n)][:] for n in range(group.nmembers()))
     arrays = compute()

@@ -1,4 +1,4 @@
-"""The union of ERA5 and MODIS predictors: the cube of a year."""
+"""Merge the ERA5 and MODIS predictors into the cube of a year."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tamflux.predictors.cube import DIMS, FLAG, RERUN, Cube, consolidate
 def assemble_cube(
     parts: Sequence[str | Path], target: str | Path, variables: Sequence[str]
 ) -> None:
-    """Join stores of different variables into the cube of a year, without copying a chunk.
+    """Merge stores of different variables into the cube of a year, without copying a chunk.
 
     Chunk files are hard-linked (copied where the file system cannot link).
 
@@ -25,33 +25,29 @@ def assemble_cube(
     parts : sequence of path
         Stores of one grid and year, each made with `create_store`.
     variables : sequence of str
-        The predictors the cube must hold, in the order of the features.
+        Predictors that the cube must hold, in the order of the features.
 
     Raises
     ------
     ContractError
-        If a part is broken, the parts are of different grids or years, or a variable is in none.
+        If a part is damaged, the parts have different grids or years, or none holds a variable.
     """
     cubes = [Cube.open(path) for path in parts]
     first = cubes[0]
     for cube in cubes[1:]:
         if (cube.grid, cube.year, cube.tile_size) != (first.grid, first.year, first.tile_size):
             raise ContractError(
-                "stores of different grids or years cannot be joined",
-                file=cube.path,
+                "stores of different grids or years cannot be merged", file=cube.path,
                 found=f"{cube.grid}, {cube.year}, tile size {cube.tile_size}",
-                expected=f"{first.grid}, {first.year}, tile size {first.tile_size}",
-                fix=RERUN,
-            )
+                expected=f"{first.grid}, {first.year}, tile size {first.tile_size}", fix=RERUN,
+            )  # fmt: skip
     owner = {name: cube for cube in cubes for name in cube.variables if name in variables}
     if missing := [name for name in variables if name not in owner]:
         raise ContractError(
-            "predictors are in none of the stores",
-            file=", ".join(str(path) for path in parts),
-            found=sorted(owner),
-            expected=list(variables),
+            "predictors are in none of the stores", file=", ".join(str(path) for path in parts),
+            found=sorted(owner), expected=list(variables),
             fix=f"add {', '.join(missing)} to the readers or take them out of predictors.variables",
-        )
+        )  # fmt: skip
     owner |= {name: first for name in DIMS}
     owner |= {name: cube for cube in cubes for name in [FLAG] if (cube.path / name).is_dir()}
     with atomic_path(target) as partial:

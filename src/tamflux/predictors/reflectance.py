@@ -19,7 +19,7 @@ from tamflux.errors import InputError
 from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
-from tamflux.predictors.incremental import complete_months, drop_kept, kept_arrays, kept_folder
+from tamflux.predictors.incremental import cache_folder, cached_arrays, complete_months, drop_cache
 from tamflux.predictors.rounding import round_bits
 from tamflux.provenance import code_hash, file_hash
 from tamflux.readers.modis import BANDS, SCALE, Composite, read_composite
@@ -99,11 +99,11 @@ def prepare_modis(
         shape = (len(dates), *grid.shape)
         means = disk_array(scratch / "means", np.float32, (len(bands), *shape))
         pixels = disk_array(scratch / "pixels", np.uint16, shape)
-        kept = kept_folder(target)
+        kept = cache_folder(target)
         for step, path in enumerate(tqdm(files.values(), desc=f"MODIS {year}", unit="file")):
             if grows or kept.is_dir():
                 key = repr((path.name, file_hash(path), *settings))
-                means[:, step], pixels[step] = kept_arrays(kept, key, partial(read, path))
+                means[:, step], pixels[step] = cached_arrays(kept, key, partial(read, path))
             else:
                 means[:, step], pixels[step] = read(path)
         if not (pixels > 0).any():
@@ -118,7 +118,7 @@ def prepare_modis(
         _write_tiles(store, means, bands, dates, days, names, tile_size)
         _write_valid_pixels(store, pixels, dates, tile_size)
     if not grows:
-        drop_kept(target)
+        drop_cache(target)
 
 
 def needed_bands(variables: Sequence[str]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Regridding from latitude-longitude nodes (ERA5) to the cells of the product grid.
 
-ERA5 values stand at nodes: 90, 89.75 ... and 0, 0.25 ... degrees, the *corners* of a 0.25 degree
-product cell. Weights are separable in latitude and longitude, so a field is regridded as
+ERA5 values are given at nodes: 90, 89.75 ... and 0, 0.25 ... degrees, the *corners* of a 0.25
+degree product cell. Weights are separable in latitude and longitude, so a field is regridded as
 ``W_lat @ field @ W_lon.T``.
 """
 
@@ -15,17 +15,17 @@ import scipy.sparse as sp
 from tamflux.grid import Grid
 
 MIN_VALID_WEIGHT = 1e-3
-"""Share of a cell's weight that must have values (ERA5-Land has none at sea)."""
+"""Minimum share of a cell's weight on nodes with values (ERA5-Land has none at sea)."""
 
-_MOST_SLICES = 16
-"""Slices that are still faster than the product of a sparse matrix."""
+_MAX_SLICES = 16
+"""Up to this number, sums of slices are faster than the product of a sparse matrix."""
 
 
 class Axis:
     """Weights along one axis: a sparse (target, source) matrix whose rows sum to 1.
 
-    Between grids of which one spacing is a multiple of the other the sources of all targets lie at
-    equal steps: the product is then a sum of few slices, several times as fast as the matrix's.
+    If one grid spacing is a multiple of the other, the sources of all targets lie at equal steps.
+    The product is then a sum of few slices, several times as fast as that of the matrix.
     """
 
     def __init__(self, matrix: sp.csr_array):
@@ -68,7 +68,7 @@ def regrid_weights(lat: np.ndarray, lon: np.ndarray, grid: Grid, conservative: b
         (source lon,) degrees east of any convention, increasing eastward, regular.
     conservative : bool
         True: each cell is the mean of the source over its area on the sphere; a source value
-        stands for the cell around its node (half a cell at the poles). Keeps the global mean.
+        represents the cell around its node (half a cell at the poles). Keeps the global mean.
         False: bilinear at the cell centre, unless a cell is at least twice as large as the
         source spacing: then the mean over its area is taken as well.
 
@@ -112,15 +112,26 @@ def _apply(field: np.ndarray, weights: Weights) -> np.ndarray:
 
 
 def _slices(matrix: sp.csr_array) -> list[tuple[slice, slice, np.ndarray, bool]] | None:
-    """Targets, sources, their weights (target, 1), whether they are the first of the targets.
+    """Terms (targets, sources, weights, is_first) whose sum is the product with the matrix.
 
-    None where the sources lie too irregularly for few slices.
+    Row t of the matrix has the non-zero weights w[t, k] at the columns c[t, k], so that
+
+        mean[t] = sum over k of w[t, k] * field[c[t, k]],   k = 0 .. width - 1.
+
+    For each k, the targets are cut into runs start..stop along which c[t, k] rises by one constant
+    step s. Each run is one term of strided slices, without an index array:
+
+        mean[start:stop] (+)= w[start:stop, k] * field[c[start, k] : c[stop - 1, k] + 1 : s].
+
+    Rows with fewer weights repeat their last column with weight 0. `weights` is (target, 1);
+    `is_first` marks the terms of k = 0, which assign instead of adding. None if more than
+    `_MAX_SLICES` terms are needed.
     """
     width = np.diff(matrix.indptr)
-    places = np.minimum(matrix.indptr[:-1, None] + np.arange(width.max()), len(matrix.data) - 1)
+    at = np.minimum(matrix.indptr[:-1, None] + np.arange(width.max()), len(matrix.data) - 1)
     absent = np.arange(width.max()) >= width[:, None]
-    places[absent] = (matrix.indptr[1:, None] - 1 + 0 * places)[absent]  # the last one, weight 0
-    columns, values = matrix.indices[places], np.where(absent, 0, matrix.data[places])
+    at[absent] = (matrix.indptr[1:, None] - 1 + 0 * at)[absent]  # the last column, weight 0
+    columns, values = matrix.indices[at], np.where(absent, 0, matrix.data[at])
     terms = []
     for number, (column, weight) in enumerate(zip(columns.T, values.T, strict=True)):
         start = 0
@@ -132,18 +143,18 @@ def _slices(matrix: sp.csr_array) -> list[tuple[slice, slice, np.ndarray, bool]]
                 stop, step = start + 1, 1
             source = slice(int(column[start]), int(column[stop - 1]) + 1, step)
             terms.append((slice(start, stop), source, weight[start:stop, None], number == 0))
-            if len(terms) > _MOST_SLICES:
+            if len(terms) > _MAX_SLICES:
                 return None
             start = stop
     return terms
 
 
 def _overlap_lat(nodes: np.ndarray, spacing: float, edges: np.ndarray) -> sp.csr_array:
-    """Share of each band between `edges` that lies in the band around each node."""
+    """Share of each latitude zone between `edges` that lies in the zone around each node."""
     south = np.sin(np.radians(np.clip(nodes - spacing / 2, -90, 90)))
     north = np.sin(np.radians(np.clip(nodes + spacing / 2, -90, 90)))
-    bands = np.sin(np.radians(edges))
-    return _normalised(_overlap(bands[:-1], bands[1:], south, north))
+    zones = np.sin(np.radians(edges))
+    return _normalised(_overlap(zones[:-1], zones[1:], south, north))
 
 
 def _overlap_lon(nodes: np.ndarray, spacing: float, edges: np.ndarray) -> sp.csr_array:

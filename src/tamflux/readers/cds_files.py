@@ -1,6 +1,6 @@
 """Files as the Climate Data Store delivers them: NetCDF, or a zip of NetCDF members.
 
-Knows nothing of variables or units: unpacks, opens, decodes axes, reads slices. Every failure is an
+Unpacks, opens, decodes axes and reads slices, whatever the variables and units. Every failure is an
 `InputError` that names the file.
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger("tamflux")
 
 _MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CDF\x05": "netcdf"}
 LIBRARY_ERRORS = (OSError, RuntimeError, UnicodeDecodeError, MemoryError)
-"""What netCDF4 raises on damaged headers and values."""
+"""Exceptions of netCDF4 on damaged headers and values."""
 _REDO = "download the file again"
 _MAX_MEMBERS = 1000
 _MAX_RATIO = 500
@@ -35,15 +35,15 @@ _SENTINELS = np.array([-999, -9999, -32767, -32768, -99999, 1e20, 9.969209968386
 
 
 def unpack(path: Path, folder: Path) -> list[Path]:
-    """NetCDF files behind `path`: the file itself, or the members of a zip, written to `folder`.
+    """NetCDF files of `path`: the file itself, or the members of a zip, unpacked to `folder`.
 
     The store delivers a zip, even under a name ending in .nc, where a request mixes instantaneous
-    and accumulated variables. Members keep their names, which tell the daily statistic.
+    and accumulated variables. Members keep their names, which give the daily statistic.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, of another kind, damaged, or a zip that is unsafe.
+        If the file is missing, empty, of another format, damaged, or an unsafe zip.
     """
     if not path.is_file():
         raise InputError("file is missing", file=path, fix="check inputs.era5.path")
@@ -72,8 +72,8 @@ def unpack(path: Path, folder: Path) -> list[Path]:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not the zip's fault
             raise
         raise InputError(
-            "zip is truncated or damaged", file=path, found=str(error), expected="a whole zip",
-            fix=_REDO,
+            "zip is truncated or damaged", file=path, found=str(error),
+            expected="a complete zip", fix=_REDO,
         ) from error  # fmt: skip
 
 
@@ -119,12 +119,12 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
 
 
 def may_start_year(path: str | Path, year: int) -> bool:
-    """Whether a file has the first hour of a year, or does not tell without being unpacked."""
+    """Whether a file holds the first hour of a year; True if only unpacking would tell."""
     path = Path(path)
     try:
         with open_netcdf(path, str(path)) as file:
             return np.datetime64(f"{year}-01-01", "h") in read_times(file, str(path))[1]
-    except InputError:  # a zip, or damaged: said when it is read
+    except InputError:  # a zip, or damaged: reported when it is read
         return True
 
 
@@ -137,14 +137,14 @@ def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
     except LIBRARY_ERRORS as error:
         raise InputError(
             "NetCDF file is truncated or damaged", file=label, found=str(error),
-            expected="a whole NetCDF file", fix=_REDO,
+            expected="a complete NetCDF file", fix=_REDO,
         ) from error  # fmt: skip
     file.set_auto_maskandscale(False)
     return file
 
 
 def read_times(file: netCDF4.Dataset, label: str) -> tuple[str, np.ndarray]:
-    """Name of the time axis and its stamps as datetime64[h]; (1,) where time is a scalar."""
+    """Name of the time axis and its timestamps as datetime64[h]; (1,) where time is a scalar."""
     name = next((n for n in ("valid_time", "time") if n in file.variables), None)
     if name is None:
         raise InputError(
@@ -244,13 +244,13 @@ def check_dimensions(file: netCDF4.Dataset, name: str, time: str, label: str) ->
 
 
 def open_deflated(path: Path, file: netCDF4.Dataset, name: str) -> DeflatedVariable | None:
-    """The chunks of a variable of an open file; None where the library must read it."""
+    """Chunks of a variable of an open file; None if the library must read it."""
     if file[name].ndim != 3 or not file.data_model.startswith("NETCDF4"):
         return None
     try:
         return DeflatedVariable.open(path, name)
     except (*LIBRARY_ERRORS, LookupError, ValueError, TypeError):
-        return None  # netCDF4 will say what is wrong
+        return None  # netCDF4 will report the problem
 
 
 def read_fields(
@@ -261,22 +261,22 @@ def read_fields(
     label: str,
     chunks: DeflatedVariable | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fields of one variable, NaN where missing, latitude ascending, and their ends.
+    """Fields of one variable, NaN where missing, latitude ascending, and their bounds.
 
     Packed integers are unpacked. Of an `expver` axis (preliminary and final data side by side)
-    the first value that is there is taken.
+    the first value that is not missing is taken.
 
     Parameters
     ----------
     chunks : DeflatedVariable, optional
-        From `open_deflated`: reads steps that are whole chunks in place of the library.
+        From `open_deflated`: reads steps that are complete chunks in place of the library.
 
     Returns
     -------
     fields : numpy.ndarray
         (step, latitude, longitude) float32.
-    ends : numpy.ndarray
-        (2, step) least and largest value that is not missing.
+    bounds : numpy.ndarray
+        (2, step) smallest and largest value that is not missing.
     """
     variable = file[name]
     time_dims = file[time].dimensions
@@ -294,33 +294,33 @@ def read_fields(
         ) from error  # fmt: skip
     for axis, dim in reversed(list(enumerate(variable.dimensions))):
         if dim == "expver":
-            layers = np.moveaxis(values, axis, 0)
-            values = layers[0]
-            for other in layers[1:]:
+            versions = np.moveaxis(values, axis, 0)
+            values = versions[0]
+            for other in versions[1:]:
                 values = np.where(np.isnan(values), other, values)
         elif dim not in (*time_dims, "latitude", "lat", "longitude", "lon"):
             values = values.take(0, axis)  # of length 1, see check_dimensions
     if values.ndim == 2:
         values = values[None]
-    ends = field_ends(values)
-    if (sentinel := np.isclose(ends.ravel()[:, None], _SENTINELS, rtol=1e-6, atol=0)).any():
+    bounds = field_bounds(values)
+    if (sentinel := np.isclose(bounds.ravel()[:, None], _SENTINELS, rtol=1e-6, atol=0)).any():
         raise InputError(
             "a fill value is not masked", file=label, variable=name,
-            found=f"{ends.ravel()[sentinel.any(axis=1)][0]:g} among the values",
+            found=f"{bounds.ravel()[sentinel.any(axis=1)][0]:g} among the values",
             expected="missing values marked by _FillValue",
             fix=f"add a _FillValue attribute to {name}, or download the file again",
         )  # fmt: skip
     latitude = "latitude" if "latitude" in file.variables else "lat"
     southward = file[latitude][0] > file[latitude][-1]
-    return values[:, ::-1] if southward else values, ends
+    return values[:, ::-1] if southward else values, bounds
 
 
-def field_ends(fields: np.ndarray) -> np.ndarray:
-    """(2, step) least and largest value of each field, NaN where all are missing."""
-    ends = np.array([[field.min(), field.max()] for field in fields], np.float32).T
-    for step in np.flatnonzero(np.isnan(ends[0])):  # where some are missing: five times slower
-        ends[:, step] = [f.reduce(fields[step], axis=None) for f in (np.fmin, np.fmax)]
-    return ends
+def field_bounds(fields: np.ndarray) -> np.ndarray:
+    """(2, step) smallest and largest value of each field, NaN where all are missing."""
+    bounds = np.array([[field.min(), field.max()] for field in fields], np.float32).T
+    for step in np.flatnonzero(np.isnan(bounds[0])):  # where some are missing: five times slower
+        bounds[:, step] = [f.reduce(fields[step], axis=None) for f in (np.fmin, np.fmax)]
+    return bounds
 
 
 def _read(variable: netCDF4.Variable, index, label: str) -> np.ndarray:
@@ -359,7 +359,7 @@ def _unpack_values(variable: netCDF4.Variable, raw: np.ndarray, label: str) -> n
 
 
 def warn_if_preliminary(file: netCDF4.Dataset, label: str) -> None:
-    """Say that ERA5T (expver 5) holds the place of the final ERA5 (expver 1)."""
+    """Warn if a file holds preliminary ERA5T (expver 5) instead of final ERA5 (expver 1)."""
     versions = np.unique(file["expver"][:]).astype(str) if "expver" in file.variables else ()
     if any(version.lstrip("0") == "5" for version in versions):
         log.warning("%s holds preliminary ERA5T: download it again when it is final", label)

@@ -1,4 +1,4 @@
-"""The raw variables of ERA5 that are used: names, units, daily statistics, valid ranges."""
+"""Raw variables of ERA5: names, units, daily statistics, valid ranges."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DAY_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A raw variable: its names in files, its unit family and its valid range."""
+class RawVariable:
+    """A raw variable: its names in files, its family of units and its valid range."""
 
     names: tuple[str, ...]
     family: str
@@ -27,15 +27,17 @@ def _range(name: str) -> tuple[float, float]:
 
 
 RAW = {
-    "t2m": Raw(("t2m", "2t", "2m_temperature"), "temperature", _range("t2m")),
-    "d2m": Raw(("d2m", "2d", "2m_dewpoint_temperature"), "temperature", (-130, 65)),
-    "ssrd": Raw(("ssrd", "surface_solar_radiation_downwards"), "radiation", _range("ssrd")),
-    "strd": Raw(("strd", "surface_thermal_radiation_downwards"), "radiation", _range("strd")),
-    "tp": Raw(("tp", "total_precipitation"), "precipitation", _range("tp")),
-    "swvl1": Raw(("swvl1", "volumetric_soil_water_layer_1"), "moisture", _range("swvl1")),
-    "sp": Raw(("sp", "surface_pressure"), "pressure", _range("sp")),
-    "u10": Raw(("u10", "10u", "10m_u_component_of_wind"), "speed", (-100, 100)),
-    "v10": Raw(("v10", "10v", "10m_v_component_of_wind"), "speed", (-100, 100)),
+    "t2m": RawVariable(("t2m", "2t", "2m_temperature"), "temperature", _range("t2m")),
+    "d2m": RawVariable(("d2m", "2d", "2m_dewpoint_temperature"), "temperature", (-130, 65)),
+    "ssrd": RawVariable(("ssrd", "surface_solar_radiation_downwards"), "radiation", _range("ssrd")),
+    "strd": RawVariable(
+        ("strd", "surface_thermal_radiation_downwards"), "radiation", _range("strd")
+    ),
+    "tp": RawVariable(("tp", "total_precipitation"), "precipitation", _range("tp")),
+    "swvl1": RawVariable(("swvl1", "volumetric_soil_water_layer_1"), "moisture", _range("swvl1")),
+    "sp": RawVariable(("sp", "surface_pressure"), "pressure", _range("sp")),
+    "u10": RawVariable(("u10", "10u", "10m_u_component_of_wind"), "speed", (-100, 100)),
+    "v10": RawVariable(("v10", "10v", "10m_v_component_of_wind"), "speed", (-100, 100)),
 }
 _NAMES = {alias: name for name, raw in RAW.items() for alias in raw.names}
 ACCUMULATED = ("ssrd", "strd", "tp")
@@ -43,9 +45,9 @@ STATISTICS = {"maximum": "max", "max": "max", "minimum": "min", "min": "min", "m
                "sum": "sum"}  # fmt: skip
 
 
-def raw_variables(kind: str, predictor: str) -> tuple[str, ...]:
-    """Raw variables that a predictor of `METEOROLOGY` is made of, for one kind of delivery."""
-    daily = kind == "daily_statistics"
+def raw_variables_of(dataset_type: str, predictor: str) -> tuple[str, ...]:
+    """Raw variables that a predictor of `METEOROLOGY` is made of, for a dataset type."""
+    daily = dataset_type == "daily_statistics"
     return {
         "t2m_min": ("t2m_min",) if daily else ("t2m",),
         "t2m_max": ("t2m_max",) if daily else ("t2m",),
@@ -58,8 +60,11 @@ CATALOGUE_UNITS = {"temperature": "degC", "radiation": "W m-2", "precipitation":
                     "moisture": "m3 m-3", "pressure": "hPa", "speed": "m s-1"}  # fmt: skip
 
 
-def known_units(role: str, seconds: float) -> dict[str, tuple[float, float]]:
-    """Known units of a raw variable: factor and offset to the catalogue's unit."""
+def known_units(variable: str, seconds: float) -> dict[str, tuple[float, float]]:
+    """Known units of a raw variable, with factor and offset to the catalogue's unit.
+
+    `seconds`: time that an accumulated value spans.
+    """
     units: dict[str, dict[str, tuple[float, float]]] = {
         "temperature": {"K": (1, -273.15), "degC": (1, 0)},
         "radiation": {"J m-2": (1 / seconds, 0), "W m-2": (1, 0)},
@@ -73,7 +78,7 @@ def known_units(role: str, seconds: float) -> dict[str, tuple[float, float]]:
         "pressure": {"Pa": (0.01, 0), "hPa": (1, 0)},
         "speed": {"m s-1": (1, 0)},
     }
-    return units[RAW[role.split("_")[0]].family]
+    return units[RAW[variable.split("_")[0]].family]
 
 
 _SPELLINGS = {
@@ -84,34 +89,37 @@ _SPELLINGS = {
 
 
 def plain_unit(units: str) -> str:
-    """A unit as written here, from the spellings in use (`J m**-2`, `degrees C`, `m/s`)."""
+    """Normalised spelling of a unit (`J m**-2`, `degrees C`, `m/s`)."""
     text = re.sub(r"\s+", " ", units).strip().replace("**", "").replace("^", "")
     return _SPELLINGS.get(text, text)
 
 
-def guess_unit(raw: np.ndarray, role: str, table, units: str) -> str | None:
-    """What the values look like: a remedy naming the units that bring them into range."""
-    kind = RAW[role.split("_")[0]]
-    low, high = kind.valid
-    least, most = np.fmin.reduce(raw, axis=None), np.fmax.reduce(raw, axis=None)
-    wanted = CATALOGUE_UNITS[kind.family]
+def guess_unit(raw: np.ndarray, variable: str, table, units: str) -> str | None:
+    """Remedy naming the units of `table` (see `known_units`) that bring raw values into range.
+
+    None if there are no such units.
+    """
+    family = RAW[variable.split("_")[0]].family
+    low, high = RAW[variable.split("_")[0]].valid
+    raw_min, raw_max = np.fmin.reduce(raw, axis=None), np.fmax.reduce(raw, axis=None)
+    wanted = CATALOGUE_UNITS[family]
     foreign = [u for u in MISTAKEN[wanted] if plain_unit(units) in (u, u.removesuffix(" d-1"))]
-    if foreign and plain_unit(units) not in known_units(role, DAY_SECONDS):
+    if foreign and plain_unit(units) not in known_units(variable, DAY_SECONDS):
         return f"convert them from {units} to {wanted}, and set the units attribute"
-    fits = [u for u, (f, o) in table.items() if low <= least * f + o and most * f + o <= high]
+    fits = [u for u, (f, o) in table.items() if low <= raw_min * f + o and raw_max * f + o <= high]
     said = f" but say {units}" if units else ""
     if fits:
         return f"the values look like {' or '.join(fits)}{said}: correct the units attribute"
-    other = likely_units(least, most, Variable(role, wanted, "", low, high))
+    other = likely_units(raw_min, raw_max, Variable(variable, wanted, "", low, high))
     return other and f"the values look like {other}{said}: convert them to {wanted}"
 
 
 def raw_name(name: str) -> str:
-    """Raw variable of a name in a file, `t2m` for `t2m_min` or `2m_temperature`; "" of others."""
+    """Base name of a variable in a file, `t2m` for `t2m_min` or `2m_temperature`; else ""."""
     stem = re.sub(r"_(daily_)?(mean|min|minimum|max|maximum|sum)$", "", name)
     return _NAMES.get(stem, "")
 
 
-def role_of(raw: str, statistic: str | None) -> str:
-    """`t2m_min` for a daily minimum; the raw name for means, sums and instantaneous values."""
-    return f"{raw}_{statistic}" if statistic in ("min", "max") else raw
+def raw_variable(base: str, statistic: str | None) -> str:
+    """`t2m_min` for a daily minimum; the base name for means, sums and instantaneous values."""
+    return f"{base}_{statistic}" if statistic in ("min", "max") else base

@@ -10,12 +10,9 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import ContractError
-from tamflux.predictors.cube import prepend_lookback
+from tamflux.predictors.cube import LOOKBACK_DAYS, lookback_window
 from tamflux.predictors.static import STATIC_FEATURES, static_features
 from tamflux.variables import FLUXES, PREDICTORS
-
-LOOKBACK_DAYS = 365
-"""Length of the look-back window, which feeds the task embedding and the warm-up."""
 
 YEAR_DAYS = 366
 """Longest year after a look-back window; shorter ones are padded."""
@@ -215,9 +212,8 @@ def make_windows(samples: Samples) -> Windows:
             and samples.site[before] == samples.site[start]
             and samples.date[start] - samples.date[before] == np.timedelta64(LOOKBACK_DAYS, "D")
         )
-        days = stop - start
-        own = np.resize(np.arange(start, stop), max(days, LOOKBACK_DAYS))[:, None]
+        own = np.arange(start, stop)
         year_before = np.arange(before, start)[:, None] if complete else None
-        window_rows = prepend_lookback(own, year_before, LOOKBACK_DAYS)[:, 0]
-        rows[window, : LOOKBACK_DAYS + days] = window_rows[: LOOKBACK_DAYS + days]
+        rows[window, :LOOKBACK_DAYS] = lookback_window(own[:, None], year_before)[:, 0]
+        rows[window, LOOKBACK_DAYS : LOOKBACK_DAYS + len(own)] = own
     return Windows(rows, samples.site[first], year[first])

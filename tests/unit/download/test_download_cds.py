@@ -10,7 +10,7 @@ from era5_writer import write_era5
 from providers import KEY, LICENCE
 
 from tamflux.download.cds import area_of, download_era5, era5_request, wrong_area
-from tamflux.download.targets import era5_roles
+from tamflux.download.targets import era5_raw_variables
 from tamflux.errors import ConfigError, DownloadError
 from tamflux.grid import Grid
 from tamflux.readers.era5 import inspect_era5
@@ -44,7 +44,7 @@ NAME = "2m_temperature_daily_mean_2001.nc"
 
 
 def test_a_year_of_daily_statistics_is_read_by_the_chain(tmp_path, store):
-    for role in era5_roles(config(tmp_path)):
+    for role in era5_raw_variables(config(tmp_path)):
         download(tmp_path, role)
     files = sorted((tmp_path / "era5/2001").glob("*.nc"))
     assert len(files) == 11
@@ -57,7 +57,7 @@ def test_a_year_of_daily_statistics_is_read_by_the_chain(tmp_path, store):
 
 @pytest.mark.parametrize("kind", ["hourly", "land_hourly"])
 def test_a_year_of_hours_is_read_by_the_chain(tmp_path, store, kind):
-    roles = era5_roles(config(tmp_path, kind))
+    roles = era5_raw_variables(config(tmp_path, kind))
     for role in ("t2m", "ssrd"):
         download(tmp_path, role, kind=kind)
     files = sorted((tmp_path / "era5").glob("*/*.nc"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
-from tamflux.predictors.cube import Cube, create_store, prepend_lookback, year_days
+from tamflux.predictors.cube import Cube, create_store, lookback_window, prepend_lookback, year_days
 from tamflux.predictors.merge import assemble_cube
 from tamflux.variables import METEOROLOGY, REFL_FILLED, REFLECTANCE
 
@@ -82,7 +82,7 @@ def test_a_cube_travels_to_another_process(whole):
 
 
 @pytest.mark.parametrize(("year", "before"), [(2003, 2002), (2005, 2004), (2004, 2003)])
-def test_history_is_the_last_365_days_of_the_year_before(year, before):
+def test_lookback_window_is_the_last_365_days_of_the_year_before(year, before):
     now, then = (year_days(y)[None, :, None].astype(float) for y in (year, before))
     joined = prepend_lookback(now, then)[0, :, 0]
     np.testing.assert_array_equal(np.diff(joined), 1)
@@ -92,8 +92,14 @@ def test_history_is_the_last_365_days_of_the_year_before(year, before):
     np.testing.assert_array_equal(alone[365:], now[0, :, 0])
 
 
-def test_history_of_a_part_of_a_year_is_refused():
-    with pytest.raises(ContractError, match="lookback is too short"):
+def test_a_window_longer_than_its_year_repeats_the_year():
+    days = np.arange(92)[:, None]
+    np.testing.assert_array_equal(lookback_window(days, None), np.resize(days, (365, 1)))
+    np.testing.assert_array_equal(lookback_window(days, days + 100, 30), days[-30:] + 100)
+
+
+def test_look_back_window_of_a_part_of_a_year_is_refused():
+    with pytest.raises(ContractError, match="look-back window is too short"):
         prepend_lookback(np.zeros((365, 1)), np.zeros((100, 1)))
 
 

@@ -109,7 +109,7 @@ def test_the_last_month_makes_the_year_whole_and_leaves_nothing_behind(
 def test_a_kept_store_that_is_damaged_is_made_again(raw_months, decoded, tmp_path):
     target = tmp_path / "2003.zarr"
     expected = era5(raw_months, 2, target).read(*EVERYWHERE)
-    shutil.rmtree(tmp_path / ".2003.kept" / "store.zarr" / "tp" / "c")
+    shutil.rmtree(tmp_path / ".2003.cache" / "store.zarr" / "tp" / "c")
     decoded.clear()
     np.testing.assert_array_equal(era5(raw_months, 2, target).read(*EVERYWHERE), expected)
     assert decoded == Counter(range(59))

@@ -1,4 +1,3 @@
-import numcodecs
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +14,13 @@ def test_the_relative_error_is_bounded(values):
     assert (error <= np.abs(values.astype(np.float64)) * 2.0 ** -(KEPT_BITS + 1)).all()
 
 
-def test_it_is_the_rounding_of_numcodecs():
-    values = np.random.default_rng(0).normal(0, 100, 10_000).astype(np.float32)
-    other = numcodecs.BitRound(keepbits=KEPT_BITS)
-    expected = np.frombuffer(other.encode(values.copy()), np.float32)
-    assert np.array_equal(round_bits(values), expected)
+def test_values_have_the_nearest_mantissa_half_to_even():
+    values = np.random.default_rng(0).normal(0, 100, 200_001).astype(np.float32)
+    ties = (1 + (np.arange(2000) + 0.5) * 2.0**-KEPT_BITS).astype(np.float32)
+    values = np.concatenate([values, ties, -ties])
+    mantissa, exponent = np.frexp(values.astype(np.float64))
+    expected = np.ldexp(np.rint(mantissa * 2 ** (KEPT_BITS + 1)), exponent - KEPT_BITS - 1)
+    assert np.array_equal(round_bits(values), expected.astype(np.float32))
 
 
 def test_missing_values_zeros_and_whole_numbers_stay():

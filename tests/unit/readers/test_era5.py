@@ -238,7 +238,7 @@ def message(tmp_path, paths, kind="daily_statistics", predictors=("t2m",), grid=
         pytest.raises(InputError) as caught,
         closing(open_year(tmp_path, paths, kind, predictors, grid)) as era5,
     ):
-        for role in era5.roles:
+        for role in era5.raw_variables:
             era5.read(role, slice(0, 365))
     assert caught.value.details["file"] and caught.value.details["fix"]
     return str(caught.value)
