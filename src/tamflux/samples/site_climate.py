@@ -14,6 +14,21 @@ CYCLES = ("lai_clim", "t2m_clim", "tp_clim")
 SITE_PREDICTORS = (*WEATHER, *CYCLES, "ssrd_pot", "day_length")
 """Predictors of the samples of a site table, in their order."""
 
+CLIMATE_SCALING = {
+    ("lai_clim", "mean"): (1.6, 1.2),
+    ("lai_clim", "max"): (2.9, 1.8),
+    ("lai_clim", "min"): (0.7, 0.8),
+    ("t2m_clim", "mean"): (10, 9),
+    ("t2m_clim", "max"): (20, 6),
+    ("t2m_clim", "min"): (-2, 13),
+    ("tp_clim", "mean"): (0.6, 0.6),
+    ("tp_clim", "max"): (4, 3),
+    ("tp_clim", "min"): (1.2, 0.9),
+}
+"""Annual cycle and statistic of its months -> rounded mean and standard deviation over the towers
+of FLUXNET2015 (m2 m-2, degC, mm d-1; of ln(tp + 0.05) for mean precipitation). They are constants
+because the static features of a checkpoint are not standardised by the model."""
+
 MID_MONTH = np.array([15.5, 45, 74.5, 105, 135.5, 166, 196.5, 227.5, 258, 288.5, 319, 349.5])
 """Day of the year in the middle of each calendar month."""
 
@@ -44,21 +59,16 @@ def annual_cycles(days: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.DataF
 def describe_climate(cycles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """`site_id` and `climate_*`: mean, maximum and minimum month of leaf area and climate.
 
-    The features are static inputs of the models, scaled by fixed constants to order one.
+    The features are static inputs of the models, standardised with `CLIMATE_SCALING`. Mean
+    precipitation enters as its logarithm, because it is skewed.
     """
-    lai, t2m, tp = (cycles[name] for name in CYCLES)
-    climate = {
-        "lai_mean": (lai.mean(axis=1) - 1.6) / 1.2,
-        "lai_max": (lai.max(axis=1) - 2.9) / 1.8,
-        "lai_min": (lai.min(axis=1) - 0.7) / 0.8,
-        "t2m_mean": (t2m.mean(axis=1) - 10) / 9,
-        "t2m_max": (t2m.max(axis=1) - 20) / 6,
-        "t2m_min": (t2m.min(axis=1) + 2) / 13,
-        "tp_mean": (np.log(tp.mean(axis=1) + 0.05) - 0.6) / 0.6,
-        "tp_max": (tp.max(axis=1) - 4) / 3,
-        "tp_min": (tp.min(axis=1) - 1.2) / 0.9,
-    }
-    table = pd.DataFrame({f"climate_{name}": values for name, values in climate.items()})
+    features = {}
+    for (name, statistic), (mean, sd) in CLIMATE_SCALING.items():
+        values = getattr(cycles[name], statistic)(axis=1)
+        if (name, statistic) == ("tp_clim", "mean"):
+            values = np.log(values + 0.05)
+        features[f"climate_{name.removesuffix('_clim')}_{statistic}"] = (values - mean) / sd
+    table = pd.DataFrame(features)
     return table.rename_axis("site_id").reset_index()
 
 

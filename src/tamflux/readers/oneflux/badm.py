@@ -121,49 +121,34 @@ def read_site_table(path: str | Path) -> dict[str, dict[str, str]]:
     InputError
         If the file cannot be read, lacks a column, has a malformed site id or one twice.
     """
-    fix = "correct the table named by inputs.towers.sites"
+
+    def refusal(what: str, found: object, expected: str, variable: str | None = None) -> InputError:
+        fix = "correct the table named by inputs.towers.sites"
+        return InputError(
+            what, file=path, variable=variable, found=found, expected=expected, fix=fix
+        )
+
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except DAMAGED_TABLE as error:
-        raise InputError(
-            "the site table cannot be read", file=path, found=str(error),
-            expected="a CSV file in UTF-8: site_id, lat, lon, igbp", fix=fix,
-        ) from error  # fmt: skip
+        expected = "a CSV file in UTF-8: site_id, lat, lon, igbp"
+        raise refusal("the site table cannot be read", error, expected) from error
     table.columns = table.columns.str.strip().str.lower()
+    names = ", ".join(table.columns)[:200]
     if table.columns.duplicated().any():
-        raise InputError(
-            "the site table has a column twice", file=path, found=", ".join(table.columns)[:200],
-            expected="each column once", fix=fix,
-        )  # fmt: skip
-    needed = ["site_id", "lat", "lon", "igbp"]
-    if missing := [column for column in needed if column not in table]:
-        raise InputError(
-            "the site table lacks columns",
-            file=path,
-            variable=", ".join(missing),
-            found=", ".join(table.columns)[:200],
-            expected=", ".join(["site_id", *FIELDS]),
-            fix=fix,
-        )
+        raise refusal("the site table has a column twice", names, "each column once")
+    missing = [name for name in ("site_id", "lat", "lon", "igbp") if name not in table]
+    if missing:
+        expected = ", ".join(["site_id", *FIELDS])
+        raise refusal("the site table lacks columns", names, expected, ", ".join(missing))
     table = table.apply(lambda column: column.str.strip())
     if not (valid := table["site_id"].map(is_site_id)).all():
-        raise InputError(
-            "the site table has a malformed site id",
-            file=path,
-            variable="site_id",
-            found=repr(table["site_id"][~valid].iloc[0])[:60],
-            expected="two capitals, a dash, two to four letters or digits, as in US-Ha1",
-            fix=fix,
-        )
+        found = repr(table["site_id"][~valid].iloc[0])[:60]
+        expected = "two capitals, a dash, two to four letters or digits, as in US-Ha1"
+        raise refusal("the site table has a malformed site id", found, expected, "site_id")
     if (twice := table["site_id"].duplicated()).any():
-        raise InputError(
-            "a site id is repeated in the site table",
-            file=path,
-            variable="site_id",
-            found=table["site_id"][twice].iloc[0],
-            expected="one row a site",
-            fix=fix,
-        )
+        found = table["site_id"][twice].iloc[0]
+        raise refusal("a site id is repeated in the site table", found, "one row a site", "site_id")
     rows = table.set_index("site_id")[[f for f in FIELDS if f in table]].to_dict("index")
     return {site: {k: v for k, v in fields.items() if v} for site, fields in rows.items()}
 

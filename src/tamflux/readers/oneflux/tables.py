@@ -155,13 +155,8 @@ def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.Dat
     except (ValueError, pd.errors.ParserError) as error:
         if "No columns to parse" in str(error):
             return pd.DataFrame(columns=wanted, dtype=np.float64)
-        raise InputError(
-            "the table cannot be read",
-            file=member.label,
-            found=str(error)[:200],
-            expected=f"numbers in {len(header)} columns",
-            fix="get the file again from its provider",
-        ) from error
+        expected = f"numbers in {len(header)} columns"
+        raise _damaged(member, "the table cannot be read", str(error)[:200], expected) from error
     raw.columns = [header[position] for position in positions]
     return raw.mask(raw == MISSING)
 
@@ -173,13 +168,8 @@ def _check_last_line(member: Member, columns: int) -> None:
         last = stream.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
     found = last.count(b",") + 1
     if found < columns:
-        raise InputError(
-            "the table is cut off within its last line",
-            file=member.label,
-            found=f"{found} columns in the last line",
-            expected=f"{columns} columns",
-            fix="get the file again from its provider",
-        )
+        what = "the table is cut off within its last line"
+        raise _damaged(member, what, f"{found} columns in the last line", f"{columns} columns")
 
 
 def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
@@ -192,24 +182,14 @@ def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
     bad = time.isna() | (text.str.len() != digits)
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise InputError(
-            "a timestamp cannot be read; the file may be truncated",
-            file=member.label,
-            variable=column,
-            found=f"{text.iloc[row]} in data row {row + 1}",
-            expected="YYYYMMDD" if daily else "YYYYMMDDHHMM",
-            fix="get the file again from its provider",
-        )
+        what = "a timestamp cannot be read; the file may be truncated"
+        found = f"{text.iloc[row]} in data row {row + 1}"
+        raise _damaged(member, what, found, "YYYYMMDD" if daily else "YYYYMMDDHHMM", column)
     outside = (time.dt.year < FIRST_YEAR) | (time.dt.year > LAST_YEAR)
     if outside.any():
-        raise InputError(
-            "a timestamp is outside the years of flux measurements",
-            file=member.label,
-            variable=column,
-            found=text[outside].iloc[0],
-            expected=f"{FIRST_YEAR} to {LAST_YEAR}",
-            fix="correct the file or get it again from its provider",
-        )
+        what = "a timestamp is outside the years of flux measurements"
+        found, expected = text[outside].iloc[0], f"{FIRST_YEAR} to {LAST_YEAR}"
+        raise _damaged(member, what, found, expected, column)
     steps = {"DD": 1, "HH": 48, "HR": 24}[name.resolution]
     apart = np.diff(np.sort(time.unique()))
     if len(apart) and np.median(apart) != (step := np.timedelta64(1440 // steps, "m")):
@@ -254,6 +234,14 @@ def _choose_variant(raw: pd.DataFrame) -> str | None:
         if all(column in raw for column in triple) and raw[triple].notna().all(axis=1).any():
             return variant
     return next(iter(with_nee), None)
+
+
+def _damaged(member: Member, what, found, expected, variable=None) -> InputError:
+    """Error for a table that is not as its provider made it."""
+    return InputError(
+        what, file=member.label, variable=variable, found=found, expected=expected,
+        fix="get the file again from its provider",
+    )  # fmt: skip
 
 
 def _no_nee(member: Member) -> InputError:
