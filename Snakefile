@@ -27,9 +27,6 @@ wildcard_constraints:
     reference=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
-report: "workflow/report/workflow.rst"
-
-
 localrules:
     all,
     check,

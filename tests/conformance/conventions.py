@@ -12,8 +12,8 @@ from .tool import Tool, run
 
 NO_CURE = {
     r'variable "(reco|nee)" .* standard_name': "CF names neither total respiration nor NEE",
-    r'variable "\w+_(spread|uncertainty)" .* standard_name':
-        "CF has no modifier for a spread over members or the half-width of an interval",
+    r'variable "\w+_(std|pi90_halfwidth)" .* standard_name':
+        "CF has no modifier for an ensemble standard deviation or the half-width of an interval",
     r'variable "(applicability|dissimilarity_index)" .* standard_name': "CF has no name for them",
     r"geospatial_(bounds_)?vertical_\w+ not present": "the fluxes have no vertical axis",
     r"geospatial_l(at|on)_\w+ value": "edges of cells are compared with their centres",
@@ -25,7 +25,7 @@ _CHECKER = (f"{Path(sys.executable).parent}/compliance-checker",)
 
 
 def findings(suite: str, path: Path, folder: Path) -> list[str]:
-    """What compliance-checker has to say about a file, one sentence each."""
+    """Findings of compliance-checker about a file, one sentence each."""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     options = ("-t", suite, "-c", "normal", "-f", "json", "-o", report)

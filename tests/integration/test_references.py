@@ -36,7 +36,7 @@ def test_the_report_holds_the_other_product_and_the_product_stays(compared):
     table = pd.read_csv(scores).set_index("flux")
     assert list(table["derived"]) == [0, 1, 0]  # RECO follows
     petagrams = np.array([3.0, 2.0, -1.0]) * 365 * table["area_mkm2"] * 1e12 * 1e-15
-    np.testing.assert_allclose(table["theirs"], petagrams, rtol=1e-5)
+    np.testing.assert_allclose(table["reference_total"], petagrams, rtol=1e-5)
     np.testing.assert_allclose(table["area_share"], 1, atol=0.01)
     report = (compared.folder / "results/report.html").read_text()
     assert report.count("X-BASE") > 3

@@ -50,8 +50,8 @@ def totals():
 
 
 @pytest.fixture
-def bands(daily, static):
-    """Daily product and land (True or False) of one band of rows after the other, in memory."""
+def row_blocks(daily, static):
+    """Daily product and land (True or False) of one row block after the other, in memory."""
     land = static["land_fraction"] > 0
     return (
         (daily.isel(lat=rows).load(), land.isel(lat=rows).to_numpy())

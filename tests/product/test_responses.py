@@ -1,7 +1,7 @@
-"""What a plant physiologist would ask of the trained members, in the growing season at the towers.
+"""Physiological plausibility of the trained members in the growing season at the towers.
 
-One predictor (or those that physics ties together) is changed in the year that is predicted, not
-in its history; compared are means over many places and days.
+One predictor, or several that are physically linked, is changed in the predicted year but not in
+its look-back window. The tests compare means over many site-years and days.
 """
 
 import os
@@ -15,15 +15,15 @@ from tamflux.samples.samples import LOOKBACK_DAYS, load_samples, make_windows
 from tamflux.training.ensemble import Ensemble
 from tamflux.variables import FLUXES
 
-MIN_SITES, MIN_EPOCHS = 50, 5  # a model that has hardly learnt has no physiology
+MIN_SITES, MIN_EPOCHS = 50, 5  # a model that has hardly been trained has no physiology
 GROWING_GPP = 3.0  # g C m-2 d-1
 GROWING_T2M = 10.0  # degree Celsius
 SNOW_INDEX, SNOW_GREEN = 0.4, 0.25  # Hall et al. 1995: NDSI above 0.4; bright in the green
 
 
 @pytest.fixture(scope="module")
-def places():
-    """Full site-years with their prediction: x, static, base (place, day, flux), predict."""
+def site_years():
+    """Complete site-years and their prediction: predictors, `base` by flux, and `predict`."""
     names = ("TAMFLUX_MEMBERS", "TAMFLUX_SAMPLES", "TAMFLUX_SITES")
     if missing := [name for name in names if name not in os.environ]:
         pytest.skip(f"no trained members to test: {', '.join(missing)} not set")
@@ -35,8 +35,8 @@ def places():
     samples = load_samples(tables, Path(sites[0]), ensemble.predictors)
     windows = make_windows(samples)
     rows = windows.rows[:, : LOOKBACK_DAYS + 365]
-    full = (windows.year == windows.year.max()) & (rows >= 0).all(axis=1)
-    x, static = samples.x[rows[full]], samples.static[windows.site[full]]
+    complete = (windows.year == windows.year.max()) & (rows >= 0).all(axis=1)
+    x, static = samples.x[rows[complete]], samples.static[windows.site[complete]]
 
     def predict(**changed):
         other = x.copy()
@@ -52,52 +52,56 @@ def places():
     return SimpleNamespace(**found, base=base, growing=growing, predict=predict)
 
 
-def test_gpp_rises_with_light(places):
+def test_gpp_rises_with_light(site_years):
     shares = (0.1, 0.3, 0.5, 0.7)  # of the radiation at the top of the atmosphere
     gpp = [
-        places.predict(ssrd=share * places.ssrd_pot)["gpp"][places.growing].mean()
+        site_years.predict(ssrd=share * site_years.ssrd_pot)["gpp"][site_years.growing].mean()
         for share in shares
     ]
     assert (np.diff(gpp) > 0.02 * gpp[-1]).all(), gpp
 
 
-def test_gpp_saturates_with_light(places):
-    """From half to full light it gains less than from the dark to half light."""
-    full = 0.7 * places.ssrd_pot
-    dark, half, whole = (
-        places.predict(ssrd=share * full)["gpp"][places.growing].mean() for share in (0, 0.5, 1)
+def test_gpp_saturates_with_light(site_years):
+    """GPP gains less from half to full light than from the dark to half light."""
+    bright = 0.7 * site_years.ssrd_pot
+    dark, half, full = (
+        site_years.predict(ssrd=share * bright)["gpp"][site_years.growing].mean()
+        for share in (0, 0.5, 1)
     )
-    assert dark < 0.01 * whole
-    assert whole - half < 0.8 * (half - dark), (dark, half, whole)
+    assert dark < 0.01 * full
+    assert full - half < 0.8 * (half - dark), (dark, half, full)
 
 
-def test_no_gpp_in_the_polar_night(places):
-    night = places.ssrd_pot < 1.0
+def test_no_gpp_in_the_polar_night(site_years):
+    night = site_years.ssrd_pot < 1.0
     assert night.sum() > 10
-    assert places.base["gpp"][night].max() < 0.05
-    assert places.predict(ssrd=0 * places.ssrd)["gpp"].max() == 0
+    assert site_years.base["gpp"][night].max() < 0.05
+    assert site_years.predict(ssrd=0 * site_years.ssrd)["gpp"].max() == 0
 
 
-def test_gpp_falls_with_vapour_pressure_deficit(places):
+def test_gpp_falls_with_vapour_pressure_deficit(site_years):
     factors = (1, 1.5, 2, 3)
-    gpp = [places.predict(vpd=k * places.vpd)["gpp"][places.growing].mean() for k in factors]
+    gpp = [
+        site_years.predict(vpd=k * site_years.vpd)["gpp"][site_years.growing].mean()
+        for k in factors
+    ]
     assert (np.diff(gpp) < -0.02 * gpp[0]).all(), gpp
 
 
-def test_reco_rises_with_temperature(places):
+def test_reco_rises_with_temperature(site_years):
     names = ("t2m", "t2m_min", "t2m_max")
     reco = [
-        places.predict(**{name: getattr(places, name) + warmer for name in names})["reco"]
+        site_years.predict(**{name: getattr(site_years, name) + warmer for name in names})["reco"]
         for warmer in (-6, -3, 0, 3, 6)
     ]
-    means = [field[places.growing].mean() for field in reco]
+    means = [field[site_years.growing].mean() for field in reco]
     assert (np.diff(means) > 0.02 * means[2]).all(), means
 
 
-def test_gpp_on_snow_is_near_zero(places):
-    index = (places.refl_b4 - places.refl_b6) / (places.refl_b4 + places.refl_b6)
-    snow = (index > SNOW_INDEX) & (places.refl_b4 > SNOW_GREEN) & (places.t2m < 0)
+def test_gpp_on_snow_is_near_zero(site_years):
+    index = (site_years.refl_b4 - site_years.refl_b6) / (site_years.refl_b4 + site_years.refl_b6)
+    snow = (index > SNOW_INDEX) & (site_years.refl_b4 > SNOW_GREEN) & (site_years.t2m < 0)
     assert snow.sum() > 100
-    on_snow = places.base["gpp"][snow]
-    assert on_snow.mean() < 0.1 * places.base["gpp"].mean()
+    on_snow = site_years.base["gpp"][snow]
+    assert on_snow.mean() < 0.1 * site_years.base["gpp"].mean()
     assert np.quantile(on_snow, 0.95) < 0.5

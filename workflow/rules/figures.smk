@@ -19,14 +19,7 @@ FIGURES = {
     "training": ["learning_curves"],
 }
 PLOTS = {
-    section: {
-        name: report(
-            f"results/validation/figures/{name}.png",
-            caption=f"../report/{name}.rst",
-            category=section,
-        )
-        for name in names
-    }
+    section: {name: f"results/validation/figures/{name}.png" for name in names}
     for section, names in FIGURES.items()
 }
 if not TRUTH:

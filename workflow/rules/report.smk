@@ -28,11 +28,6 @@ rule write_report:
         templates=sorted(
             Path(workflow.basedir, "src/tamflux/report/templates").iterdir()
         ),
-        captions=[
-            Path(workflow.basedir, f"workflow/report/{name}.rst")
-            for names in FIGURES.values()
-            for name in names
-        ],
     output:
         report="results/report.html",
     log:

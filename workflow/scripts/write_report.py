@@ -18,7 +18,6 @@ with job(snakemake, "write the report"):
         towers=snakemake.input.towers,
         rejected=snakemake.input.rejected,
         figures={name: snakemake.input.get(f"{name}_figures", []) for name in sections},
-        captions=snakemake.input.captions,
         config=snakemake.params.config,
         truth_scores=snakemake.input.get("truth_scores") or None,
         references=snakemake.input.get("references") or None,

@@ -1,4 +1,4 @@
-"""Compare models at sites that they never saw, and at cells between the towers."""
+"""Compare models at held-out sites, and at grid cells between the towers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from tamflux.errors import ContractError
 from tamflux.evaluation.metrics import FLUX_NAMES, METRICS, quartiles, score_sites
-from tamflux.evaluation.paired import difference_table
+from tamflux.evaluation.paired import paired_differences
 from tamflux.evaluation.season_anomaly import score_seasons
 from tamflux.files import atomic_path
 from tamflux.samples.splits import neighbours
@@ -21,7 +21,7 @@ log = logging.getLogger("tamflux")
 SITE_METRICS = (*METRICS, "season_r2", "anomaly_r2")
 
 WATER_SHARE = 0.25
-"""Pixels with more water than this are water-adjacent: less than three quarters is land."""
+"""Grid cells with a larger water fraction than this are water-adjacent."""
 
 
 def score_comparison(
@@ -56,14 +56,14 @@ def score_comparison(
     summary_path : path
         CSV to write: `protocol, model, flux, group` (all, igbp, koppen, wetland, water), `value`,
         `n_sites`, quartiles over sites, `pooled_rmse`, `between_r2` (R² of the sites' means), and
-        for all sites together the mean and standard deviation over repetitions, each taken alone,
+        for all sites together the mean and standard deviation over repetitions, each scored alone,
         of the median R² and RMSE: `seeds, r2_seed_mean, r2_seed_sd, rmse_seed_mean, rmse_seed_sd`.
     differences_path : path
-        CSV to write: `difference_table`.
+        CSV to write: `paired_differences`.
     min_qc, min_days, first_day, years
         Days that count: from `first_day` on and in `years`, where given.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Raises
     ------
@@ -76,15 +76,16 @@ def score_comparison(
         days, predicted = read_predictions(files, observed)
         log.info("%s: %d days at %d sites", protocol, len(days), days["site_id"].nunique())
         for model, runs in predicted.items():
-            frame = _beside(days, runs.mean(axis=0, dtype=np.float64))
+            frame = _with_predictions(days, runs.mean(axis=0, dtype=np.float64))
             scores = score_sites(frame, min_days=min_days)
             scores = scores.merge(score_seasons(frame), on=["site_id", "flux"])
             tables.append(scores.assign(protocol=protocol, model=model))
-            alone = pd.concat(
-                quartiles(score_sites(_beside(days, run), min_days=min_days)) for run in runs
+            single = pd.concat(
+                quartiles(score_sites(_with_predictions(days, run), min_days=min_days))
+                for run in runs
             )
-            repetitions.append(_over_runs(alone).assign(protocol=protocol, model=model))
-    scores = pd.concat(tables, ignore_index=True).merge(describe(sites_path), on="site_id")
+            repetitions.append(_over_runs(single).assign(protocol=protocol, model=model))
+    scores = pd.concat(tables, ignore_index=True).merge(site_groups(sites_path), on="site_id")
     summary = summarise(scores).merge(
         pd.concat(repetitions).assign(group="all"), "left", ["protocol", "model", "flux", "group"]
     )
@@ -93,7 +94,7 @@ def score_comparison(
     for path, table in (
         (scores_path, scores),
         (summary_path, summary),
-        (differences_path, difference_table(scores, seed)),
+        (differences_path, paired_differences(scores, seed)),
     ):
         with atomic_path(path) as partial:
             table.to_csv(partial, index=False, float_format="%.6g")
@@ -115,17 +116,16 @@ def group_files(paths: Sequence[str | Path]) -> dict[str, dict[str, list[Path]]]
         numbers = {model: len(runs) for model, runs in models.items()}
         if len(set(numbers.values())) > 1:
             raise ContractError(
-                "models have different numbers of repetitions: their means do not compare",
-                found=f"{protocol}: {numbers}",
-                fix="run snakemake compare_models",
-            )
+                "models have different numbers of repetitions, so their means do not compare",
+                found=f"{protocol}: {numbers}", fix="run snakemake compare_models",
+            )  # fmt: skip
     return files
 
 
 def read_predictions(
     files: Mapping[str, Sequence[Path]], observed: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Line the predictions of all models up with the days to score.
+    """Align the predictions of all models with the days to score.
 
     Parameters
     ----------
@@ -153,20 +153,22 @@ def read_predictions(
     days = observed[observed["site_id"].isin(sites)].reset_index(drop=True)
     usable = np.ones((len(days), len(FLUX_NAMES)), bool)
     for model, paths in files.items():
-        predicted[model] = np.stack([_line_up(path, days) for path in paths])
+        predicted[model] = np.stack([_align(path, days) for path in paths])
         finite = np.isfinite(predicted[model]).all(axis=0)
         if lost := int((~finite & usable & days[list(FLUX_NAMES)].notna().to_numpy()).sum()):
-            log.warning("%s leaves %d fluxes to score without a prediction", model, lost)
+            log.warning("%s does not predict %d fluxes that are to be scored", model, lost)
         usable &= finite
     return days.assign(
         **{f: days[f].where(usable[:, k]) for k, f in enumerate(FLUX_NAMES)}
     ), predicted
 
 
-def describe(sites_path: str | Path) -> pd.DataFrame:
+def site_groups(sites_path: str | Path) -> pd.DataFrame:
     """`site_id, igbp, koppen` (main group), `wetland, water` (bool), `cluster` of each site."""
     sites = pd.read_csv(sites_path, keep_default_na=False, na_values=[""])
-    land = sites.get("land_fraction", pd.Series(1.0, sites.index))  # a table of sites has none
+    land = sites.get(
+        "land_fraction", pd.Series(1.0, sites.index)
+    )  # a site table has no land fraction
     return pd.DataFrame({
         "site_id": sites["site_id"],
         "igbp": sites["igbp"].fillna("-"),
@@ -195,20 +197,20 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(columns=[*first, *table.columns.drop(first, errors="ignore")])
 
 
-def score_cells(
+def score_cell_predictions(
     predictions: Sequence[str | Path],
     samples_paths: Sequence[str | Path],
     cells_path: str | Path,
     target: str | Path,
 ) -> None:
-    """Score the models at cells between the towers, where the truth is known.
+    """Score the models at grid cells between the towers, where the truth is known.
 
     Parameters
     ----------
     predictions : sequence of path
         ``{protocol}/{model}_{seed}_cells.parquet``.
     samples_paths, cells_path : paths
-        From `samples.cells`; the cells' `weight` stands for land area.
+        From `samples.cells`; the cells' `weight` is proportional to land area.
     target : path
         CSV to write: `protocol, model, flux, n_cells`; `r2, rmse, bias` of all days of all cells,
         weighted by area; `between_r2` of the cells' means, weighted by area.
@@ -252,40 +254,39 @@ def _observed(paths, min_qc: float, first_day: str | None, years) -> pd.DataFram
     return table.sort_values(["site_id", "date"], ignore_index=True)
 
 
-def _line_up(path: Path, days: pd.DataFrame) -> np.ndarray:
+def _align(path: Path, days: pd.DataFrame) -> np.ndarray:
     """(row, 3) float32 predictions of a file on the days to score."""
     table = pd.read_parquet(path, columns=["site_id", "date", *FLUX_NAMES])
     table["date"] = table["date"].astype(days["date"].dtype)
-    lined = days[["site_id", "date"]].merge(
+    aligned = days[["site_id", "date"]].merge(
         table, "left", ["site_id", "date"], validate="one_to_one", indicator=True
     )
-    absent = lined["_merge"] != "both"
+    absent = aligned["_merge"] != "both"
     if absent.any():
         raise ContractError(
-            "days to score were not predicted",
-            file=path,
+            "days to score were not predicted", file=path,
             found=f"{int(absent.sum())} of {len(days)} site-days are absent, the first at "
-            f"{lined['site_id'][absent].iloc[0]}",
+            f"{aligned['site_id'][absent].iloc[0]}",
             expected="every day of every held-out site, the same sites for all models",
             fix="delete the file and run snakemake compare_models",
-        )
-    return lined[list(FLUX_NAMES)].to_numpy(np.float32)
+        )  # fmt: skip
+    return aligned[list(FLUX_NAMES)].to_numpy(np.float32)
 
 
-def _beside(days: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
+def _with_predictions(days: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
     return days.assign(**{f"{flux}_pred": predicted[:, k] for k, flux in enumerate(FLUX_NAMES)})
 
 
-def _over_runs(alone: pd.DataFrame) -> pd.DataFrame:
+def _over_runs(single: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over repetitions of the median scores (0 for a single one)."""
-    groups = alone.groupby("flux")[["r2_q50", "rmse_q50"]]
-    mean, spread = groups.mean(), groups.std(ddof=1).fillna(0)
+    groups = single.groupby("flux")[["r2_q50", "rmse_q50"]]
+    mean, std = groups.mean(), groups.std(ddof=1).fillna(0)
     return pd.DataFrame({
         "seeds": groups.size(),
         "r2_seed_mean": mean["r2_q50"],
-        "r2_seed_sd": spread["r2_q50"],
+        "r2_seed_sd": std["r2_q50"],
         "rmse_seed_mean": mean["rmse_q50"],
-        "rmse_seed_sd": spread["rmse_q50"],
+        "rmse_seed_sd": std["rmse_q50"],
     }).reset_index()  # fmt: skip
 
 

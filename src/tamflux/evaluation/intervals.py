@@ -1,7 +1,7 @@
-"""Do the intervals hold what they promise, and does the applicability rank cells by their error?
+"""Empirical coverage of the prediction intervals, and skill of the applicability in ranking cells.
 
-At held-out towers, which no step of the calibration used, and in the vegetated cells of the demo
-Earth, where the truth is known.
+Evaluated at held-out towers, which no step of the calibration used, and in the vegetated cells of
+the demo Earth, where the truth is known.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from tamflux.variables import IGBP_CLASSES, igbp_fraction
 log = logging.getLogger("tamflux")
 
 INDICES = ("dissimilarity_index", "expected_error")
-"""What cells are ranked by: the plain distance, and what the applicability is made of."""
+"""Indices that rank cells; the applicability is exp(-expected_error)."""
 
-TENTHS = (0.1, 0.5)
-"""Quantiles over places of the share of a place's days inside."""
+QUANTILES = (0.1, 0.5)
+"""Quantiles over sites or cells of the share of days inside the interval."""
 
 
 def evaluate_intervals(
@@ -47,7 +47,7 @@ def evaluate_intervals(
     ranking: str | Path,
     cells: str | Path,
 ) -> None:
-    """Count how many days lie inside the intervals, and rank cells by the expected error.
+    """Compute the coverage of the intervals, and rank cells by the expected error.
 
     Parameters
     ----------
@@ -64,12 +64,11 @@ def evaluate_intervals(
         The product grid and the cells along one side of a tile.
     coverage : path
         CSV to write: `population` (towers or cells), `flux`, `group` (all or igbp), `value`,
-        `level`, `n_places`, `coverage` (share of all days inside; days of cells weighted by land
-        area), `coverage_places` (mean over places of the share of their days), its quantiles
-        `coverage_q10, coverage_q50`, and `half_width` (mean, g m-2 d-1).
+        `level`, `n_locations` (sites or cells), `coverage` (share of all days inside; days of
+        cells weighted by land area), `coverage_mean` (mean over locations of their share of days),
+        its quantiles `coverage_q10, coverage_q50`, and `half_width` (mean, g m-2 d-1).
     ranking : path
-        CSV to write: `index`, `error` (RMSE of a flux, their scaled mean, or that over
-        activity), `spearman`, `n_cells`; no rows with real data.
+        CSV to write: the columns of `rank_cells`; no rows with real data.
     cells : path
         NetCDF to write: `dissimilarity_index`, `expected_error`, `applicability` and, on the demo
         Earth, `{flux}_rmse` and `{flux}_inside` (share of days) per cell.
@@ -102,18 +101,19 @@ def rank_cells(fields: Mapping[str, np.ndarray]) -> list[tuple[str, str, float, 
     Parameters
     ----------
     fields : mapping of str to numpy.ndarray
-        (lat, lon) `dissimilarity_index`, `expected_error`, `activity` and `{flux}_rmse`.
+        (lat, lon) `dissimilarity_index`, `expected_error`, `gross_flux` and `{flux}_rmse`.
 
     Returns
     -------
     list of tuple
         `index, error, spearman, n_cells`; `error` is the RMSE of a flux, ``mean`` of the three,
-        each over its mean among cells, or ``mean over activity``: that over gpp + reco.
+        each divided by its mean over cells, or ``mean over gross flux``: that divided by
+        gpp + reco.
     """
     known = np.isfinite(fields["expected_error"]) & np.isfinite(fields["gpp_rmse"])
     errors = {flux: fields[f"{flux}_rmse"][known] for flux in FLUX_NAMES}
     errors["mean"] = np.mean([error / error.mean() for error in errors.values()], axis=0)
-    errors["mean over activity"] = errors["mean"] / np.maximum(fields["activity"][known], 1e-6)
+    errors["mean over gross flux"] = errors["mean"] / np.maximum(fields["gross_flux"][known], 1e-6)
     return [
         (index, name, float(spearmanr(fields[index][known], error).statistic), int(known.sum()))
         for index in INDICES
@@ -129,7 +129,7 @@ def _sum_cells(
     tile_size: int,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Fields of the cells, and per cell sums over days: `inside` per level, `width`, `days`."""
-    activity, distance = np.zeros(grid.shape), np.zeros(grid.shape)
+    gross, distance = np.zeros(grid.shape), np.zeros(grid.shape)
     inside = np.zeros((len(LEVELS), len(FLUX_NAMES), *grid.shape))
     width, square, days = (np.zeros((len(FLUX_NAMES), *grid.shape)) for _ in range(3))
     for year, path in tiles.items():
@@ -142,7 +142,7 @@ def _sum_cells(
                 continue
             fluxes = read_fluxes(store, tile)
             gpp, reco = fluxes[:2]
-            activity[here] += (gpp + reco).mean(axis=0) / len(tiles)
+            gross[here] += (gpp + reco).mean(axis=0) / len(tiles)
             if true is None:
                 continue
             error = np.abs(read_fluxes(true, tile, fluxes.shape[1]) - fluxes)
@@ -155,9 +155,9 @@ def _sum_cells(
                 days[k][here] += np.isfinite(error[k]).sum(axis=0)
     fields = {
         "dissimilarity_index": distance,
-        "activity": np.where(np.isfinite(distance), activity, np.nan),
-        "expected_error": intervals.expected_error(activity, distance),
-        "applicability": intervals.applicability(activity, distance),
+        "gross_flux": np.where(np.isfinite(distance), gross, np.nan),
+        "expected_error": intervals.expected_error(gross, distance),
+        "applicability": intervals.applicability(gross, distance),
     }
     if truth:
         known = (days > 0) & np.isfinite(distance)
@@ -213,7 +213,7 @@ def _tower_rows(intervals: Calibration, predictions, sites) -> list[dict]:
 
 
 def _rows(population, flux, group, value, share, days, weight, half_width) -> list[dict]:
-    """One row per level, of the share (level, place) of the days of each place."""
+    """One row per level, from the share (level, location) of the days of each location."""
     return [
         {
             "population": population,
@@ -221,10 +221,10 @@ def _rows(population, flux, group, value, share, days, weight, half_width) -> li
             "group": group,
             "value": value,
             "level": level,
-            "n_places": share.shape[1],
+            "n_locations": share.shape[1],
             "coverage": np.average(share[number], weights=days),
-            "coverage_places": np.average(share[number], weights=weight),
-            **{f"coverage_q{100 * q:.0f}": np.quantile(share[number], q) for q in TENTHS},
+            "coverage_mean": np.average(share[number], weights=weight),
+            **{f"coverage_q{100 * q:.0f}": np.quantile(share[number], q) for q in QUANTILES},
             "half_width": half_width if level == LEVEL else np.nan,
         }
         for number, level in enumerate(LEVELS)

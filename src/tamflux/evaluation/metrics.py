@@ -1,4 +1,4 @@
-"""How good predicted fluxes are: per site, over sites, and pooled.
+"""Metrics of predicted fluxes: per site, over sites, and pooled.
 
 Every function takes a table with `site_id`, the observed flux `gpp` and its prediction `gpp_pred`
 (likewise `reco`, `nee`). A day counts for a flux where both are finite.
@@ -13,9 +13,6 @@ import pandas as pd
 
 FLUX_NAMES = ("gpp", "reco", "nee")
 METRICS = ("r2", "rmse", "nmae", "rae", "bias")
-
-MODELS = {"tamrl": "TAM-RL", "lstm": "site-blind LSTM", "msc": "mean seasonal cycle"}
-"""The compared models in the order of tables and figures, and what readers call them."""
 
 
 def score_sites(

@@ -11,23 +11,24 @@ INTERVAL = (2.5, 97.5)
 """Percentiles of the resamples: 95 % intervals (Efron 1979, Ann. Stat. 7, 1)."""
 
 
-def difference_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Our model against every other, at the same sites.
+def paired_differences(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Differences of TAM-RL and every baseline at the same sites.
 
     Parameters
     ----------
     scores : DataFrame
         `protocol, model, site_id, flux, rmse, r2, cluster`.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     DataFrame
-        `protocol, peer, flux, n_sites, n_clusters, better` (share of sites where our RMSE is
-        lower), and with the ends `_low` and `_high` of their 95 % intervals: `rmse_paired` (median
-        over sites of ours - peer), `rmse_relative` (median RMSE of ours over that of the peer,
-        minus 1) and `r2_medians` (median R² of ours minus that of the peer).
+        `protocol, baseline, flux, n_sites, n_clusters, better` (share of sites where TAM-RL has
+        the lower RMSE), and with the bounds `_low` and `_high` of their 95 % intervals:
+        `rmse_paired` (median over sites of tamrl - baseline), `rmse_relative` (median RMSE of
+        tamrl over that of the baseline, minus 1) and `r2_medians` (median R² of tamrl minus that
+        of the baseline).
     """
     rows = []
     for (protocol, flux), part in scores.groupby(["protocol", "flux"], sort=False):
@@ -36,18 +37,18 @@ def difference_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
             name: part.set_index(["site_id", "model"])[name].unstack()  # noqa: PD010
             for name in ("rmse", "r2")
         }
-        for peer in [name for name in wide["rmse"] if name != TAMRL and TAMRL in wide["rmse"]]:
-            rmse, r2 = (wide[name][[TAMRL, peer]].dropna() for name in ("rmse", "r2"))
+        for baseline in [name for name in wide["rmse"] if name != TAMRL and TAMRL in wide["rmse"]]:
+            rmse, r2 = (wide[name][[TAMRL, baseline]].dropna() for name in ("rmse", "r2"))
             row = {
                 "protocol": protocol,
-                "peer": peer,
+                "baseline": baseline,
                 "flux": flux,
                 "n_sites": len(rmse),
                 "n_clusters": cluster[rmse.index].nunique(),
-                "better": (rmse[TAMRL] < rmse[peer]).mean(),
+                "better": (rmse[TAMRL] < rmse[baseline]).mean(),
             }
-            error = compare_medians(rmse[TAMRL], rmse[peer], cluster[rmse.index], seed)
-            skill = compare_medians(r2[TAMRL], r2[peer], cluster[r2.index], seed)
+            error = compare_medians(rmse[TAMRL], rmse[baseline], cluster[rmse.index], seed)
+            skill = compare_medians(r2[TAMRL], r2[baseline], cluster[r2.index], seed)
             for name, values in (
                 ("rmse_paired", error["paired"]),
                 ("rmse_relative", error["relative"]),
@@ -59,34 +60,34 @@ def difference_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def compare_medians(
-    ours: np.ndarray, peer: np.ndarray, cluster: np.ndarray, seed: int
+    tamrl: np.ndarray, baseline: np.ndarray, cluster: np.ndarray, seed: int
 ) -> dict[str, tuple[float, float, float]]:
     """Compare a score of two models at the same sites.
 
     Parameters
     ----------
-    ours, peer : numpy.ndarray
+    tamrl, baseline : numpy.ndarray
         (site,) the score of each model, finite.
     cluster : numpy.ndarray
-        (site,) number of the cluster of neighbours of each site. Whole clusters are resampled:
-        towers side by side do not tell of two places.
+        (site,) number of the cluster of neighbours of each site. Clusters are resampled as
+        units, because scores of adjacent towers are not independent.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
     dict
-        Value, low and high end of the 95 % interval of: `paired`, the median over sites of
-        ours - peer; `medians`, the median of ours minus that of the peer; `relative`, the median
-        of ours over that of the peer, minus 1.
+        Value, lower and upper bound of the 95 % interval of: `paired`, the median over sites of
+        tamrl - baseline; `medians`, the median of tamrl minus that of the baseline; `relative`,
+        the median of tamrl over that of the baseline, minus 1.
     """
-    ours, peer = np.asarray(ours, float), np.asarray(peer, float)
-    once = np.ones((1, len(ours)), int)
-    counts = np.concatenate([once, resample(cluster, seed)])
-    first, second = weighted_median(ours, counts), weighted_median(peer, counts)
+    tamrl, baseline = np.asarray(tamrl, float), np.asarray(baseline, float)
+    original = np.ones((1, len(tamrl)), int)
+    counts = np.concatenate([original, resample(cluster, seed)])
+    first, second = weighted_median(tamrl, counts), weighted_median(baseline, counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = {
-            "paired": weighted_median(ours - peer, counts),
+            "paired": weighted_median(tamrl - baseline, counts),
             "medians": first - second,
             "relative": first / second - 1,
         }
@@ -98,7 +99,7 @@ def compare_medians(
 
 
 def resample(cluster: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
-    """(resample, site) how often each site is drawn: as many clusters as there are, with return."""
+    """(resample, site) number of draws of each site, with clusters drawn with replacement."""
     names, number = np.unique(cluster, return_inverse=True)
     random = np.random.default_rng(seed)
     drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)

@@ -1,4 +1,4 @@
-"""Score predictions at the towers of a site table, days chosen by one protocol for all."""
+"""Score predictions at the towers of a site table; one protocol selects the days of all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def score_real_towers(
     Parameters
     ----------
     predictions_path : path
-        Parquet: `site_id, date, fold, gpp, reco, nee`, spreads; fold -1: the second table.
+        Parquet: `site_id, date, fold, gpp, reco, nee` and standard deviations; fold -1: the second
+        table.
     samples_paths, sites_paths, scores_paths : sequences of path
         Samples and sites of the first and, if given, the second table, and the CSV files to write:
         one row per site and flux, `site_id, flux, n, r2, rmse, nmae, rae, bias, fold, igbp,
@@ -53,15 +54,15 @@ def score_real_towers(
     for table, samples_path, sites_path, scores_path in zip(
         ["folds", "zero_shot"], samples_paths, sites_paths, scores_paths, strict=False
     ):
-        ours = predictions[(predictions["fold"] < 0) == (table == "zero_shot")]
-        days = scored_days(ours, pd.read_parquet(samples_path), min_qc, first_day)
+        predicted = predictions[(predictions["fold"] < 0) == (table == "zero_shot")]
+        days = scored_days(predicted, pd.read_parquet(samples_path), min_qc, first_day)
         scores = score_sites(days, min_days=min_days)
         sites = pd.read_csv(sites_path)[["site_id", "fold", "igbp", "koppen"]]
         with atomic_path(scores_path) as path:
             scores.merge(sites, "left", "site_id").to_csv(path, index=False, float_format="%.5g")
-        kept = days[days["site_id"].isin(scores["site_id"])]
+        scored = days[days["site_id"].isin(scores["site_id"])]
         summary = quartiles(scores)
-        summary["pooled_rmse"] = summary["flux"].map(pooled_rmse(kept))
+        summary["pooled_rmse"] = summary["flux"].map(pooled_rmse(scored))
         summaries.append(summary.assign(table=table))
         for row in summary.itertuples():
             log.info(

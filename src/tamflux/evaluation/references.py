@@ -1,4 +1,4 @@
-"""Our product beside those of others: on one grid, one mask, one year."""
+"""Compare the product with reference products on one grid, one mask and the same years."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tamflux.readers.reference_product import ReferenceYear, derived, open_refer
 
 log = logging.getLogger("tamflux")
 
+TOTALS = ("product_total", "reference_total")
+
 
 def regrid_reference(
     reference: Mapping[str, Any],
@@ -28,19 +30,19 @@ def regrid_reference(
     grid: Grid,
     output: str | Path,
 ) -> None:
-    """Bring a product of others to the months and the grid of ours.
+    """Regrid a reference product to monthly means on the grid of the product.
 
     Parameters
     ----------
     reference : mapping
         An entry of `validation.references`.
     files : mapping of year to paths
-        The product's files of each product year.
+        Files of the reference product for each product year.
     grid : Grid
-        The grid of our product.
+        Grid of the product.
     output : path
         NetCDF file to write: `gpp, reco, nee` (month, lat, lon) in g m-2 d-1, means over the
-        years; where the product lacks one of three it follows from the other two
+        years; a flux that the reference lacks follows from the other two
         (attribute `derived`).
 
     Raises
@@ -78,8 +80,8 @@ def regrid_reference(
 def regrid_months(reference: ReferenceYear, grid: Grid) -> np.ndarray:
     """(12, lat, lon) area means of each month over the cells of `grid`, NaN where there is none.
 
-    Only cells with a value count, by their area and, where the file has it, land fraction: the
-    mean is one over land, as ours is.
+    Cells with a value are weighted by their area and, where the file has it, land fraction: the
+    mean is taken over land, like that of the product.
     """
     with np.errstate(invalid="ignore"):  # cells beyond the source have no weight at all: 0/0
         weights = regrid_weights(reference.lat, reference.lon, grid, conservative=True)
@@ -107,14 +109,14 @@ def compare_references(
     weight: np.ndarray,
     years: Sequence[int],
 ) -> tuple[pd.DataFrame, dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]]:
-    """Totals and differences over the cells that both products have.
+    """Totals and differences over the cells where both products have values.
 
     Parameters
     ----------
     references : sequence of path
         From `regrid_reference`.
     monthly : sequence of path
-        Our monthly files of `years`.
+        Monthly product files of `years`.
     weight : (lat, lon) array
         Land area of the cells, m2.
 
@@ -122,48 +124,50 @@ def compare_references(
     -------
     table : DataFrame
         A row per reference and flux: `reference, flux, derived, years, area_mkm2` and
-        `area_share` (of our land) of the compared cells; `ours, theirs` (Pg C yr-1, the same
-        cells and land area); `correlation` of annual means, `rmse` of months (g m-2 d-1), both
-        weighted by area.
-    fields : dict of reference to flux to (ours, theirs)
+        `area_share` (of the product's land) of the compared cells; `product_total,
+        reference_total` (Pg C yr-1, over the same cells and land area); `correlation` of annual
+        means, `rmse` of months (g m-2 d-1), both weighted by area.
+    fields : dict of reference to flux to (product, reference)
         (12, lat, lon) months on the common cells, NaN elsewhere.
     """
-    ours = {flux: monthly_means(monthly, flux) for flux in FLUX_NAMES}
+    product = {flux: monthly_means(monthly, flux) for flux in FLUX_NAMES}
     rows = []
     fields: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for path in references:
         with xr.open_dataset(path) as dataset:
             name, fields[dataset.attrs["reference"]] = dataset.attrs["reference"], {}
             for flux in (f for f in FLUX_NAMES if f in dataset):
-                theirs = dataset[flux].to_numpy().astype(float)
-                both = np.isfinite(ours[flux]).all(0) & np.isfinite(theirs).all(0) & (weight > 0)
-                pair = np.where(both, ours[flux], np.nan), np.where(both, theirs, np.nan)
+                other = dataset[flux].to_numpy().astype(float)
+                both = np.isfinite(product[flux]).all(0) & np.isfinite(other).all(0) & (weight > 0)
+                pair = np.where(both, product[flux], np.nan), np.where(both, other, np.nan)
                 fields[name][flux] = pair
                 rows.append(
                     {"reference": name, "flux": flux, "derived": int(dataset[flux].derived),
-                     "years": dataset.attrs["years"], **compare(*pair, weight, years)}
+                     "years": dataset.attrs["years"], **compare_months(*pair, weight, years)}
                 )  # fmt: skip
     return pd.DataFrame(rows), fields
 
 
-def compare(ours, theirs, weight: np.ndarray, years: Sequence[int]) -> dict[str, float]:
-    """Numbers of one flux, see `compare_references`; both fields have the same cells."""
+def compare_months(
+    product, reference, weight: np.ndarray, years: Sequence[int]
+) -> dict[str, float]:
+    """Totals and scores of one flux; both (12, lat, lon) fields are finite in the same cells."""
     length = month_lengths(years)
-    both = np.isfinite(ours[0])
+    both = np.isfinite(product[0])
     area = weight[both]
     row = {"area_mkm2": area.sum() / 1e12, "area_share": area.sum() / weight.sum()}
     if not both.any():
-        return row | dict.fromkeys(("ours", "theirs", "correlation", "rmse"), np.nan)
-    ours, theirs = ours[:, both], theirs[:, both]
-    year = [np.average(x, axis=0, weights=length) for x in (ours, theirs)]
+        return row | dict.fromkeys((*TOTALS, "correlation", "rmse"), np.nan)
+    product, reference = product[:, both], reference[:, both]
+    year = [np.average(x, axis=0, weights=length) for x in (product, reference)]
     row |= {
         name: (mean * area).sum() * length.sum() * 1e-15
-        for name, mean in zip(("ours", "theirs"), year, strict=True)
+        for name, mean in zip(TOTALS, year, strict=True)
     }
     a, b = (mean - np.average(mean, weights=area) for mean in year)
     scale = np.sqrt(np.average(a * a, weights=area) * np.average(b * b, weights=area))
     row["correlation"] = np.average(a * b, weights=area) / scale if scale > 0 else np.nan
-    square = np.average((ours - theirs) ** 2, axis=0, weights=length)
+    square = np.average((product - reference) ** 2, axis=0, weights=length)
     return row | {"rmse": np.sqrt(np.average(square, weights=area))}
 
 

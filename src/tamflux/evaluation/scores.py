@@ -100,7 +100,7 @@ def compare_with_product(
         `year, flux, n` (site-days compared), `max_abs_difference` in g m-2 d-1.
     """
     table = pd.read_csv(sites, keep_default_na=False, na_values=[""]).sort_values("site_id")
-    frame = pd.read_parquet(predictions, filters=[("model", "==", "tamrl_pixel")])
+    frame = pd.read_parquet(predictions, filters=[("model", "==", "tamrl_cell")])
     where = {name: xr.DataArray(table[name].to_numpy(), dims="site") for name in ("row", "col")}
     rows = []
     for year, path in daily.items():

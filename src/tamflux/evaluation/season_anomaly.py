@@ -1,4 +1,4 @@
-"""Skill in the seasonal cycle of a site, and in the departures of its days from that cycle."""
+"""Skill in the mean seasonal cycle of a site, and in the anomalies from that cycle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from tamflux.evaluation.metrics import FLUX_NAMES
 
 HARMONICS = 2
-"""Waves per year, beside the mean, that make a seasonal cycle: a year and half a year."""
+"""Harmonics of the seasonal cycle: periods of a year and half a year."""
 
 YEAR = 365.2425
 
@@ -18,10 +18,10 @@ YEAR = 365.2425
 def score_seasons(frame: pd.DataFrame, fluxes: Sequence[str] = FLUX_NAMES) -> pd.DataFrame:
     """Score the mean seasonal cycle and the daily anomalies of each site and flux.
 
-    The seasonal cycle of a series is its least-squares fit of a mean and `HARMONICS` waves on the
-    days that count, the same for observed and predicted; the anomalies are what is left. The two
-    are orthogonal: the squared errors of cycle and anomalies add up to those of the days. This
-    holds with one year of days and with gaps, where means per day of the year do not.
+    The seasonal cycle of a series is its least-squares fit of a mean and `HARMONICS` harmonics on
+    the days that count, the same for observed and predicted; the anomalies are the residuals. The
+    two are orthogonal, so the squared errors of cycle and anomalies add up to those of the days.
+    Unlike means per day of the year, the fit needs neither several years nor complete ones.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def _scores(design: np.ndarray, series: np.ndarray) -> tuple[float, float, float
 def _r2(series: np.ndarray, mean: float) -> float:
     observed, predicted = series.T
     variance = np.mean((observed - mean) ** 2)
-    # rounding leaves a little of a constant series
+    # a constant series varies by rounding errors
     if variance <= 1e-12 * (1 + mean**2):
         return np.nan
     return 1 - np.mean((predicted - observed) ** 2) / variance

@@ -25,11 +25,11 @@ def season_phase(dates: np.ndarray, lat: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     dates : (time,) datetime64
-    lat : (place,) degrees north; south of the equator the year begins on 2 July.
+    lat : (location,) degrees north; south of the equator the year begins on 2 July.
 
     Returns
     -------
-    (place, time) int array
+    (location, time) int array
     """
     days = np.asarray(dates, "datetime64[D]")
     years = days.astype("datetime64[Y]")
@@ -47,7 +47,7 @@ def fit_cycle(frame: pd.DataFrame, sites: pd.DataFrame) -> np.ndarray:
     frame : DataFrame
         `site_id, date, gpp, reco, nee` (g m-2 d-1) and `qc`, the weight of a day (0-1).
     sites : DataFrame
-        `site_id, lat, igbp` of the sites to learn from; other sites of `frame` are left out.
+        `site_id, lat, igbp` of the training sites; other sites of `frame` are ignored.
 
     Returns
     -------
@@ -90,18 +90,18 @@ def fit_cycle(frame: pd.DataFrame, sites: pd.DataFrame) -> np.ndarray:
 def predict_cycle(
     cycle: np.ndarray, fractions: np.ndarray, lat: np.ndarray, dates: np.ndarray
 ) -> np.ndarray:
-    """Fluxes of places from the cycles of their classes.
+    """Fluxes of sites or cells from the cycles of their classes.
 
     Parameters
     ----------
     cycle : (class, PHASES, 3) array from `fit_cycle`
-    fractions : (place, class) share of each class in the land of the place
-    lat : (place,) degrees north
+    fractions : (location, class) share of each class in the land of the location
+    lat : (location,) degrees north
     dates : (time,) datetime64
 
     Returns
     -------
-    (place, time, 3) float32 array, g m-2 d-1
+    (location, time, 3) float32 array, g m-2 d-1
     """
     mixed = np.tensordot(fractions, cycle, axes=1).astype(np.float32)
     return np.take_along_axis(mixed, season_phase(dates, lat)[..., None], axis=1)

@@ -1,8 +1,9 @@
-"""Predictions at the towers, beside what the towers measured.
+"""Predictions and observations at the towers.
 
-The network runs on the pixel's predictors of the samples, as inference runs it on the cube. It is
-told the tower's own class; told the fractions of the pixel (model ``tamrl_pixel``) its predictions
-are the product's at the tower's cell (`tamflux.evaluation.scores.compare_with_product`).
+Models are driven by the predictors of the tower's grid cell, as in inference. They are conditioned
+on the tower's own IGBP class. The model ``tamrl_cell`` is conditioned on the class fractions of the
+grid cell instead: its predictions equal the product at the tower's cell
+(`tamflux.evaluation.scores.compare_with_product`).
 """
 
 from __future__ import annotations
@@ -46,21 +47,21 @@ def evaluate_sites(
     Parameters
     ----------
     samples : mapping of year to path
-        Sample tables (contract 2) of these years and of the years that are their history.
+        Sample tables (contract 2) of these years and of their look-back windows.
     sites : path
         `results/samples/sites.csv`.
     static : path
-        `results/predictors/static.nc`, for `tamrl_pixel`: what inference tells of a tower's cell.
+        `results/predictors/static.nc`: static inputs of the grid cells, for `tamrl_cell`.
     checkpoints : mapping of model to paths
         Members of `tamrl` and of `lstm`.
     target : path
-        Parquet table to write: `site_id, date, split, model` (msc, tamrl, lstm or tamrl_pixel),
-        `gpp, reco, nee`, their `_spread` (NaN where a model has one member) and `_obs`, all
+        Parquet table to write: `site_id, date, split, model` (msc, tamrl, lstm or tamrl_cell),
+        `gpp, reco, nee`, their `_std` (NaN where a model has one member) and `_obs`, all
         g m-2 d-1, `qc`.
     split : str
         Name of the hold-out split that the checkpoints were trained with.
     threads : int
-        CPU threads; more than there are idle processors wait for each other.
+        CPU threads; more threads than idle processors slow each other down.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def evaluate_sites(
     role = table[f"split_{split}"].to_numpy()
     cells = np.ravel_multi_index((table["row"], table["col"]), surface["land_fraction"].shape)
     own = pd.DataFrame(static_features(table), columns=list(STATIC_FEATURES))
-    pixel = pd.DataFrame(static_features(surface)[cells], columns=list(STATIC_FEATURES))
+    of_cell = pd.DataFrame(static_features(surface)[cells], columns=list(STATIC_FEATURES))
     fractions = (table["igbp"].to_numpy()[:, None] == np.array(IGBP_CLASSES)).astype(float)
     bare = surface["vegetated_fraction"].to_numpy().ravel()[cells] <= 0
     ensembles = {
@@ -92,7 +93,7 @@ def evaluate_sites(
                 "msc": (predict_cycle(cycle, fractions, table["lat"].to_numpy(), dates), None)
             }
             described = [(model, ensembles[model], own) for model in ensembles]
-            described.append(("tamrl_pixel", ensembles["tamrl"], pixel))
+            described.append(("tamrl_cell", ensembles["tamrl"], of_cell))
             for model, ensemble, features in described:
                 x = prepend_lookback(
                     _features(frame, ensemble.predictors, len(table)),
@@ -104,9 +105,9 @@ def evaluate_sites(
                 )
                 predictions[model] = (prediction.mean, prediction.std)
             for model, (mean, std) in predictions.items():
-                if std is not None and len(checkpoints[model.removesuffix("_pixel")]) < 2:
+                if std is not None and len(checkpoints[model.removesuffix("_cell")]) < 2:
                     std = None
-                if model == "tamrl_pixel":  # as the product
+                if model == "tamrl_cell":  # as in the product
                     mean = np.where(bare[:, None, None], 0.0, mean)
                 rows = pa.Table.from_pandas(
                     _rows(frame, role, model, mean, std), schema=schema, preserve_index=False
@@ -133,12 +134,11 @@ def _read_year(path: str | Path, year: int, sites: pd.DataFrame) -> pd.DataFrame
         or not (found.reshape(len(sites), -1) == days).all()
     ):
         raise ContractError(
-            "the sample table does not hold every day of every site",
-            file=path,
+            "the sample table does not hold every day of every site", file=path,
             found=f"{len(frame)} rows, {frame['site_id'].nunique()} sites",
             expected=f"{expected} rows: {len(sites)} sites x {len(days)} days of {year}",
             fix="delete it and run snakemake again",
-        )
+        )  # fmt: skip
     return frame
 
 
@@ -148,7 +148,7 @@ def _features(frame: pd.DataFrame, predictors: Sequence[str], sites: int) -> np.
 
 
 def _rows(frame, role, model, mean, std) -> pd.DataFrame:
-    """Predictions (site, time, 3) of one model as rows beside the observations."""
+    """Rows of predictions (site, time, 3) of one model and the observations."""
     days = len(frame) // len(role)
     rows = pd.DataFrame({"site_id": frame["site_id"], "date": frame["date"]})
     rows["split"], rows["model"] = np.repeat(role, days), model

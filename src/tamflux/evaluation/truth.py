@@ -1,7 +1,7 @@
-"""The product against the true fluxes of the demo Earth: its skill between the towers.
+"""Compare the product with the true fluxes of the demo Earth, also far from the towers.
 
-Every land cell and day counts, weighted by land area. Tiles stream through memory one by one; per
-cell only sums are kept, and every score follows from them.
+Every land cell and day counts, weighted by land area. Tiles are read one by one; scores follow from
+sums per cell.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 log = logging.getLogger("tamflux")
 
 DISTANCES_KM = (0, 250, 500, 1000, 2000, np.inf)
-"""Edges of the classes of distance to the nearest training tower."""
+"""Bounds of the classes of distance to the nearest training tower."""
 
 SUMS = ("n", "t", "tt", "p", "ee")
 """Per cell: number of days, sums of truth t, t², prediction p, squared error."""
@@ -63,7 +63,7 @@ def evaluate_truth(
         The product grid and the cells along one side of a tile, read at once.
     scores : path
         CSV to write: `model, flux, group` (all, igbp, koppen or distance_km), `value` and the
-        columns of `score_cells`.
+        columns of `scores_from_sums`.
     maps : path
         NetCDF to write: means of truth and models, `r2`, `rmse` per cell, zonal monthly truth.
 
@@ -97,7 +97,7 @@ def evaluate_truth(
             months[..., tile.rows, tile.cols] += _monthly(fluxes["truth"], year) / len(truth)
     weight = grid.cell_area() * surface["land_fraction"].to_numpy()
     groups = _groups(surface, grid, towers)
-    table = _score_table(sums, weight, groups)
+    table = _scores_by_group(sums, weight, groups)
     with atomic_path(scores) as partial:
         table.to_csv(partial, index=False, float_format="%.6g")
     with atomic_path(maps) as partial:
@@ -105,7 +105,7 @@ def evaluate_truth(
     log.info("%d land cells scored", int((sums["msc"][0, 0] > 0).sum()))
 
 
-def score_cells(sums: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+def scores_from_sums(sums: np.ndarray, weight: np.ndarray) -> dict[str, float]:
     """Scores of one model and flux over some cells, from the sums of each cell.
 
     Parameters
@@ -164,7 +164,7 @@ def nearest_tower_km(grid: Grid, lat: np.ndarray, lon: np.ndarray) -> np.ndarray
 
 
 def _training_days(predictions: str | Path) -> pd.DataFrame:
-    """What the training towers measured: `site_id, date, gpp, reco, nee, qc`."""
+    """Observations at the training towers: `site_id, date, gpp, reco, nee, qc`."""
     observed = [f"{flux}_obs" for flux in FLUX_NAMES]
     frame = pd.read_parquet(
         predictions,
@@ -189,12 +189,9 @@ def open_fluxes(path: str | Path, grid: Grid, year: int) -> zarr.Group:
         if found[1:] != grid.shape or not 0 < found[0] <= days:
             raise ContractError(
                 "a store of fluxes does not have the grid and the days of the product",
-                file=path,
-                variable=flux,
-                found=found or "no such array",
-                expected=(days, *grid.shape),
-                fix="delete it and run snakemake again",
-            )
+                file=path, variable=flux, found=found or "no such array",
+                expected=(days, *grid.shape), fix="delete it and run snakemake again",
+            )  # fmt: skip
     return store
 
 
@@ -255,12 +252,12 @@ def _groups(
     return groups
 
 
-def _score_table(sums: Mapping[str, np.ndarray], weight, groups) -> pd.DataFrame:
+def _scores_by_group(sums: Mapping[str, np.ndarray], weight, groups) -> pd.DataFrame:
     rows = []
     for group, value, mask in groups:
         for model, values in sums.items():
             for k, flux in enumerate(FLUX_NAMES):
-                row = score_cells(values[:, k, mask], weight[mask])
+                row = scores_from_sums(values[:, k, mask], weight[mask])
                 if row:
                     rows.append(
                         {"model": model, "flux": flux, "group": group, "value": value, **row}

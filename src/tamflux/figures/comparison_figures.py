@@ -8,30 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from tamflux.evaluation.labels import COMPARED, HELD_OUT, ordered
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import TAMRL
 from tamflux.figures.style import FLUX_LABELS, INK, MODEL_COLOURS, PER_DAY, save
-
-COMPARED = {
-    "tamrl": "TAM-RL",
-    "published_tamrl": "TAM-RL as published",
-    "lightgbm": "LightGBM",
-    "xgboost": "XGBoost",
-    "ct_lstm": "CT-LSTM",
-    "lstm": "LSTM",
-    "transformer": "transformer",
-}
-"""Models in the order of tables and figures, and what readers call them."""
-
-HELD_OUT = {
-    "igbp": "sites, by IGBP class",
-    "koppen": "sites, by climate",
-    "block": "10° blocks",
-    "leave_class_out": "whole IGBP classes",
-    "leave_continent_out": "whole continents",
-    "folds": "folds of the site table",
-}
-"""Protocols likewise: what is held out."""
 
 PROTOCOL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#222222")
 """Okabe-Ito colours, distinct for colour-blind readers."""
@@ -54,31 +34,26 @@ def plot_comparison(
     _errors(table[table["group"] == "all"], errors)
 
 
-def ordered(found: pd.Series, names: dict[str, str]) -> list[str]:
-    """The names that were found, known ones first in their order, then the others."""
-    found = set(found)
-    return [name for name in names if name in found] + sorted(found - set(names))
-
-
 def _forest(table: pd.DataFrame, path: str | Path) -> None:
-    peers, protocols = ordered(table["peer"], COMPARED), ordered(table["protocol"], HELD_OUT)
-    height = 1.3 + len(peers) * (0.16 * len(protocols) + 0.22)
+    baselines = ordered(table["baseline"], COMPARED)
+    protocols = ordered(table["protocol"], HELD_OUT)
+    height = 1.3 + len(baselines) * (0.16 * len(protocols) + 0.22)
     figure, axes = plt.subplots(1, 3, figsize=(10, height), sharey=True)
     for axis, flux in zip(axes, FLUX_NAMES, strict=True):
         for k, protocol in enumerate(protocols):
             part = table[(table["protocol"] == protocol) & (table["flux"] == flux)]
-            part = 100 * part.set_index("peer").reindex(peers)[
+            part = 100 * part.set_index("baseline").reindex(baselines)[
                 ["rmse_relative", "rmse_relative_low", "rmse_relative_high"]
             ]  # fmt: skip
             value, low, high = part.to_numpy().T
-            y = np.arange(len(peers)) + 0.7 * ((k + 0.5) / len(protocols) - 0.5)
+            y = np.arange(len(baselines)) + 0.7 * ((k + 0.5) / len(protocols) - 0.5)
             colour = PROTOCOL_COLOURS[k % len(PROTOCOL_COLOURS)]
             axis.hlines(y, low, high, color=colour, linewidth=1.6)
             axis.plot(value, y, "o", color=colour, ms=4.5, label=HELD_OUT.get(protocol, protocol))
         axis.axvline(0, color=INK, linewidth=0.8)
         axis.set_title(FLUX_LABELS[flux])
         axis.set_xlabel("difference of the median RMSE, %")
-        axis.set_yticks(range(len(peers)), [COMPARED.get(peer, peer) for peer in peers])
+        axis.set_yticks(range(len(baselines)), [COMPARED.get(name, name) for name in baselines])
         axis.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
     _legend(figure, axes[0], len(protocols))

@@ -1,4 +1,4 @@
-"""Figures of the intervals and of how far the model reaches."""
+"""Figures of the prediction intervals, the applicability and the dissimilarity index."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def plot_intervals(
     towers = towers[towers[f"split_{split}"] == "train"]
     _plot_reliability(table, figures["interval_reliability"])
     _plot_classes(table, figures["interval_classes"])
-    _draw_reach(RobinsonMap(grid, land), fields, towers, figures["map_applicability"])
+    _draw_applicability(RobinsonMap(grid, land), fields, towers, figures["map_applicability"])
     if "applicability_error" in figures:
         _plot_error(fields, pd.read_csv(ranking), figures["applicability_error"])
 
@@ -98,13 +98,13 @@ def _plot_classes(table: pd.DataFrame, path) -> None:
     save(figure, path)
 
 
-def _draw_reach(frame: RobinsonMap, fields: xr.Dataset, towers: pd.DataFrame, path) -> None:
+def _draw_applicability(frame: RobinsonMap, fields: xr.Dataset, towers: pd.DataFrame, path) -> None:
     figure, axes = plt.subplots(2, 1, figsize=(6.4, 2 * (6.4 * min(frame.aspect, 1.2) + 0.75)))
     parts = [
         ("applicability", "applicability, 1: no error expected", "viridis", Normalize(0.4, 1)),
         (
             "dissimilarity_index",
-            "distance to the nearest training tower, 1: usual of unseen towers",
+            "dissimilarity index, 1: median of out-of-fold towers",
             "magma_r",
             field_norm([fields["dissimilarity_index"]], percentile=97),
         ),

@@ -1,7 +1,7 @@
-"""Maps of a grid in the Robinson projection, without any file from outside.
+"""Maps of a grid in the Robinson projection, without external files.
 
-A field is looked up per picture element (inverse projection, nearest cell): a map takes the same
-time at any resolution. Coastlines are the 0.5 contour of the shipped land map (0.25 degree).
+A field is sampled per pixel (inverse projection, nearest cell), so a map takes the same time at any
+resolution. Coastlines are the 0.5 contour of the shipped land map (0.25 degree).
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from tamflux.grid import EARTH_RADIUS_M, Grid
 from tamflux.variables import IGBP_CLASSES
 
 MIN_POINTS = 12
-"""Coastlines of fewer points are not drawn."""
-
+"""Coastlines with fewer points are not drawn."""
 
 _GROUND = ListedColormap([LAND])
 _GRATICULE = [60, 30, 15, 10, 5, 2, 1]
@@ -42,7 +41,7 @@ class RobinsonMap:
     land_fraction : (lat, lon) array, optional
         Land fraction of the cells: land without data is grey.
     width : int
-        Picture elements across a map.
+        Pixels across a map.
     """
 
     def __init__(self, grid: Grid, land_fraction=None, width: int = 1100):
@@ -53,9 +52,9 @@ class RobinsonMap:
             f"+proj=robin +lon_0={(west + east) / 2} +R={EARTH_RADIUS_M} +units=m +no_defs",
             always_xy=True,
         )
-        # a hair inside the edges, or ±180 would both land on the same side
-        hair = 1e-9 * (east - west)
-        west, east = west + hair, east - hair
+        # slightly inside the edges, or +180 and -180 would be projected to the same side
+        margin = 1e-9 * (east - west)
+        west, east = west + margin, east - margin
         up, along = np.linspace(south, north, 181), np.linspace(west, east, 181)
         lon_ring = np.concatenate([np.full(181, west), along, np.full(181, east), along[::-1]])
         lat_ring = np.concatenate([up, np.full(181, north), up[::-1], np.full(181, south)])
@@ -74,7 +73,7 @@ class RobinsonMap:
 
     @cached_property
     def _lookup(self) -> np.ndarray:
-        """(y, x) index into the raveled grid of each picture element; -1 outside the grid."""
+        """(y, x) index into the raveled grid of each pixel; -1 outside the grid."""
         height = max(2, round(self.width * self.aspect))
         x = self.left + (np.arange(self.width) + 0.5) / self.width * (self.right - self.left)
         y = self.bottom + (np.arange(height) + 0.5) / height * (self.top - self.bottom)
@@ -97,7 +96,7 @@ class RobinsonMap:
         )
         for values, colours, scale in [*layers, *([] if field is None else [(field, cmap, norm)])]:
             image = ax.imshow(
-                self._pictured(values),
+                self._sample(values),
                 extent=(self.left, self.right, self.bottom, self.top),
                 origin="lower",
                 cmap=colours,
@@ -122,8 +121,8 @@ class RobinsonMap:
         ax.set_axis_off()
         return image
 
-    def _pictured(self, field) -> np.ma.MaskedArray:
-        """(y, x) value of the cell under each picture element."""
+    def _sample(self, field) -> np.ma.MaskedArray:
+        """(y, x) value of the cell under each pixel."""
         values = np.append(np.ravel(np.asarray(field, np.float32)), np.nan)[self._lookup]
         return np.ma.masked_invalid(values)
 
@@ -150,7 +149,7 @@ class RobinsonMap:
         for lon, lat in coastlines():
             inside = (lon >= west - 1) & (lon <= east + 1) & (lat >= south - 1) & (lat <= north + 1)
             if inside.any():
-                # beyond ±180 from the middle meridian a point would land on the other side
+                # beyond ±180 from the central meridian a point would be projected to the other side
                 turn = np.clip(lon, *((west + east) / 2 + np.array([-179.999, 179.999])))
                 lines.append(np.column_stack(self.project(turn, lat)))
         return lines
@@ -158,7 +157,7 @@ class RobinsonMap:
 
 @cache
 def coastlines() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Longitudes and latitudes of the world's coastlines; islands of a few cells are left out."""
+    """Longitudes and latitudes of the world's coastlines, without islands of a few cells."""
     with xr.open_dataset(str(files("tamflux") / "data" / "surface.nc")) as surface:
         count = surface["igbp_count"]
         water = count.isel(igbp=IGBP_CLASSES.index("WAT")) / count.sum("igbp")

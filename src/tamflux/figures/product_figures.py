@@ -26,7 +26,7 @@ from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
 
 SEASONS = {1: "January", 4: "April", 7: "July", 10: "October"}
-BANDS = ((50, 90), (23.5, 50), (0, 23.5), (-23.5, 0), (-60, -23.5))
+LATITUDE_ZONES = ((50, 90), (23.5, 50), (0, 23.5), (-23.5, 0), (-60, -23.5))
 DAYS_PER_YEAR = 365.25
 
 
@@ -58,13 +58,13 @@ def plot_product(
         land = surface["land_fraction"].to_numpy()
     frame = RobinsonMap(grid, land)
     mean = {flux: yearly_mean(annual, flux) * DAYS_PER_YEAR for flux in FLUX_NAMES}
-    spread = {flux: yearly_mean(annual, f"{flux}_std") for flux in FLUX_NAMES}
+    std = {flux: yearly_mean(annual, f"{flux}_std") for flux in FLUX_NAMES}
     months = {flux: monthly_means(monthly, flux) for flux in FLUX_NAMES}
     one_sided = field_norm([mean["gpp"], mean["reco"]])
     for flux in FLUX_NAMES:
         norm = field_norm([mean["nee"]], diverging=True) if flux == "nee" else one_sided
         draw_one(frame, mean[flux], CMAPS[flux], norm, _annual_label(flux), figures[f"map_{flux}"])
-    _draw_std(frame, spread, figures["map_std"])
+    _draw_std(frame, std, figures["map_std"])
     _draw_seasons(frame, months, figures["map_seasons"])
     weight = grid.cell_area() * land
     true_months = None
@@ -85,8 +85,8 @@ def draw_one(frame: RobinsonMap, field, cmap: str, norm, label: str, path: str |
 
 
 def colour_bar(figure, image, axes, label: str, **options):
-    """A thin horizontal colour bar that says where values go beyond its ends."""
-    values = np.ma.masked_invalid(image.get_array()).compressed()  # none in a month to come
+    """A thin horizontal colour bar; arrows show that values exceed its bounds."""
+    values = np.ma.masked_invalid(image.get_array()).compressed()  # empty for a month without data
     below = (values < image.norm.vmin - 1e-9).any()
     above = (values > image.norm.vmax + 1e-9).any()
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
@@ -107,17 +107,17 @@ def _annual_label(flux: str) -> str:
     return f"{FLUX_LABELS[flux]}, {PER_YEAR}{meaning}"
 
 
-def _draw_std(frame: RobinsonMap, spread: dict, path) -> None:
+def _draw_std(frame: RobinsonMap, std: dict, path) -> None:
     figure, axes = plt.subplots(3, 1, figsize=(6.4, 3 * 6.4 * min(frame.aspect, 1.2) + 1.2))
-    norm = field_norm(spread.values())
+    norm = field_norm(std.values())
     for ax, flux in zip(axes, FLUX_NAMES, strict=True):
-        image = frame.draw(ax, spread[flux], CMAPS["spread"], norm)
+        image = frame.draw(ax, std[flux], CMAPS["std"], norm)
         map_title(ax, FLUX_LABELS[flux])
     colour_bar(
         figure,
         image,
         axes,
-        f"mean daily standard deviation over the members, {PER_DAY}",
+        f"mean of the daily ensemble standard deviation, {PER_DAY}",
         shrink=0.7,
     )
     save(figure, path)
@@ -160,18 +160,18 @@ def _plot_zonal(grid: Grid, zonal: dict, truth: dict | None, path) -> None:
 
 
 def _plot_cycles(grid: Grid, zonal: dict, truth: dict | None, area: np.ndarray, path) -> None:
-    bands = [b for b in BANDS if area[(grid.lat > b[0]) & (grid.lat < b[1])].sum() > 0]
+    zones = [z for z in LATITUDE_ZONES if area[(grid.lat > z[0]) & (grid.lat < z[1])].sum() > 0]
     figure, axes = plt.subplots(
-        len(bands), 3, figsize=(8.4, 1.75 * len(bands) + 0.6), sharex=True, squeeze=False
+        len(zones), 3, figsize=(8.4, 1.75 * len(zones) + 0.6), sharex=True, squeeze=False
     )
-    for row, (south, north) in enumerate(bands):
+    for row, (south, north) in enumerate(zones):
         rows = (grid.lat > south) & (grid.lat < north)
         for column, flux in enumerate(FLUX_NAMES):
             ax = axes[row, column]
             for source, colour, label in _lines(zonal, truth):
                 part = source[flux][:, rows]
                 weight = np.where(np.isfinite(part), area[rows], 0.0)
-                with np.errstate(invalid="ignore"):  # months that are still to come
+                with np.errstate(invalid="ignore"):  # months without data
                     cycle = (weight * np.nan_to_num(part)).sum(1) / weight.sum(1)
                 ax.plot(np.arange(1, 13), cycle, color=colour, label=label, marker="o", ms=2.5)
             if flux == "nee":
@@ -179,7 +179,9 @@ def _plot_cycles(grid: Grid, zonal: dict, truth: dict | None, area: np.ndarray, 
             else:
                 ax.set_ylim(0, 1.08 * max(ax.get_ylim()[1], 0.01))
             ax.set_xticks(range(1, 13), list("JFMAMJJASOND"), fontsize=7.5)
-            ax.set_title(f"{FLUX_LABELS[flux]}, {_band(south, north)}", loc="left", fontsize=8.5)
+            ax.set_title(
+                f"{FLUX_LABELS[flux]}, {_zone_name(south, north)}", loc="left", fontsize=8.5
+            )
         axes[row, 0].set_ylabel(PER_DAY)
     axes[0, 0].legend(loc="best", fontsize=7.5)
     save(figure, path)
@@ -190,7 +192,7 @@ def _lines(zonal: dict, truth: dict | None):
     return lines if truth is None else [(truth, MODEL_COLOURS["truth"], "truth"), *lines]
 
 
-def _band(south: float, north: float) -> str:
+def _zone_name(south: float, north: float) -> str:
     def name(lat):
         return "0°" if lat == 0 else f"{abs(lat):g}°{'N' if lat > 0 else 'S'}"
 

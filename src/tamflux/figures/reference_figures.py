@@ -1,4 +1,4 @@
-"""Figures of the comparison with products of others: difference maps and zonal means."""
+"""Figures of the comparison with reference products: difference maps and zonal means."""
 
 from __future__ import annotations
 
@@ -17,20 +17,8 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
 
-ZONAL_CAPTION = (
-    "Zonal means of our product and of the reference products, over the land cells that all of "
-    "them have. Means over the months of the product years, each month by its days."
-)
 _COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#222222")
 _STYLES = ("--", "-.", ":")
-
-
-def reference_caption(name: str) -> str:
-    """Caption of the maps of one reference product."""
-    return (
-        f"Annual fluxes of our product and of {name}, and their difference. Both are masked to the "
-        "cells that both have in every month; purple is more in ours, orange less."
-    )
 
 
 def plot_references(
@@ -76,14 +64,14 @@ def _draw_maps(frame: RobinsonMap, name: str, pairs: dict, lengths: np.ndarray, 
     height = 3.5 * min(frame.aspect, 1.2) + 0.75
     figure, axes = plt.subplots(len(pairs), 3, figsize=(10.5, len(pairs) * height), squeeze=False)
     for row, (flux, pair) in zip(axes, pairs.items(), strict=True):
-        ours, theirs = (_yearly(months, lengths) for months in pair)
+        product, reference = (_yearly(months, lengths) for months in pair)
         label = f"{FLUX_LABELS[flux]}, {PER_YEAR}"
-        norm = field_norm([ours, theirs], diverging=flux == "nee")
-        for ax, field, title in ((row[0], ours, "TAMFlux"), (row[1], theirs, name)):
+        norm = field_norm([product, reference], diverging=flux == "nee")
+        for ax, field, title in ((row[0], product, "TAMFlux"), (row[1], reference, name)):
             image = frame.draw(ax, field, CMAPS[flux], norm)
             map_title(ax, f"{FLUX_LABELS[flux]}, {title}")
         colour_bar(figure, image, list(row[:2]), label, shrink=0.5)
-        gap = ours - theirs
+        gap = product - reference
         image = frame.draw(row[2], gap, "PuOr", field_norm([gap], diverging=True))
         map_title(row[2], f"{FLUX_LABELS[flux]}, TAMFlux − {name}")
         colour_bar(figure, image, row[2], label, shrink=0.9)
@@ -99,8 +87,8 @@ def _draw_zonal(grid: Grid, fields: Mapping, weight: np.ndarray, lengths, path) 
         if not pairs:
             continue
         common = np.all([np.isfinite(pair[1][0]) for pair in pairs.values()], axis=0)
-        ours = next(iter(pairs.values()))[0]
-        lines = {"TAMFlux": ours, **{name: pair[1] for name, pair in pairs.items()}}
+        product = next(iter(pairs.values()))[0]
+        lines = {"TAMFlux": product, **{name: pair[1] for name, pair in pairs.items()}}
         for k, (name, months) in enumerate(lines.items()):
             zonal = _zonal(_yearly(months, lengths), np.where(common, weight, 0.0))
             colour = MODEL_COLOURS["tamrl"] if k == 0 else _COLOURS[(k - 1) % len(_COLOURS)]

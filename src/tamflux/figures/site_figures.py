@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.lines import Line2D
 
-from tamflux.evaluation.metrics import FLUX_NAMES, MODELS
+from tamflux.evaluation.labels import MODELS
+from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.scores import MIN_QC
 from tamflux.figures.maps import RobinsonMap
 from tamflux.figures.style import (
@@ -62,9 +63,9 @@ def plot_sites(
         land = surface["land_fraction"].to_numpy()
     _plot_network(RobinsonMap(grid, land), table, table[f"split_{split}"], figures["tower_network"])
     frame = pd.read_parquet(predictions)
-    chosen = _choose_sites(frame, table)
+    selected = _select_sites(frame, table)
     for flux in FLUX_NAMES:
-        _plot_series(frame, chosen, flux, figures[f"tower_series_{flux}"])
+        _plot_series(frame, selected, flux, figures[f"tower_series_{flux}"])
     _plot_means(frame, figures["site_means"])
     _plot_scores(scores, figures["site_scores"])
     _plot_curves(curves, figures["learning_curves"])
@@ -90,7 +91,7 @@ def _plot_network(frame: RobinsonMap, table: pd.DataFrame, role: pd.Series, path
     save(figure, path, dpi=170)
 
 
-def _choose_sites(frame: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str]]:
+def _select_sites(frame: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, str]]:
     """(site, title) of held-out sites with the most days, one per IGBP class first."""
     held_out = frame[(frame["split"] == "test") & (frame["model"] == "tamrl")]
     days = held_out.groupby("site_id", observed=True)["nee_obs"].count().rename("days")
@@ -104,21 +105,21 @@ def _choose_sites(frame: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, s
     ]
 
 
-def _plot_series(frame: pd.DataFrame, chosen: list, flux: str, path) -> None:
-    rows = max(1, -(-len(chosen) // 2))
+def _plot_series(frame: pd.DataFrame, selected: list, flux: str, path) -> None:
+    rows = max(1, -(-len(selected) // 2))
     figure, axes = plt.subplots(rows, 2, figsize=(9.4, 1.75 * rows + 0.7), squeeze=False)
-    for ax, (site, title) in zip(axes.flat, chosen, strict=False):
+    for ax, (site, title) in zip(axes.flat, selected, strict=False):
         days = frame[(frame["site_id"] == site) & (frame["model"] == "tamrl")].sort_values("date")
         span = _observed_span(days, flux)
         days = days[span]
         good = days["qc"] >= MIN_QC
         date = days["date"].to_numpy()
         ax.plot(date[good], days[f"{flux}_obs"][good], ".", ms=2.4, color="#6f7782", zorder=1)
-        spread = days[f"{flux}_std"]
+        std = days[f"{flux}_std"]
         ax.fill_between(
             date,
-            days[flux] - 2 * spread,
-            days[flux] + 2 * spread,
+            days[flux] - 2 * std,
+            days[flux] + 2 * std,
             color=MODEL_COLOURS["tamrl"],
             alpha=0.3,
             lw=0,
@@ -131,17 +132,17 @@ def _plot_series(frame: pd.DataFrame, chosen: list, flux: str, path) -> None:
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
         ax.tick_params(labelsize=7.5)
-    for ax in axes.flat[len(chosen) :]:
+    for ax in axes.flat[len(selected) :]:
         ax.set_axis_off()
     figure.supylabel(f"{FLUX_LABELS[flux]}, {PER_DAY}", fontsize=9)
     handles = [
         Line2D([], [], ls="", marker=".", color="#6f7782", label="tower (good days)"),
-        Line2D([], [], color=MODEL_COLOURS["tamrl"], label="TAM-RL, never trained on this tower"),
+        Line2D([], [], color=MODEL_COLOURS["tamrl"], label="TAM-RL, tower held out"),
         plt.matplotlib.patches.Patch(
             color=MODEL_COLOURS["tamrl"],
             alpha=0.3,
             lw=0,
-            label="± 2 standard deviations of members",
+            label="± 2 ensemble standard deviations",
         ),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=8)
@@ -176,8 +177,8 @@ def _plot_means(frame: pd.DataFrame, path) -> None:
                     linewidths=0.4,
                     label=MODELS[model],
                 )
-        ends = np.array([*ax.get_xlim(), *ax.get_ylim()])
-        low, high = ends.min(), ends.max()
+        limits = np.array([*ax.get_xlim(), *ax.get_ylim()])
+        low, high = limits.min(), limits.max()
         ax.plot([low, high], [low, high], color="#8a919b", lw=0.9, zorder=0)
         ax.set(xlim=(low, high), ylim=(low, high), box_aspect=1, title=FLUX_LABELS[flux])
         ax.set_xlabel(f"tower mean, {PER_DAY}")
@@ -211,7 +212,7 @@ def _plot_scores(scores: pd.DataFrame, path) -> None:
 
 
 def _box(ax, x: float, values: pd.Series, colour: str, floor: float | None) -> None:
-    """A box of the quartiles with every site as a point; values under `floor` lie on it."""
+    """A box of the quartiles with every site as a point; values below `floor` are drawn at it."""
     if values.empty:
         return
     shown = values if floor is None else values.clip(lower=floor)

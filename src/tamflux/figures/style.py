@@ -1,4 +1,4 @@
-"""How figures look: one style, one colour per model, one colour map per flux, units in words."""
+"""Style of the figures: colours of models, colour maps of fluxes, units."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLUX_LABELS = {"gpp": "GPP", "reco": "RECO", "nee": "NEE"}
 MODEL_COLOURS = {"tamrl": "#0072B2", "lstm": "#E69F00", "msc": "#009E73", "truth": "#222222"}
 """Okabe-Ito colours, distinct for colour-blind readers."""
 
-CMAPS = {"gpp": "viridis", "reco": "viridis", "nee": "BrBG_r", "spread": "magma_r", "r2": "cividis"}
+CMAPS = {"gpp": "viridis", "reco": "viridis", "nee": "BrBG_r", "std": "magma_r", "r2": "cividis"}
 """Sequential for one-sided fields; for NEE and errors diverging, green uptake to brown release."""
 
 PER_DAY = "g C m⁻² d⁻¹"
@@ -52,14 +52,14 @@ plt.rcParams.update(
 
 
 def save(figure: Figure, path: str | Path, dpi: int = 130) -> None:
-    """Write a figure as PNG, whole or not at all, and free it."""
+    """Write a figure as PNG atomically, and close it."""
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=dpi, format="png", metadata={"Software": None})
     plt.close(figure)
 
 
 def field_norm(fields, diverging: bool = False, percentile: float = 99.0) -> Normalize:
-    """A colour scale with round ends for one or several fields, extremes left out.
+    """A colour scale with round bounds for one or several fields, without their extremes.
 
     Sequential scales start at 0 unless the field is negative; diverging ones are symmetric
     about 0.

@@ -1,4 +1,4 @@
-"""Figures of the product beside the truth of the demo Earth."""
+"""Figures of the product and the truth of the demo Earth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import xarray as xr
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
-from tamflux.evaluation.metrics import FLUX_NAMES, MODELS
+from tamflux.evaluation.labels import MODELS
+from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.figures.maps import RobinsonMap
 from tamflux.figures.product_figures import DAYS_PER_YEAR, colour_bar, map_title
 from tamflux.figures.style import (

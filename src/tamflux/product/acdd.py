@@ -1,4 +1,4 @@
-"""What the product says about the file: ACDD-1.3 attributes and what it was made of."""
+"""Global attributes of the product files: ACDD-1.3, sources and provenance."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def file_attributes(
     Parameters
     ----------
     edges : numpy.ndarray
-        (time + 1,) datetime64[D] bounds of the days; a year that ends before 31 December is told
-        to be incomplete.
+        (time + 1,) datetime64[D] bounds of the days; a year that ends before 31 December is
+        declared incomplete.
     tiles : mapping
         Attributes of the tile store.
     config : mapping
@@ -54,7 +54,7 @@ def file_attributes(
         Table of the raw files, from `tamflux.product.inputs`.
     """
     year, end = int(str(edges[0])[:4]), edges[-1]
-    whole = end == np.datetime64(f"{year + 1}-01-01")
+    complete = end == np.datetime64(f"{year + 1}-01-01")
     months = int((end.astype("datetime64[M]") - edges[0].astype("datetime64[M]")).astype(int))
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
@@ -66,7 +66,7 @@ def file_attributes(
             "MODIS reflectance and land cover. Fluxes are masses of carbon per area of land: a "
             "regional total is the sum of flux x cell_area x land_fraction x days of the time step."
         ),
-        "comment": ("" if whole else _INCOMPLETE.format(last=end - 1))
+        "comment": ("" if complete else _INCOMPLETE.format(last=end - 1))
         + "CMIP calls -nee nep, apart from fire, which nee leaves out; reco is ra + rh. "
         "Intervals, quality bits and known weaknesses: docs/product.md of the source code",
         "keywords": "carbon flux, gross primary production, ecosystem respiration, net ecosystem "
@@ -80,7 +80,7 @@ def file_attributes(
         "cdm_data_type": "Grid",
         "time_coverage_start": f"{year}-01-01T00:00:00Z",
         "time_coverage_end": f"{end}T00:00:00Z",
-        "time_coverage_duration": "P1Y" if whole else f"P{months}M",
+        "time_coverage_duration": "P1Y" if complete else f"P{months}M",
         **_extent(grid),
         **_provenance(tiles, config),
         **input_attributes(inputs),
@@ -148,7 +148,7 @@ def _extent(grid: Grid) -> dict[str, Any]:
 
 
 def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Where the numbers come from; a product of the demo Earth says that it is synthetic."""
+    """Provenance of the inputs; a product of the demo Earth declares itself synthetic."""
     era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
     synthetic = towers["path"].startswith(DEMO_EARTH)
     thanks = (
@@ -169,7 +169,7 @@ def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, s
 
 
 def _name(path: str) -> str:
-    """Name of a file or pattern; its folder is the user's own affair."""
+    """Name of a file or pattern, without its folder, which may be private."""
     return Path(path).name
 
 

@@ -11,22 +11,29 @@ import numpy as np
 from tqdm import tqdm
 
 from tamflux.product.acdd import aggregate_attributes
-from tamflux.product.metadata import PLACE_ATTRIBUTES
-from tamflux.product.netcdf import FILL, ProductWriter, bands, create_product, open_product
+from tamflux.product.metadata import CELL_ATTRIBUTES
+from tamflux.product.netcdf import (
+    FILL,
+    ProductWriter,
+    create_product,
+    open_product,
+    row_blocks,
+)
 from tamflux.variables import FLUXES
 
 
 def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path) -> None:
-    """Write monthly and annual means of the daily rates, in g m-2 d-1, band by band.
+    """Write monthly and annual means of the daily rates, in g m-2 d-1.
 
-    NEE is RECO - GPP of the means. Spread and uncertainty are means of the daily ones, an upper
-    bound of those of the mean (a standard deviation of a mean is at most the mean of the standard
-    deviations). Of a year that is not over, the annual file holds the mean of its days so far.
+    NEE is RECO - GPP of the means. Ensemble standard deviations and half-widths are means of the
+    daily ones, an upper bound of those of the mean: the standard deviation of a mean is at most
+    the mean of the standard deviations. The annual file of a partial year holds the mean of its
+    days so far.
 
     Raises
     ------
     ContractError
-        If `daily` is not a daily file of a year, or of its whole months so far.
+        If `daily` does not cover a year, or the complete months of a partial year.
     """
     with open_product(daily) as source, ExitStack() as files:
         first = np.datetime64(f"{source.year}-01-01")
@@ -50,15 +57,15 @@ def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path
                 )
             )
             targets.append((file, (bounds - bounds[0]).astype(int)))
-        for rows in tqdm(list(bands(source.grid)), desc="bands", unit="band"):
+        for rows in tqdm(list(row_blocks(source.grid)), desc="row blocks", unit="block"):
             _write_means(source.file, targets, rows)
 
 
 def _write_means(
     source: netCDF4.Dataset, targets: list[tuple[ProductWriter, np.ndarray]], rows: slice
 ) -> None:
-    """Write the means of a band to each target, given with the first day of its steps."""
-    for name in PLACE_ATTRIBUTES:
+    """Write the means of a row block to each target, given with the first day of its steps."""
+    for name in CELL_ATTRIBUTES:
         values = source[name][rows]
         for file, _ in targets:
             file.write(name, rows, values.filled(FILL))

@@ -1,4 +1,4 @@
-"""Tiles become the daily file of a year."""
+"""Assemble the daily product file of a year from its tiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.product.acdd import file_attributes
 from tamflux.product.metadata import QUANTUM
-from tamflux.product.netcdf import FILL, bands, create_product
+from tamflux.product.netcdf import FILL, create_product, row_blocks
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
 
@@ -33,10 +33,11 @@ def assemble_product(
     config: Mapping[str, Any],
     threads: int = 1,
 ) -> None:
-    """Write the daily product of a year, or of its days so far, from its tiles, band by band.
+    """Write the daily product of a year, or of its days so far, from its tiles.
 
-    GPP, RECO and the spreads are rounded to multiples of `QUANTUM`; NEE is the difference of the
-    rounded RECO and GPP, so that the three close exactly.
+    GPP, RECO, standard deviations and half-widths are rounded to multiples of `QUANTUM`; NEE is
+    the difference of the rounded RECO and GPP. Differences of such multiples are exact in float32,
+    so the three close exactly.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def assemble_product(
     static : path
         Static fields, for the land fraction.
     calibration : path
-        From `tamflux.uncertainty.out_of_fold.calibrate`, for uncertainty and applicability.
+        From `tamflux.uncertainty.out_of_fold.calibrate`, for half-widths and applicability.
     output : path
         NetCDF file to write.
     inputs : path
@@ -53,7 +54,7 @@ def assemble_product(
     config : mapping
         Configuration that made the product, for the attributes.
     threads : int
-        That deflate the file.
+        Threads that deflate the file.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def assemble_product(
     with create_product(
         output, grid, edges, "daily", header, land_fraction, store["quality"][:], threads
     ) as file:
-        for rows in tqdm(list(bands(grid)), desc="bands", unit="band"):
+        for rows in tqdm(list(row_blocks(grid)), desc="row blocks", unit="block"):
             land = land_fraction[rows] > 0
             gpp, reco = (_read(store, tiles, name, rows, land) for name in ("gpp", "reco"))
             nee = _read(store, tiles, "nee", rows, land)
@@ -83,8 +84,9 @@ def assemble_product(
                 width[:, land] = _quantise(intervals.half_width(flux, *on_land))
                 file.write(f"{flux}_pi90_halfwidth", rows, width)
             distance = store["distance"][rows]
-            reach = intervals.applicability((gpp + reco).mean(axis=0), distance)
-            for name, values in {"dissimilarity_index": distance, "applicability": reach}.items():
+            applicability = intervals.applicability((gpp + reco).mean(axis=0), distance)
+            cells = {"dissimilarity_index": distance, "applicability": applicability}
+            for name, values in cells.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
             del gpp, reco, nee, values, on_land, width
             for name in (f"{flux}_std" for flux in FLUXES):
@@ -93,18 +95,16 @@ def assemble_product(
 
 
 def _read(store: zarr.Group, path, name: str, rows: slice, land: np.ndarray) -> np.ndarray:
-    """(time, row, lon) values of a band, rounded to the quantum, finite exactly over land."""
+    """(time, row, lon) values of a row block, rounded to the quantum, finite exactly over land."""
     values = store[name][:, rows]
-    if (np.isfinite(values) != land).any():
+    if wrong := np.count_nonzero(np.isfinite(values) != land):
+        where = f"rows {rows.start} to {rows.stop - 1}"
         raise ContractError(
-            "the tiles do not cover the land",
-            file=path,
-            variable=name,
-            found=f"{np.count_nonzero(np.isfinite(values) != land)} cell-days in rows "
-            f"{rows.start} to {rows.stop - 1} that are missing on land or present on water",
+            "the tiles do not cover the land", file=path, variable=name,
+            found=f"{wrong} cell-days in {where}, missing on land or present on water",
             expected="a finite flux on every land cell and day, none over water",
             fix="delete the store and run snakemake again",
-        )
+        )  # fmt: skip
     return _quantise(values)
 
 
@@ -116,12 +116,10 @@ def _check_closure(nee: np.ndarray, difference: np.ndarray, path) -> None:
     gap = np.nanmax(np.abs(nee - difference), initial=0)
     if gap > 2 * QUANTUM:
         raise ContractError(
-            "nee is not reco - gpp",
-            file=path,
-            found=f"a difference of {gap:.4f} g m-2 d-1",
+            "nee is not reco - gpp", file=path, found=f"a difference of {gap:.4f} g m-2 d-1",
             expected=f"at most {2 * QUANTUM:.4f}",
             fix="the model's mean must keep nee = reco - gpp",
-        )
+        )  # fmt: skip
 
 
 def _land_fraction(path: Path, grid: Grid) -> np.ndarray:
@@ -130,11 +128,8 @@ def _land_fraction(path: Path, grid: Grid) -> np.ndarray:
         land = static["land_fraction"].transpose("lat", "lon")
         if land.shape != grid.shape or not np.allclose(land["lat"], grid.lat, atol=1e-6):
             raise ContractError(
-                "the static fields lie on another grid than the tiles",
-                file=path,
-                variable="land_fraction",
-                found=f"{land.shape} cells",
-                expected=f"{grid.shape} cells of {grid}",
-                fix="make both with one configuration",
-            )
+                "the static fields lie on another grid than the tiles", file=path,
+                variable="land_fraction", found=f"{land.shape} cells",
+                expected=f"{grid.shape} cells of {grid}", fix="make both with one configuration",
+            )  # fmt: skip
         return land.values

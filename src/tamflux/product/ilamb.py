@@ -82,7 +82,7 @@ def write_cells(monthly: str | Path, areacella: str | Path, sftlf: str | Path) -
 
 @contextmanager
 def _create(product: Product, path: str | Path, *, time: bool = True) -> Iterator[netCDF4.Dataset]:
-    """Yield a file with the coordinates of a product; `time` grows as months are written."""
+    """Yield a file with the coordinates of a product; `time` is unlimited."""
     grid = product.grid
     axes = {
         "lat": ("latitude", "degrees_north", "Y", grid.lat, grid.lat_edges),
@@ -113,13 +113,13 @@ def _create(product: Product, path: str | Path, *, time: bool = True) -> Iterato
 
 
 def _attributes(product: Product, name: str, paths: Sequence[Path]) -> dict[str, Any]:
-    """Attributes of the product but those of its own time step and identity."""
-    kept = (
+    """Attributes that hold for every time step of the product, and those of CMIP."""
+    common = (
         "institution", "source", "references", "license", "product_version", "acknowledgement",
         "source_version_number", "creator_name", "naming_authority", "tamflux_version",
         "tamflux_code", "tamflux_checkpoints", "tamflux_training_sites", "tamflux_config",
     )  # fmt: skip
-    attributes = {key: product.attributes[key] for key in kept if key in product.attributes}
+    attributes = {key: product.attributes[key] for key in common if key in product.attributes}
     files = " ".join(path.name for path in paths)
     return attributes | {
         "Conventions": "CF-1.11",
@@ -137,9 +137,8 @@ def _check(product: Product, first: Product, number: int, path: Path) -> None:
     found = (product.year, len(product.days), product.grid)
     if found != expected:
         raise ContractError(
-            "the monthly files do not follow one another",
-            file=path,
+            "the monthly files do not follow one another", file=path,
             found=f"year {found[0]}, {found[1]} time steps, {found[2]}",
             expected=f"year {expected[0]}, {expected[1]} time steps, {expected[2]}",
             fix="give one monthly file a year, without a gap, of one configuration",
-        )
+        )  # fmt: skip

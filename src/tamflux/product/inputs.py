@@ -1,4 +1,4 @@
-"""The raw files that a product was made of: names, sizes and checksums."""
+"""Table of the raw files behind a product: names, sizes and checksums."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def checksum_inputs(
 ) -> None:
     """Write a CSV table with one row a file: source, name (no folder), size in bytes, SHA-256.
 
-    Every byte is read once more than the stages do; nothing is guessed from sizes or times.
+    Every byte is hashed; sizes and modification times are not trusted.
 
     Raises
     ------
@@ -37,13 +37,13 @@ def checksum_inputs(
 
 
 def list_inputs(tables: Sequence[str | Path], output: str | Path) -> None:
-    """Join tables of `checksum_inputs`; a file that two sources share stands in both."""
+    """Join tables of `checksum_inputs`; a file of two sources has two rows."""
     with atomic_path(output) as partial:
         pd.concat([pd.read_csv(table) for table in tables]).to_csv(partial, index=False)
 
 
 def input_attributes(table: str | Path) -> dict[str, str]:
-    """NetCDF attributes that tie a file to the table of its raw files."""
+    """NetCDF attributes that link a file to the table of its raw files."""
     files = pd.read_csv(table)
     counts = files.groupby("source", sort=False)["bytes"].agg(["size", "sum"])
     lines = (f"{name}: {row['size']} files, {row['sum']} bytes" for name, row in counts.iterrows())

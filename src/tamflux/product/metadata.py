@@ -1,4 +1,4 @@
-"""What the product says about its variables: CF-1.11 attributes."""
+"""CF-1.11 attributes of the product's variables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEAN = "time: mean area: mean where land"
 
 
 def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
-    """CF attributes of the fluxes, their spread and uncertainty in a file of one time step."""
+    """CF attributes of fluxes, standard deviations and half-widths, by time step of the file."""
     link = {
         "cell_measures": "area: cell_area",
         "grid_mapping": "crs",
@@ -39,14 +39,14 @@ def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
         }
         attributes[f"{name}_std"] = {
             "units": flux.units,
-            "long_name": f"standard deviation over ensemble members of {flux.long_name}",
+            "long_name": f"ensemble standard deviation of {flux.long_name}",
             "cell_methods": _MEAN,
             **link,
             "comment": _std_comment(step),
         }
         attributes[f"{name}_pi90_halfwidth"] = {
             "units": flux.units,
-            "long_name": f"half-width of the {LEVEL:.0%} interval of {flux.long_name}",
+            "long_name": f"half-width of the {LEVEL:.0%} prediction interval of {flux.long_name}",
             "cell_methods": _MEAN,
             **link,
             "comment": _halfwidth_comment(name, step),
@@ -71,7 +71,7 @@ def _std_comment(step: str) -> str:
 
 def _halfwidth_comment(flux: str, step: str) -> str:
     cut = "" if flux == "nee" else "; the interval is cut at 0"
-    calibrated = f"calibrated with the errors at towers that the model had not seen{cut}"
+    calibrated = f"calibrated with out-of-fold errors at training towers{cut}"
     if step == "daily":
         return f"{calibrated}; rounded to multiples of 2**-10"
     return (
@@ -80,24 +80,25 @@ def _halfwidth_comment(flux: str, step: str) -> str:
     )
 
 
-PLACE_ATTRIBUTES = {
+CELL_ATTRIBUTES = {
     "dissimilarity_index": {
         "units": "1",
-        "long_name": "distance to the nearest training tower in task code, climatology and land "
-        "cover",
-        "comment": "1 is the median over towers of the distance to the nearest tower that a model "
-        "had seen; missing where there is no vegetated land",
+        "long_name": "dissimilarity index: distance to the nearest training tower in task "
+        "embedding, climatology and land cover",
+        "comment": "1 is the median over towers of the distance to the nearest tower outside "
+        "their own fold; missing where there is no vegetated land",
+        "references": "Meyer and Pebesma (2021), doi:10.1111/2041-210X.13650",
     },
     "applicability": {
         "units": "1",
         "long_name": "applicability of the model to the cell",
         "comment": "exp(-e), where e is the expected mean absolute error of daily fluxes as a "
         "share of their standard deviation among towers: sqrt(mean gpp + reco) times a linear "
-        "function of dissimilarity_index, fitted to errors at towers that the model had not seen; "
-        "1 is no error expected; missing where there is no vegetated land",
+        "function of dissimilarity_index, fitted to out-of-fold errors at training towers; "
+        "1: no error expected; missing where there is no vegetated land",
     },
 }
-"""CF attributes of the fields that say how far the model reaches."""
+"""CF attributes of the fields without time that describe the extrapolation of the model."""
 
 
 def quality_attributes() -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The product's NetCDF file: coordinates, bounds, static fields and fluxes, written by bands.
+"""The product's NetCDF file: coordinates, bounds, static fields and fluxes, written by row blocks.
 
 netCDF4 defines the file. The chunks of the fluxes are shuffled here, deflated with libdeflate, and
-handed to the HDF5 library as they are: the file is the same kind as one that the library deflates
-with zlib, and open to the same tools, but is smaller and takes less than half of the time.
+written with HDF5's direct chunk write. The file is an ordinary deflated NetCDF-4 file for every
+reader, but smaller than one deflated by zlib and written in less than half of the time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.product.metadata import (
+    CELL_ATTRIBUTES,
     CRS_ATTRIBUTES,
     LEAST_SIGNIFICANT_DIGIT,
-    PLACE_ATTRIBUTES,
     flux_attributes,
     quality_attributes,
 )
@@ -35,30 +35,30 @@ FILL = np.float32(-9999)
 FILL_QUALITY = np.int8(-1)
 EPOCH = np.datetime64("2000-01-01", "D")
 CHUNKS = (2, 30, 60)
-"""(time, lat, lon) chunk of a flux: of a map or of a time series little is read in vain, and the
-file is an eighth larger than with chunks for one of the two (docs/performance.md)."""
+"""(time, lat, lon) chunk of a flux: both map and time-series reads touch few unneeded bytes. The
+file is an eighth larger than with chunks made for one of the two (docs/performance.md)."""
 
 CHUNK_CACHE = 1_000_000
-"""Bytes a variable may keep in memory: chunks are read and written once, in whole bands."""
+"""Bytes of HDF5's chunk cache: chunks are read and written once, in complete row blocks."""
 
 DAYS_AT_ONCE = 20 * CHUNKS[0]
-"""Days that a thread deflates at once: threads that meet at every chunk hold each other up."""
+"""Days that a thread deflates at once: smaller tasks would contend for the GIL at every chunk."""
 
 LEVEL = 4
-"""Of libdeflate."""
+"""Compression level of libdeflate."""
 
-BAND = CHUNKS[1]
-"""Rows read and written at once: whole chunks, and a bounded share of the globe in memory."""
+ROWS_AT_ONCE = CHUNKS[1]
+"""Rows of a block, read and written at once: complete chunks, in bounded memory."""
 
 
 class ProductWriter:
-    """Fills the fields of a product file by bands; the threads of `pool` deflate the chunks."""
+    """Writes the fields of a product file by row blocks; the threads of `pool` deflate."""
 
     def __init__(self, file: h5py.File, pool: ThreadPoolExecutor):
         self._file, self._pool = file, pool
 
     def write(self, name: str, rows: slice, values: np.ndarray) -> None:
-        """Write a band of `bands`: (row, lon) or (time, row, lon), `FILL` where missing."""
+        """Write a block of `row_blocks`: (row, lon) or (time, row, lon), `FILL` where missing."""
         data = self._file[name]
         if data.ndim == 2:
             data[rows] = values
@@ -72,7 +72,7 @@ class ProductWriter:
 
 
 def _deflate(shape: tuple[int, ...], values: np.ndarray) -> dict[tuple[int, int], bytearray]:
-    """Chunks of some days, by day and column, as HDF5's filters shuffle and deflate them."""
+    """Chunks of some days, by day and column, shuffled and deflated as HDF5's filters do."""
     chunks = {}
     for day in range(0, len(values), shape[0]):
         for west in range(0, values.shape[2], shape[2]):
@@ -96,7 +96,7 @@ def create_product(
     quality: np.ndarray,
     threads: int = 1,
 ) -> Iterator[ProductWriter]:
-    """Yield the writer of a product file to fill by bands; the file lands whole or not at all.
+    """Yield the writer of a product file to fill by row blocks; the file is written atomically.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def create_product(
     quality : numpy.ndarray
         (lat, lon) int8 bits; masked where there is no land.
     threads : int
-        That deflate the fluxes.
+        Threads that deflate the fluxes.
     """
     with atomic_path(path) as partial:
         with netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
@@ -141,7 +141,7 @@ def _define(
     masks = quality_attributes()
     flag.setncatts({**masks, "flag_masks": np.array(masks["flag_masks"], np.int8)})
     flag[:] = np.where(land_fraction > 0, quality, FILL_QUALITY)
-    for name, attrs in PLACE_ATTRIBUTES.items():
+    for name, attrs in CELL_ATTRIBUTES.items():
         variable = file.createVariable(name, "f4", ("lat", "lon"), compression="zlib",
                                        fill_value=FILL)  # fmt: skip
         variable.setncatts(
@@ -163,10 +163,10 @@ def _define(
         variable.setncatts(attrs)
 
 
-def bands(grid: Grid) -> Iterator[slice]:
-    """Slices of rows, one band of the grid after the other."""
-    for start in range(0, grid.shape[0], BAND):
-        yield slice(start, min(start + BAND, grid.shape[0]))
+def row_blocks(grid: Grid) -> Iterator[slice]:
+    """Slices of `ROWS_AT_ONCE` rows, from south to north."""
+    for start in range(0, grid.shape[0], ROWS_AT_ONCE):
+        yield slice(start, min(start + ROWS_AT_ONCE, grid.shape[0]))
 
 
 def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> None:
@@ -210,7 +210,7 @@ def _field(file: netCDF4.Dataset, name: str, values: np.ndarray, kind: str, **at
 
 @dataclass(frozen=True)
 class Product:
-    """An open product file and what describes it."""
+    """An open product file, its axes and its static fields."""
 
     file: netCDF4.Dataset
     year: int
@@ -224,7 +224,7 @@ class Product:
 
 @contextmanager
 def open_product(path: str | Path) -> Iterator[Product]:
-    """Yield a product file of a year, or of its whole months so far, opened to read.
+    """Open a product file of a year, or of the complete months of a partial year, to read.
 
     Raises
     ------
@@ -236,16 +236,15 @@ def open_product(path: str | Path) -> Iterator[Product]:
         first, last = (EPOCH + int(day) for day in (bounds[0, 0], bounds[-1, 1]))
         year = int(str(first)[:4])
         months = (np.datetime64(f"{year}-01") + np.arange(1, 13)).astype("datetime64[D]")
-        whole = first == np.datetime64(f"{year}-01-01") and last in months
-        if not whole or not np.array_equal(bounds[1:, 0], bounds[:-1, 1]):
+        complete = first == np.datetime64(f"{year}-01-01") and last in months
+        if not complete or not np.array_equal(bounds[1:, 0], bounds[:-1, 1]):
             raise ContractError(
-                "the product file does not hold a year, or whole months from its start",
-                file=path,
-                variable="time_bnds",
+                "the product file does not hold a year, or complete months from its start",
+                file=path, variable="time_bnds",
                 found=f"{first} to {last}, {len(bounds)} time steps",
                 expected="adjoining time steps from 1 January to the end of a month",
                 fix="delete the file and run snakemake again",
-            )
+            )  # fmt: skip
         for name in flux_attributes("daily"):
             file[name].set_var_chunk_cache(CHUNK_CACHE)
         lat, lon = file["lat_bnds"][:].data, file["lon_bnds"][:].data

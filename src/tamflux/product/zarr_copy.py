@@ -26,14 +26,14 @@ def copy_to_zarr(daily: str | Path, output: str | Path) -> None:
     daily : path
         Daily product file.
     output : path
-        Store to write; it lands whole or not at all.
+        Store to write, atomically.
     """
-    bands = {"time": -1, "lat": CHUNKS["lat"], "lon": -1}
+    blocks = {"time": -1, "lat": CHUNKS["lat"], "lon": -1}
     with (
         xr.open_dataset(
-            daily, chunks=bands, mask_and_scale=False, decode_times=False, decode_coords=False
+            daily, chunks=blocks, mask_and_scale=False, decode_times=False, decode_coords=False
         ) as source,
-        dask.config.set(scheduler="synchronous"),  # one band in memory
+        dask.config.set(scheduler="synchronous"),  # one row block in memory
         atomic_path(output) as partial,
     ):
         encoding = {}

@@ -1,4 +1,4 @@
-"""The comparison for readers: a Markdown table to paste, and a page that stands alone."""
+"""Report of the comparison: Markdown tables, and a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from pathlib import Path
 import pandas as pd
 
 import tamflux
+from tamflux.evaluation.labels import COMPARED, HELD_OUT, ordered
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import TAMRL
-from tamflux.figures.comparison_figures import COMPARED, HELD_OUT, ordered
 from tamflux.files import atomic_path
 from tamflux.report.page import Section, figure, render
 from tamflux.report.tables import Table, number
 
 CAPTIONS = {
-    "differences": "Relative difference of the median RMSE over sites, ours against each other "
-    "model, with its 95 % interval. Left of zero ours has the smaller error.",
+    "differences": "Relative difference of the median RMSE over sites between TAM-RL and each "
+    "other model, with its 95 % interval. Left of zero TAM-RL has the smaller error.",
     "errors": "Quartiles over sites of the RMSE; the line in each bar is the median.",
 }
 
 GROUPS = ("igbp", "koppen", "wetland", "water")
 
 METHOD = (
-    "Every model is given the same predictors, training sites and weights of days, and its "
-    "settings come from searches of the same size. A model counts as the mean of its repetitions. "
-    "Scores are per site that the model never saw, on the same days for all models, then "
-    "quartiles over sites.",
-    "The seasonal cycle is the fit of a mean and two waves per year, the anomalies are what is "
-    "left; between sites, R² is that of the sites' means. Intervals (95 %) come from resampling "
-    "the sites, towers within 5 km of each other together.",
+    "All models have the same predictors, training sites and weights of days, and settings from "
+    "searches of the same size. The prediction of a model is the mean of its repetitions. Scores "
+    "are computed per held-out site, on the same days for all models, and summarised as quartiles "
+    "over sites.",
+    "The seasonal cycle is a fit of a mean and two harmonics, the anomalies are its residuals; "
+    "between-site R² is that of the sites' means. Intervals (95 %) come from a bootstrap "
+    "over sites, in which towers within 5 km of each other form one cluster.",
 )
 
 
@@ -49,7 +49,7 @@ def write_comparison(
     summary, differences : path
         From `score_comparison`.
     cells : path or None
-        From `score_cells`.
+        From `score_cell_predictions`.
     figures : sequence of path
         PNG files named as `CAPTIONS`.
     markdown, page : path
@@ -61,7 +61,7 @@ def write_comparison(
     for protocol in ordered(scores["protocol"], HELD_OUT):
         part = scores[scores["protocol"] == protocol]
         tables = [
-            score_table(part[part["group"] == "all"]),
+            model_table(part[part["group"] == "all"]),
             difference_table(paired[paired["protocol"] == protocol]),
             group_table(part),
         ]
@@ -80,7 +80,7 @@ def write_comparison(
         path.write_text(_page([first, *sections], paired), encoding="utf-8")
 
 
-def score_table(part: pd.DataFrame) -> Table:
+def model_table(part: pd.DataFrame) -> Table:
     """Scores over all sites of a protocol."""
     rows = []
     for flux, model, row in _rows(part, "model"):
@@ -105,11 +105,11 @@ def score_table(part: pd.DataFrame) -> Table:
 
 
 def difference_table(part: pd.DataFrame) -> Table:
-    """Ours against every other model."""
+    """TAM-RL against every other model."""
     rows = []
-    for flux, peer, row in _rows(part, "peer"):
+    for flux, baseline, row in _rows(part, "baseline"):
         rows.append([
-            flux.upper(), COMPARED.get(peer, peer), str(int(row["n_sites"])),
+            flux.upper(), COMPARED.get(baseline, baseline), str(int(row["n_sites"])),
             _interval(row, "rmse_relative", 1, 100), _interval(row, "rmse_paired", 3),
             _interval(row, "r2_medians", 3), number(100 * row["better"], 0),
         ])  # fmt: skip
@@ -117,12 +117,12 @@ def difference_table(part: pd.DataFrame) -> Table:
         "flux", "TAM-RL against", "sites", "median RMSE, %", "paired RMSE", "median R²",
         "sites won, %",
     ]  # fmt: skip
-    caption = "Differences ours − other with 95 % intervals; paired: median over sites"
+    caption = "Differences TAM-RL − other with 95 % intervals; paired: median over sites"
     return _table(caption, columns, rows)
 
 
 def group_table(part: pd.DataFrame) -> Table:
-    """Median RMSE of every model per class, climate, and at wet and water-adjacent sites."""
+    """Median RMSE of every model by class, climate, and at wetland and water-adjacent sites."""
     part = part[part["group"] != "all"]
     models = ordered(part["model"], COMPARED)
     rows = []
@@ -131,7 +131,7 @@ def group_table(part: pd.DataFrame) -> Table:
         groups = dict(list(of_flux.groupby(["group", "value"])))
         for group, value in sorted(groups, key=lambda key: (GROUPS.index(key[0]), key[1])):
             row = groups[group, value].set_index("model")
-            name = {"wetland": "wetland", "water": "beside water", "koppen": f"climate {value}"}
+            name = {"wetland": "wetland", "water": "water-adjacent", "koppen": f"climate {value}"}
             medians = [number(median, 2) for median in row["rmse_q50"].reindex(models)]
             count = str(int(row["n_sites"].max()))
             rows.append([flux.upper(), name.get(group, value), count, *medians])
@@ -155,7 +155,7 @@ def cell_table(scores: pd.DataFrame) -> Table:
 
 
 def _rows(table: pd.DataFrame, name: str):
-    """Flux, model and row, in the order of readers."""
+    """Flux, model and row, in the order of the tables."""
     found = table.set_index(["flux", name])
     for flux in FLUX_NAMES:
         for model in ordered(table[name], COMPARED):
@@ -164,12 +164,12 @@ def _rows(table: pd.DataFrame, name: str):
 
 
 def _table(caption: str, columns: list[str], rows: list[list[str]]) -> Table:
-    ours = {k for k, row in enumerate(rows) if row[1] == COMPARED[TAMRL]}
-    return Table(caption, columns, rows, text={0, 1}, strong=ours)
+    highlighted = {k for k, row in enumerate(rows) if row[1] == COMPARED[TAMRL]}
+    return Table(caption, columns, rows, text={0, 1}, strong=highlighted)
 
 
 def _interval(row: pd.Series, name: str, digits: int, factor: float = 1) -> str:
-    value, low, high = (factor * row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = (factor * row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
@@ -187,7 +187,7 @@ def _markdown(section: Section) -> str:
 def _page(sections: list[Section], paired: pd.DataFrame) -> str:
     content: Mapping[str, object] = {
         "title": "TAMFlux: comparison with other models",
-        "subtitle": "Daily GPP, RECO and NEE at places that no model was trained on.",
+        "subtitle": "Daily GPP, RECO and NEE at sites that no model was trained on.",
         "cards": _cards(paired),
         "notice": "",
         "sections": sections,
@@ -197,7 +197,7 @@ def _page(sections: list[Section], paired: pd.DataFrame) -> str:
 
 
 def _cards(paired: pd.DataFrame) -> list[dict[str, str]]:
-    """Ours against the best other model of each flux, in the first protocol."""
+    """TAM-RL against the best other model of each flux, in the first protocol."""
     if paired.empty:
         return []
     first = paired[paired["protocol"] == ordered(paired["protocol"], HELD_OUT)[0]]
@@ -206,7 +206,7 @@ def _cards(paired: pd.DataFrame) -> list[dict[str, str]]:
         part = first[first["flux"] == flux]
         if part["rmse_relative"].notna().any():
             best = part.loc[part["rmse_relative"].idxmax()]
-            label = f"median RMSE of {flux.upper()} against the best other, "
-            label += COMPARED.get(best["peer"], best["peer"])
+            label = f"median RMSE of {flux.upper()} against the best other model, "
+            label += COMPARED.get(best["baseline"], best["baseline"])
             cards.append({"value": f"{number(100 * best['rmse_relative'], 1)} %", "label": label})
     return cards

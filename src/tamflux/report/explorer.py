@@ -1,6 +1,6 @@
-"""The data of the interactive map: every month of every cell, small enough for a page.
+"""Data of the interactive map: every month of every cell.
 
-A page of bounded size: at most `MAX_CELLS` cells (1 degree for the globe), values rounded to
+The size is bounded: at most `MAX_CELLS` cells (1 degree for the globe), values rounded to
 `QUANTUM`, 16-bit differences from cell to cell, deflated. `templates/explorer.js` reads it.
 """
 
@@ -35,14 +35,14 @@ FLAG_COLOURS = {0: "#c9d3cf", 1: "#56B4E9", 2: "#E69F00", 4: "#D55E00", 8: "#CC7
 """Okabe-Ito colours, distinct for colour-blind readers."""
 
 FLAG_ORDER = (4, 2, 8, 1)
-"""Of several bits the map shows the first of these."""
+"""The map shows the first of these bits that is set."""
 
-_KINDS = {
+_FLUX_LABELS = {
     "": "{flux}",
-    "_pi90_halfwidth": "{flux}, half-width of the 90 % interval",
-    "_std": "{flux}, standard deviation over the members",
+    "_pi90_halfwidth": "{flux}, half-width of the 90 % prediction interval",
+    "_std": "{flux}, ensemble standard deviation",
 }
-_PLACES = {"applicability": "Applicability", "dissimilarity_index": "Distance to training towers"}
+_CELL_LABELS = {"applicability": "Applicability", "dissimilarity_index": "Dissimilarity index"}
 _MIN_COAST = 24
 _COLOURS = 64
 
@@ -50,7 +50,7 @@ _COLOURS = 64
 def explorer(
     monthly: Sequence[str | Path], annual: Sequence[str | Path], grid: Grid
 ) -> dict[str, Any]:
-    """Everything that the interactive map shows.
+    """Data of the interactive map.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def explorer(
 
     layers, planes = [], []
     for flux in FLUX_NAMES:
-        for kind, label in _KINDS.items():
+        for kind, label in _FLUX_LABELS.items():
             name = flux + kind
             year = coarse(yearly_mean(annual, name))
             values = np.concatenate([year[None], coarse(monthly_means(monthly, name))])
@@ -87,8 +87,8 @@ def explorer(
                 _layer(name, label.format(flux=FLUX_LABELS[flux]), PER_DAY, values, diverging)
             )
             planes.append(_rounded(values))
-    for name, label in _PLACES.items():
-        values = coarse(_place(annual, name))
+    for name, label in _CELL_LABELS.items():
+        values = coarse(_mean_field(annual, name))
         layers.append(_layer(name, label, "1", values[None], False))
         planes.append(_rounded(values[None]))
     planes.append(_flags(annual, area, factor).ravel()[None, cells])
@@ -136,7 +136,7 @@ def _land_mean(values: np.ndarray, area: np.ndarray, factor: int) -> np.ndarray:
     return np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
 
 
-def _place(annual: Sequence[str | Path], name: str) -> np.ndarray:
+def _mean_field(annual: Sequence[str | Path], name: str) -> np.ndarray:
     """(lat, lon) mean over years of a field without time."""
     fields = []
     for path in annual:
@@ -163,8 +163,10 @@ def _flags(annual: Sequence[str | Path], area: np.ndarray, factor: int) -> np.nd
 def _layer(name: str, label: str, unit: str, values: np.ndarray, diverging: bool) -> dict:
     norm = field_norm([values], diverging)
     assert norm.vmin is not None and norm.vmax is not None  # it always sets both
-    kind = "spread" if name.endswith(("spread", "uncertainty", "distance")) else name
-    colours = matplotlib.colormaps[CMAPS.get(kind, "cividis")](np.linspace(0, 1, _COLOURS))
+    width = name.endswith(("_std", "_pi90_halfwidth", "dissimilarity_index"))
+    colours = matplotlib.colormaps[CMAPS.get("std" if width else name, "cividis")](
+        np.linspace(0, 1, _COLOURS)
+    )
     return {
         "name": name, "label": label, "unit": unit, "planes": len(values),
         "low": 0.0 if name == "applicability" else float(norm.vmin),
@@ -182,7 +184,7 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 def _pack(planes: Sequence[np.ndarray]) -> str:
     """Base64 of the deflated differences of all numbers, low bytes first, then high bytes.
 
-    The planes stand behind each other: the numbers of the cells (row x columns + column, rows
+    The planes are concatenated: the numbers of the cells (row x columns + column, rows
     from the south), then each layer's planes (a year, twelve months), then the flags.
     """
     numbers = np.concatenate([np.ravel(plane).astype(np.int16) for plane in planes])

@@ -1,7 +1,7 @@
-"""A page of HTML that stands alone: sections of texts, tables and figures, and a map to explore.
+"""A self-contained HTML page: sections of texts, tables and figures, and an interactive map.
 
-Every string is escaped; a policy lets the browser run the page's own scripts alone, and load
-nothing.
+Every string is escaped. A content security policy allows the page's own scripts only, and no
+request.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ WIDE = (
     "tower_series", "map_seasons", "seasonal_cycles", "truth_maps", "truth_scatter",
     "truth_distance", "site_", "interval_", "applicability_", "reference_",
 )  # fmt: skip
-"""Figures with small panels: a phone shows them at full size, to be moved sideways."""
+"""Figures with small panels: a phone shows them at full size, scrolled sideways."""
 
 
 @dataclass
 class Section:
-    """One part of the page; `explorer` is the data of the interactive map, see there."""
+    """One part of the page; `explorer` is the data of the interactive map."""
 
     id: str
     title: str
@@ -41,7 +41,7 @@ class Section:
 
 
 def figure(path: Path, captions: Mapping[str, str]) -> dict[str, Any]:
-    """A PNG as base64, its size, its caption and, as text for those who cannot see it, the alt."""
+    """A PNG as base64, its size, its caption, and the alternative text for screen readers."""
     data = path.read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     caption = " ".join(captions[path.stem].split())

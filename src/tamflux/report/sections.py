@@ -1,40 +1,73 @@
-"""The sections of the report: what each shows, in the order of the page."""
+"""Sections of the report with their texts and tables, in the order of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
+import tamflux
 from tamflux.evaluation.scores import MIN_DAYS, MIN_QC
 from tamflux.report.explorer import QUANTUM
-from tamflux.report.interval_tables import (
-    INTERVALS_TEXT,
-    REACH_TEXT,
-    coverage_class_table,
-    coverage_table,
-    ranking_table,
-)
 from tamflux.report.page import Section
 from tamflux.report.tables import (
     class_table,
+    coverage_class_table,
+    coverage_table,
     distance_table,
+    ranking_table,
+    reference_table,
     rejected_table,
     score_table,
     site_score_table,
+    totals_table,
     tower_class_table,
     tower_table,
     truth_class_table,
     truth_table,
+    zonal_table,
 )
-from tamflux.report.totals_tables import reference_table, totals_table, zonal_table
+from tamflux.uncertainty.calibration import LEVEL
+
+PACKAGES = ("numpy", "torch", "xarray", "zarr", "dask", "snakemake")
+
+REFERENCES = (
+    "TAM-RL: task-aware modulation using representation learning for upscaling of terrestrial "
+    "carbon fluxes, arXiv:2603.09974 (2026).",
+    "ERA5: Hersbach et al. (2020), Q. J. R. Meteorol. Soc. 146, 1999-2049, doi:10.1002/qj.3803.",
+    "MODIS surface reflectance and land cover: NASA LP DAAC, MCD43C4, MOD09CMG and MCD12C1, v061.",
+    "Towers: Pastorello et al. (2020), Sci. Data 7, 225, doi:10.1038/s41597-020-0534-3, and the "
+    "networks and site teams named in results/towers/sites.csv.",
+    "Climate classes: Beck et al. (2018), Sci. Data 5, 180214, doi:10.1038/sdata.2018.214.",
+)
+
+INTERVALS_TEXT = (
+    f"Half-widths of the {LEVEL:.0%} prediction intervals are calibrated with out-of-fold errors "
+    "at training towers. The held-out towers below took no part. Observed days include the random "
+    "error of the measurement, which the calibration reduces by averaging errors over three days. "
+    "True fluxes of cells have no such error; in dormant seasons their intervals are wider than "
+    "needed."
+)
+APPLICABILITY_TEXT = (
+    "Applicability is exp(−expected error). The expected error of a cell is the square root of its "
+    "gross flux (GPP + RECO) times a linear function of its dissimilarity index (after Meyer and "
+    "Pebesma, 2021): the distance to the nearest training tower in task embedding, climatology and "
+    "land cover. Both coefficients are fitted to out-of-fold errors. The dissimilarity index alone "
+    "ranks the error relative to the gross flux, not the error itself: the most dissimilar cells "
+    "are deserts and ice, where fluxes and errors are small."
+)
 
 
 def sections_of(
     data: Mapping[str, Any], role: pd.Series, config: Mapping[str, Any]
 ) -> list[Section]:
-    """The sections with numbers, without figures; parts that do not exist are left out.
+    """All sections, without figures; optional parts are omitted where they have no data.
 
     Parameters
     ----------
@@ -63,31 +96,31 @@ def _explore(explorer: Mapping[str, Any], config: Mapping[str, Any]) -> Section:
     years = sorted(config["years"]["product"])
     step, factor = explorer["meta"]["step"], explorer["factor"]
     size = (
-        f"A cell is one of the product, {step:g}°."
+        f"A cell of the map is a cell of the product, {step:g}°."
         if factor == 1
-        else f"To keep the page small, a cell is the mean over the land of {factor} × {factor} "
-        f"cells of the product, {step:g}°; a flag is shown where it holds on more than half of "
-        "the land."
+        else f"To keep the page small, a cell of the map is the mean over the land of {factor} × "
+        f"{factor} cells of the product, {step:g}°; a flag is shown where it holds on more than "
+        "half of the land."
     )
     one = len(years) == 1
     months = f"those of {years[0]}" if one else f"means over {years[0]}–{years[-1]}"
     text = (
-        "Choose what to see and a month, then touch or click a cell: its numbers and its seasonal "
-        f"cycle appear below. Months are {months}; numbers are rounded to {QUANTUM:g}. {size}"
+        "Select a variable and a month, then click or touch a cell: its numbers and its seasonal "
+        "cycle appear below. A touch selects the nearest land cell and zooms in; a second touch "
+        f"selects the exact cell. Months are {months}; numbers are rounded to {QUANTUM:g}. {size}"
     )
     return Section("explore", "Explore the product", [text], explorer=dict(explorer))
 
 
 def _totals(totals: pd.DataFrame, demo: bool) -> Section:
     texts = [
-        "Flux times land area, summed over all land cells, beside published global values. NEE is "
-        "RECO − GPP, positive to the atmosphere; fire, harvest and rivers are not in it. The last "
-        "column says where a published number was read."
+        "Flux times land area, summed over all land cells, and published global values. NEE is "
+        "RECO − GPP, positive to the atmosphere; it does not include fire, harvest and rivers. The "
+        "last column gives the source of each number."
     ]
     if demo:
         texts.append(
-            "This Earth is synthetic: the published values show the scale, and nothing can be "
-            "learnt from the difference."
+            "This Earth is synthetic: the published values show the order of magnitude only."
         )
     return Section("totals", "Global totals", texts, [totals_table(totals), zonal_table(totals)])
 
@@ -95,12 +128,12 @@ def _totals(totals: pd.DataFrame, demo: bool) -> Section:
 def _references(scores: pd.DataFrame) -> Section:
     return Section(
         "references",
-        "Beside other products",
+        "Reference products",
         [
-            "Each product is brought to our grid by means over area and land, and to calendar "
-            "months. Both are masked to the cells that both have in every month, and weighted by "
-            "our land area, so that totals differ by fluxes alone. Derived: RECO = GPP + NEE or "
-            "NEE = RECO − GPP, where a product lacks one of the three."
+            "Each product is averaged over area and land to the grid of TAMFlux, and to calendar "
+            "months. Both are masked to the cells where both have values in every month, and "
+            "weighted by the land area of TAMFlux, so totals differ by fluxes alone. Derived: RECO "
+            "= GPP + NEE or NEE = RECO − GPP, where a product lacks one of the three."
         ],
         [reference_table(scores)],
     )
@@ -114,7 +147,7 @@ def _scores(data: Mapping[str, Any], role: pd.Series) -> Section:
             "Towers that no model was trained on. A day counts where the flux was measured and "
             f"at least {MIN_QC:.0%} of the day was measured or well filled; a tower counts "
             f"with at least {MIN_DAYS} such days. Scores are per tower, then quartiles over "
-            "towers. Heads of columns sort; classes can be picked.",
+            "towers. Click a column head to sort; filter by class.",
             _agreement(data["agreement"]),
         ],
         [
@@ -142,7 +175,7 @@ def _intervals(coverage: pd.DataFrame, ranking: pd.DataFrame) -> Section:
     return Section(
         "intervals",
         "Uncertainty and applicability",
-        [INTERVALS_TEXT, REACH_TEXT],
+        [INTERVALS_TEXT, APPLICABILITY_TEXT],
         [
             coverage_table(coverage),
             *([ranking_table(ranking)] if len(ranking) else []),
@@ -159,7 +192,7 @@ def _towers(data: Mapping[str, Any], role: pd.Series, split: str) -> Section:
             f"{(role == 'train').sum()} towers train the models, {(role == 'test').sum()} are "
             f"held out (split by {split}). {len(data['rejected'])} "
             "rejections are listed in results/towers/rejected.csv. "
-            f"{int(data['sites']['mostly_water'].sum())} stand in pixels that are mostly water "
+            f"{int(data['sites']['mostly_water'].sum())} lie in grid cells that are mostly water "
             "(mostly_water in results/samples/sites.csv)."
         ],
         [
@@ -171,9 +204,46 @@ def _towers(data: Mapping[str, Any], role: pd.Series, split: str) -> Section:
 
 
 def _agreement(table: pd.DataFrame) -> str:
-    """One sentence: how far the product is from what was scored."""
+    """Sentence on the difference between the product and the scored predictions."""
     return (
         "The product at the towers' cells differs from the predictions scored here by at most "
         f"{table['max_abs_difference'].max():.4f} g C m⁻² d⁻¹ on {int(table['n'].sum()) // 3:,} "
         "tower-days; it is rounded to 0.001."
     )
+
+
+def provenance(config: Mapping[str, Any], annual: Sequence[str | Path]) -> Section:
+    """Configuration, attributes of the product and versions, folded."""
+    with xr.open_dataset(sorted(map(str, annual))[-1]) as product:
+        attributes = {name: str(value) for name, value in product.attrs.items()}
+    versions = {"tamflux": tamflux.__version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in PACKAGES}
+    listings = [
+        {"title": "Configuration", "text": json.dumps(config, indent=2, ensure_ascii=False)},
+        {"title": "Attributes of the product", "text": _lines(attributes)},
+        {"title": "Software", "text": _lines(versions)},
+    ]
+    return Section("making", "Provenance", listings=listings)
+
+
+def citation(config: Mapping[str, Any], demo: bool) -> Section:
+    """How to cite the product, its data and its methods."""
+    product = config["product"]
+    years = sorted(config["years"]["product"])
+    period = str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}"
+    texts = [
+        f"{product['creator']}: TAMFlux daily land-atmosphere carbon fluxes {period}, version "
+        f"{product['version']}, {product['institution']}. Licence: {product['license']}."
+    ]
+    if demo:
+        texts.append("A product of the demo Earth is for tests and teaching.")
+    return Section(
+        "cite",
+        "How to cite",
+        texts,
+        listings=[{"title": "Data and methods to cite with it", "text": "\n".join(REFERENCES)}],
+    )
+
+
+def _lines(pairs: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in pairs.items())

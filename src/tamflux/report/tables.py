@@ -1,4 +1,4 @@
-"""The tables of the report, as text ready to print."""
+"""Tables of the report, formatted as text."""
 
 from __future__ import annotations
 
@@ -7,16 +7,35 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tamflux.evaluation.metrics import FLUX_NAMES, MODELS
+from tamflux.evaluation.labels import MODELS
+from tamflux.evaluation.metrics import FLUX_NAMES
+from tamflux.uncertainty.calibration import LEVEL
 
 MAX_ROWS = 40
-"""Rows of a table of rejections; the rest is in the file."""
+"""Rows of the table of rejections; the file has all."""
+
+PUBLISHED = (
+    ("FLUXCOM-X-BASE, 2001–2020 (Nelson et al. 2024)", "124.7 ± 2.1", "", "−5.75 ± 0.33",
+     "authors' abstracts"),
+    ("FLUXCOM RS, 2008–2010 (Jung et al. 2020)", "106 to 130", "", "", "authors' abstract"),
+    ("FLUXCOM RS, 2008–2010 (Jung et al. 2020)", "", "", "about −20", "quoted, unchecked"),
+    ("ERF, 2001–2022 (Chen et al. 2024)", "132.7", "", "", "quoted, unchecked"),
+    ("GOSIF-GPP, 2000–2017 (Li and Xiao 2019)", "135.5 ± 8.8", "", "", "quoted, unchecked"),
+    ("FluxSat v2 (Joiner et al.)", "137 to 140", "", "", "quoted, unchecked"),
+    ("VPM, 2000–2016 (Zhang et al. 2017)", "121 to 130", "", "", "quoted, unchecked"),
+)  # fmt: skip
+"""Global totals in Pg C yr-1: source, GPP, RECO, NEE, where the number was read. Jung et al.
+(2020), Biogeosciences 17, 1343; Nelson et al. (2024), Biogeosciences 21, 5079 and EGU25-16220;
+Chen et al. (2024), Biogeosciences 21, 4285."""
+
+POPULATIONS = {"towers": "held-out towers", "cells": "land cells, against the truth"}
+INDICES = {"dissimilarity_index": "dissimilarity index", "expected_error": "expected error"}
 
 
 @dataclass
 class Table:
-    """Cells as text; `text` names the columns that are words, `strong` the rows that stand out,
-    `filters` the columns by whose words a reader may keep rows."""
+    """Cells as text; `text` are the columns of words, `strong` the highlighted rows, `filters` the
+    columns that a reader can filter by."""
 
     caption: str
     columns: list[str]
@@ -25,6 +44,13 @@ class Table:
     strong: set[int] = field(default_factory=set)
     filters: set[int] = field(default_factory=set)
     folded: bool = False
+
+
+def number(value: float, digits: int) -> str:
+    """A number as text with a true minus sign; a dash where there is none."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def score_table(scores: pd.DataFrame) -> Table:
@@ -61,7 +87,7 @@ def class_table(scores: pd.DataFrame, group: str, title: str) -> Table:
 
 
 def site_score_table(scores: pd.DataFrame, held_out: pd.Series) -> Table:
-    """Scores of our model at each held-out tower; `held_out` are their ids."""
+    """Scores of TAM-RL at each held-out tower; `held_out` are their ids."""
     part = scores[(scores["model"] == "tamrl") & scores["site_id"].isin(held_out)]
     rows = []
     for site, found in part.groupby("site_id"):
@@ -157,7 +183,7 @@ def rejected_table(rejected: pd.DataFrame) -> Table:
 
 
 def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> Table:
-    """Every tower: where, what, from when to when, and its role."""
+    """Every tower: coordinates, classes, period and role."""
     known = dict(zip(sites["site_id"], role, strict=True))
     words = {"train": "training", "test": "held out"}
     rows = [
@@ -182,11 +208,142 @@ def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> T
     return Table("All towers", columns, rows, text=text, filters={2, 5, 9}, folded=True)
 
 
-def number(value: float, digits: int) -> str:
-    """A number as text with a true minus sign; a dash where there is none."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+def totals_table(totals: pd.DataFrame) -> Table:
+    """Global totals of the product and published values."""
+    rows = [
+        [
+            f"TAMFlux, {_period(row)}",
+            *(number(getattr(row, flux), 1) for flux in FLUX_NAMES),
+            "this run",
+        ]
+        for row in totals[totals["region"] == "global"].itertuples()
+    ]
+    return Table(
+        "Totals of all land cells, Pg C yr⁻¹",
+        ["", "GPP", "RECO", "NEE", "source"],
+        [*rows, *([cell or "–" for cell in source] for source in PUBLISHED)],
+        text={0, 4},
+        strong=set(range(len(rows))),
+    )
+
+
+def complete_years(totals: pd.DataFrame) -> pd.DataFrame:
+    """Totals of the complete years, else of the days so far."""
+    complete = totals[totals["days"] >= 365]
+    return totals if complete.empty else complete
+
+
+def zonal_table(totals: pd.DataFrame) -> Table:
+    """Totals per region, mean over the complete years."""
+    mean = complete_years(totals).groupby("region", sort=False)[["land_area", *FLUX_NAMES]].mean()
+    rows = [
+        [region, number(row["land_area"] / 1e12, 1), *(number(row[f], 2) for f in FLUX_NAMES)]
+        for region, row in mean.iterrows()
+        if row["land_area"] > 0
+    ]
+    columns = ["region", "land, million km²", "GPP", "RECO", "NEE"]
+    return Table("Totals by latitude, Pg C yr⁻¹", columns, rows, folded=True)
+
+
+def reference_table(scores: pd.DataFrame) -> Table:
+    """Totals of TAMFlux and of reference products over their common cells."""
+    rows = [
+        [
+            row.reference,
+            row.flux.upper() + (" (derived)" if row.derived else ""),
+            str(row.years),
+            f"{number(row.area_mkm2, 1)} ({number(100 * row.area_share, 0)} %)",
+            *(
+                number(x, 1)
+                for x in (
+                    row.product_total,
+                    row.reference_total,
+                    row.product_total - row.reference_total,
+                )
+            ),
+            *(number(x, 2) for x in (row.correlation, row.rmse)),
+        ]
+        for row in scores.itertuples()
+    ]
+    columns = [
+        "product", "flux", "years", "land, million km² (share of TAMFlux)", "TAMFlux", "reference",
+        "difference", "correlation of annual means", "RMSE of months",
+    ]  # fmt: skip
+    return Table(
+        "Totals in Pg C yr⁻¹ over the common cells, weighted by the land area of TAMFlux "
+        "(RMSE in g C m⁻² d⁻¹)",
+        columns,
+        rows,
+        text={0, 1, 2},
+        filters={1} if len(rows) > 3 else set(),
+    )
+
+
+def coverage_table(coverage: pd.DataFrame) -> Table:
+    """Share of days inside the intervals, all sites or cells together."""
+    part = coverage[(coverage["group"] == "all") & (coverage["level"] == LEVEL)]
+    rows = [
+        [
+            POPULATIONS[row.population],
+            row.flux.upper(),
+            str(row.n_locations),
+            *(
+                f"{number(100 * value, 1)} %"
+                for value in (row.coverage, row.coverage_mean, row.coverage_q10, row.coverage_q50)
+            ),
+            number(row.half_width, 2),
+        ]
+        for row in part.itertuples()
+    ]
+    columns = [
+        "", "flux", "towers or cells", "of all days", "mean", "10th percentile", "median",
+        "half-width",
+    ]  # fmt: skip
+    return Table(
+        f"Days inside the {LEVEL:.0%} prediction interval (half-width in g C m⁻² d⁻¹)",
+        columns,
+        rows,
+        text={0, 1},
+    )
+
+
+def coverage_class_table(coverage: pd.DataFrame) -> Table:
+    """Share of days inside the intervals by IGBP class."""
+    part = coverage[(coverage["group"] == "igbp") & (coverage["level"] == LEVEL)]
+    pairs = [
+        (p, flux) for p in POPULATIONS if (part["population"] == p).any() for flux in FLUX_NAMES
+    ]
+    known = part.set_index(["value", "population", "flux"])
+    rows = []
+    for value in dict.fromkeys(part["value"]):
+        shares = [known["coverage"].get((value, *pair), float("nan")) for pair in pairs]
+        towers = known["n_locations"].get((value, "towers", "nee"), 0)
+        rows.append([value, str(int(towers)), *(number(100 * share, 0) for share in shares)])
+    return Table(
+        f"Days inside the {LEVEL:.0%} prediction interval by IGBP class, %",
+        ["class", "towers", *(f"{flux.upper()}, {p}" for p, flux in pairs)],
+        rows,
+        folded=True,
+    )
+
+
+def ranking_table(ranking: pd.DataFrame) -> Table:
+    """Rank correlations of the indices with the true error of cells."""
+    known = ranking.set_index(["index", "error"])["spearman"]
+    errors = list(dict.fromkeys(ranking["error"]))
+    return Table(
+        "Spearman's rank correlation with the true error of the cells",
+        ["", *(f"RMSE, {e}" if e not in FLUX_NAMES else f"RMSE of {e.upper()}" for e in errors)],
+        [
+            [label, *(number(known[(index, error)], 2) for error in errors)]
+            for index, label in INDICES.items()
+        ],
+    )
+
+
+def _period(row) -> str:
+    """A year; the number of its days if it is partial."""
+    return str(row.year) if row.days >= 365 else f"the first {row.days} days of {row.year}"
 
 
 def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The report: one HTML page that opens from disk, figures inside, numbers beside pictures."""
+"""Write the report: one self-contained HTML page with figures and tables."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import pandas as pd
 
 import tamflux
 from tamflux.evaluation.metrics import FLUX_NAMES
-from tamflux.figures.reference_figures import ZONAL_CAPTION, reference_caption
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
+from tamflux.report.captions import captions
 from tamflux.report.explorer import explorer
 from tamflux.report.page import figure, render
-from tamflux.report.provenance import citation, provenance
-from tamflux.report.sections import sections_of
-from tamflux.report.tables import number
-from tamflux.report.totals_tables import complete_years
+from tamflux.report.sections import citation, provenance, sections_of
+from tamflux.report.tables import complete_years, number
 
 
 def write_report(
@@ -36,7 +34,6 @@ def write_report(
     towers: str | Path,
     rejected: str | Path,
     figures: Mapping[str, Sequence[str | Path]],
-    captions: Sequence[str | Path],
     config: Mapping[str, Any],
     truth_scores: str | Path | None = None,
     references: str | Path | None = None,
@@ -46,7 +43,7 @@ def write_report(
     Parameters
     ----------
     target : path
-        HTML file to write. Nothing in it is loaded from elsewhere.
+        HTML file to write; it loads nothing from elsewhere.
     totals, annual, monthly : path, sequences of path
         `results/product/totals.csv` and the annual and monthly product files.
     scores, site_scores, agreement, truth_scores : path
@@ -58,8 +55,6 @@ def write_report(
     figures : mapping of section to sequence of path
         PNG files of the sections maps, seasons, scores, truth, references, intervals, towers and
         training.
-    captions : sequence of path
-        A caption `{figure}.rst` for every figure but those of reference products.
     config : mapping
         The configuration of the run.
     references : path, optional
@@ -80,7 +75,7 @@ def write_report(
     sections = [
         *sections_of(data, role, config), provenance(config, annual), citation(config, demo)
     ]  # fmt: skip
-    texts = _captions(captions, config)
+    texts = captions(entry["name"] for entry in config["validation"]["references"])
     for section in sections:
         section.figures = [figure(Path(path), texts) for path in figures.get(section.id, ())]
     years = sorted(config["years"]["product"])
@@ -90,7 +85,7 @@ def write_report(
         "subtitle": _subtitle(config, role),
         "cards": _cards(data, role),
         "notice": "The Earth of this run is synthetic: real map and climate, invented vegetation, "
-        "towers and fluxes. Its totals and scores test the method and say nothing about the real "
+        "towers and fluxes. Its totals and scores test the method; they do not describe the real "
         "carbon cycle."
         if demo
         else "",
@@ -101,22 +96,12 @@ def write_report(
         partial.write_text(render(page), encoding="utf-8")
 
 
-def _captions(paths: Sequence[str | Path], config: Mapping[str, Any]) -> dict[str, str]:
-    """Caption of each figure by its name."""
-    texts = {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
-    texts["reference_zonal"] = ZONAL_CAPTION
-    for reference in config["validation"]["references"]:
-        name = reference["name"]
-        texts[f"reference_map_{name}"] = reference_caption(name)
-    return texts
-
-
 def _subtitle(config: Mapping[str, Any], role: pd.Series) -> str:
     grid = config["grid"]
     west, south, east, north = grid["bbox"]
-    whole = (west, south, east, north) == (-180, -90, 180, 90)
+    world = (west, south, east, north) == (-180, -90, 180, 90)
     first, last = min(config["years"]["train"]), max(config["years"]["train"])
-    area = "global" if whole else f"{south:g} to {north:g}° N, {west:g} to {east:g}° E"
+    area = "global" if world else f"{south:g} to {north:g}° N, {west:g} to {east:g}° E"
     return (
         f"Carbon fluxes between land and atmosphere, {area}, {grid['resolution']:g}° and daily, "
         f"upscaled from {(role == 'train').sum()} eddy-covariance towers with "
@@ -126,7 +111,7 @@ def _subtitle(config: Mapping[str, Any], role: pd.Series) -> str:
 
 
 def _cards(data: Mapping[str, Any], role: pd.Series) -> list[dict[str, str]]:
-    """The numbers at the top of the page."""
+    """Numbers at the top of the page."""
     totals = complete_years(data["totals"])
     land = totals[totals["region"] == "global"]
     per = "yr⁻¹" if land["days"].min() >= 365 else f"in the first {land['days'].max()} days"

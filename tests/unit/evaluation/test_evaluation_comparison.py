@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tamflux.errors import ContractError
-from tamflux.evaluation.comparison import score_cells, score_comparison
+from tamflux.evaluation.comparison import score_cell_predictions, score_comparison
 
 DATES = pd.date_range("2002-12-01", "2003-12-31")
 SITES = pd.DataFrame({
@@ -102,7 +102,7 @@ def test_the_summary_tells_of_groups_and_of_repetitions(files):
 
 def test_the_better_model_is_told(files):
     _, _, differences = run(files)
-    assert set(differences["peer"]) == {"ct_lstm"} and len(differences) == 3
+    assert set(differences["baseline"]) == {"ct_lstm"} and len(differences) == 3
     assert (differences["better"] == 1).all() and (differences["rmse_paired_high"] < 0).all()
     np.testing.assert_allclose(differences["rmse_relative"], -0.7, atol=0.08)
 
@@ -145,7 +145,7 @@ def test_cells_count_by_their_area(tmp_path):
     pd.Series(weight, name="weight").rename_axis("site_id").to_csv(tmp_path / "c.csv")
     (tmp_path / "igbp").mkdir()
     predicted.to_parquet(tmp_path / "igbp" / "tamrl_0_cells.parquet")
-    score_cells(
+    score_cell_predictions(
         [tmp_path / "igbp" / "tamrl_0_cells.parquet"], [tmp_path / "samples.parquet"],
         tmp_path / "c.csv", tmp_path / "scores.csv",
     )  # fmt: skip

@@ -108,7 +108,7 @@ def test_cells_are_counted_by_land_area_and_only_with_vegetation(study):
     use = (study.land > 0) & ~study.desert
     weight = (GRID.cell_area() * study.land)[use]
     inside = (study.error <= 2).mean(0)[use]
-    assert found["n_places"] == use.sum()
+    assert found["n_locations"] == use.sum()
     assert found["coverage"] == pytest.approx(np.average(inside, weights=weight), rel=1e-4)
     assert found["coverage_q10"] == pytest.approx(np.quantile(inside, 0.1), rel=1e-4)
     assert found["half_width"] == pytest.approx(2)
@@ -124,7 +124,7 @@ def test_held_out_towers_count_their_good_days(study):
     for level in LEVELS:
         hit = (days["gpp_obs"] - days["gpp"]).abs() <= 2 * level / 0.9
         found = row(table, population="towers", flux="gpp", group="all", level=level)
-        assert found["n_places"] == 3
+        assert found["n_locations"] == 3
         assert float(found["coverage"]) == pytest.approx(hit.mean(), rel=1e-4)
     hit = (days["gpp_obs"] - days["gpp"]).abs() <= 2
     found = row(table, population="towers", flux="gpp", value="ENF", level=0.9)

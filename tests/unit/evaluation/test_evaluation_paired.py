@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamflux.evaluation.paired import compare_medians, difference_table, resample, weighted_median
+from tamflux.evaluation.paired import compare_medians, paired_differences, resample, weighted_median
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.integers(0, 100))
@@ -73,8 +73,8 @@ def test_differences_pair_the_same_sites():
     })  # fmt: skip
     scores = pd.concat([ours.assign(model="tamrl"), peer.assign(model="xgboost")])
     scores = scores.assign(protocol="igbp", flux="gpp", cluster=scores["site_id"].str[-1])
-    row = difference_table(scores, 0).iloc[0]
-    assert (row["peer"], row["n_sites"], row["n_clusters"]) == ("xgboost", 4, 4)
+    row = paired_differences(scores, 0).iloc[0]
+    assert (row["baseline"], row["n_sites"], row["n_clusters"]) == ("xgboost", 4, 4)
     np.testing.assert_allclose(row["better"], 0.75)
     np.testing.assert_allclose(row["rmse_paired"], np.median([-1, -2, -3, 1]))
     np.testing.assert_allclose(row["rmse_relative"], 2.5 / 3.5 - 1)

@@ -7,7 +7,7 @@ import xarray as xr
 from reference_files import centres, metaflux, middle_of_months, write_reference, xbase
 
 from tamflux.evaluation.metrics import FLUX_NAMES
-from tamflux.evaluation.references import compare, regrid_reference
+from tamflux.evaluation.references import compare_months, regrid_reference
 from tamflux.figures.reference_figures import plot_references
 from tamflux.grid import Grid
 
@@ -87,10 +87,10 @@ def test_totals_of_constant_fields():
     """2 and 3 g m-2 d-1 on the northern half of the Earth."""
     months = np.ones((12, *GRID.shape))
     north = np.where(GRID.lat[:, None] > 0, 1.0, np.nan)
-    row = compare(2 * months * north, 3 * months * north, GRID.cell_area(), [2002])
+    row = compare_months(2 * months * north, 3 * months * north, GRID.cell_area(), [2002])
     assert row["area_share"] == pytest.approx(0.5)
     assert row["ours"] == pytest.approx(2 * 365 * EARTH / 2 / 1e15)
-    assert row["theirs"] == pytest.approx(3 * 365 * EARTH / 2 / 1e15)
+    assert row["reference_total"] == pytest.approx(3 * 365 * EARTH / 2 / 1e15)
     assert row["rmse"] == pytest.approx(1.0)
 
 
@@ -122,7 +122,7 @@ def test_both_are_masked_alike_and_drawn(planet, tmp_path):
         land = planet.grid.cell_area() * static["land_fraction"].to_numpy()
     area = land[planet.grid.lat > 0].sum()
     assert table.loc["gpp", "area_share"] == pytest.approx(area / land.sum(), rel=1e-4)
-    gap = table["theirs"] - table["ours"]
+    gap = table["reference_total"] - table["product_total"]
     assert gap["gpp"] == pytest.approx(area * 365 / 1e15, rel=1e-3)
     assert gap["nee"] == pytest.approx(0, abs=1e-3)
     assert table.loc["gpp", "correlation"] == pytest.approx(1, abs=1e-4)

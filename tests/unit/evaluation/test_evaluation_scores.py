@@ -73,7 +73,7 @@ def test_agreement_is_the_largest_difference_at_the_towers_cells(planet, tmp_pat
                 frame = pd.DataFrame({"site_id": site.site_id, "date": cell["time"].to_numpy()})
                 for flux in ("gpp", "reco", "nee"):
                     frame[flux] = cell[flux].to_numpy()
-                predictions.append(frame.assign(model="tamrl_pixel", year=year))
+                predictions.append(frame.assign(model="tamrl_cell", year=year))
     frame = pd.concat(predictions, ignore_index=True)
     frame.loc[(frame["site_id"] == "XX-003") & (frame["year"] == 2002), "reco"] += 0.25
     frame.sample(frac=1, random_state=0).to_parquet(tmp_path / "p.parquet")

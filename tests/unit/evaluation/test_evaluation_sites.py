@@ -1,4 +1,4 @@
-"""Predictions at the towers: every day once, the right history, held-out sites teach nothing."""
+"""Predictions at the towers: every day once, the right look-back window, held-out sites unused."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Prediction(NamedTuple):
 
 @dataclass
 class Model:
-    """Stands for an ensemble: gpp is the day's t2m, reco the mean t2m of the history."""
+    """A fake ensemble: gpp is the day's t2m, reco the mean t2m of the look-back window."""
 
     scale: float
     predictors = ("ndvi", "t2m")  # another order than in the table
@@ -148,7 +148,7 @@ def test_the_baseline_never_sees_held_out_towers(evaluate):
 
 def test_land_without_vegetation_has_no_flux_as_in_the_product(evaluate):
     frame = evaluate([2001], [2001], [2001], classes=("BSV", "GRA", "ENF"))
-    tamrl = frame[frame["model"] == "tamrl_pixel"].groupby("site_id")["gpp"].max()
+    tamrl = frame[frame["model"] == "tamrl_cell"].groupby("site_id")["gpp"].max()
     assert tamrl["AA-Tst"] == 0 and tamrl["BB-Trn"] > 0
 
 

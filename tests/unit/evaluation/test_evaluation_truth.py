@@ -7,7 +7,7 @@ import xarray as xr
 from pyproj import Geod
 
 from tamflux.errors import ContractError
-from tamflux.evaluation.truth import SUMS, evaluate_truth, nearest_tower_km, score_cells
+from tamflux.evaluation.truth import SUMS, evaluate_truth, nearest_tower_km, scores_from_sums
 from tamflux.grid import EARTH_RADIUS_M, Grid
 
 
@@ -27,7 +27,7 @@ def cells():
 
 def test_pooled_scores_equal_those_of_repeated_samples(cells):
     truth, predicted, weight = cells
-    found = score_cells(sums_of(truth, predicted), weight)
+    found = scores_from_sums(sums_of(truth, predicted), weight)
     t, p = (np.repeat(a, weight.astype(int), axis=1).ravel() for a in (truth, predicted))
     assert found["r2_daily"] == pytest.approx(
         1 - ((p - t) ** 2).sum() / ((t - t.mean()) ** 2).sum()
@@ -38,7 +38,7 @@ def test_pooled_scores_equal_those_of_repeated_samples(cells):
 
 def test_between_cell_skill_is_that_of_the_means(cells):
     truth, predicted, weight = cells
-    found = score_cells(sums_of(truth, predicted), weight)
+    found = scores_from_sums(sums_of(truth, predicted), weight)
     t, p = (np.repeat(a.mean(0), weight.astype(int)) for a in (truth, predicted))
     assert found["r2_between"] == pytest.approx(
         1 - ((p - t) ** 2).sum() / ((t - t.mean()) ** 2).sum()
@@ -47,7 +47,7 @@ def test_between_cell_skill_is_that_of_the_means(cells):
 
 def test_cell_scores_are_area_weighted_medians(cells):
     truth, predicted, weight = cells
-    found = score_cells(sums_of(truth, predicted), weight)
+    found = scores_from_sums(sums_of(truth, predicted), weight)
     rmse = np.sqrt(((predicted - truth) ** 2).mean(0))
     assert found["rmse_cell"] == rmse[3]  # more than half of the area
     r2 = 1 - ((predicted - truth) ** 2).sum(0) / ((truth - truth.mean(0)) ** 2).sum(0)
@@ -57,8 +57,8 @@ def test_cell_scores_are_area_weighted_medians(cells):
 def test_missing_days_and_water_do_not_count(cells):
     truth, predicted, weight = cells
     truth[:10, 0], predicted[5:20, 0] = np.nan, np.nan
-    whole = score_cells(sums_of(truth, predicted), weight)
-    water = score_cells(
+    whole = scores_from_sums(sums_of(truth, predicted), weight)
+    water = scores_from_sums(
         sums_of(np.c_[truth, np.full(50, np.nan)], np.c_[predicted, np.full(50, 3.0)]),
         np.append(weight, 5.0),
     )
@@ -68,7 +68,7 @@ def test_missing_days_and_water_do_not_count(cells):
 
 def test_total_of_one_gram_per_day_over_the_land_of_the_earth():
     sums = sums_of(np.ones((3, 1)), np.full((3, 1), 2.0))
-    found = score_cells(sums, np.array([1.49e14]))
+    found = scores_from_sums(sums, np.array([1.49e14]))
     assert found["total_true"] == pytest.approx(54.4, abs=0.1)  # Pg C yr-1
     assert found["total_predicted"] == pytest.approx(2 * found["total_true"])
     assert np.isnan(found["r2_cell"])  # a cell that does not vary has no R2

@@ -48,7 +48,7 @@ def test_means_weighted_by_length_give_the_mean_of_all(lengths, seed):
 
 
 def test_the_standard_deviation_of_a_mean_is_at_most_the_mean_of_those_of_days():
-    """What the comment of the aggregated spread claims."""
+    """The claim of the comment of the aggregated standard deviation."""
     members = np.random.default_rng(0).normal(size=(5, 365, 200))
     assert (members.mean(axis=1).std(axis=0) <= members.std(axis=0).mean(axis=0)).all()
 
@@ -66,20 +66,20 @@ def test_totals_equal_a_sum_over_all_days_and_cells(product):
             assert table.loc[region, flux] == pytest.approx(expected, rel=2e-5)
 
 
-def test_bands_and_climates_add_up_to_the_globe(product):
+def test_zones_and_climates_add_up_to_the_globe(product):
     table = pd.read_csv(product.totals).set_index("region")[["land_area", *FLUXES]]
-    bands = [region for region in REGIONS if region[0].isdigit()]
+    zones = [region for region in REGIONS if region[0].isdigit()]
     climates = ["southern extratropics", "tropics", "northern extratropics"]
-    for parts in (bands, climates):
+    for parts in (zones, climates):
         np.testing.assert_allclose(table.loc[parts].sum(), table.loc["global"], rtol=1e-4)
 
 
-def test_a_file_without_a_whole_year_is_refused(product, tmp_path):
+def test_a_file_without_a_complete_year_is_refused(product, tmp_path):
     xr.open_dataset(product.daily, mask_and_scale=False).isel(time=slice(0, 40)).to_netcdf(
         tmp_path / "short.nc"
     )
     with (
-        pytest.raises(ContractError, match="or whole months from its start"),
+        pytest.raises(ContractError, match="or complete months from its start"),
         open_product(tmp_path / "short.nc"),
     ):
         pass

@@ -79,6 +79,15 @@ def test_no_path_of_the_machine_is_in_the_file(product):
         assert "/home" not in text and str(product.daily.parent) not in text
 
 
+def test_the_environment_leaves_no_trace_in_the_file(product, assemble, tmp_path, monkeypatch):
+    for name in ("HOME", "USER", "LOGNAME", "HOSTNAME", "LANG"):
+        monkeypatch.setenv(name, "/secret/elsewhere")
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    monkeypatch.chdir(tmp_path)
+    assemble(product.source, tmp_path / "moved.nc")
+    assert (tmp_path / "moved.nc").read_bytes() == product.daily.read_bytes()
+
+
 def test_a_published_product_names_its_doi(product, assemble, config, tmp_path):
     published = {"date": "2026-11-25", "doi": "10.5281/zenodo.1", "url": "https://example.org",
                  "email": "a@example.org"}  # fmt: skip

@@ -1,12 +1,14 @@
 """The report in a real browser, opened from disk.
 
-Two pages: one written here, with hostile names, and that of the last run, where there is one.
+Three pages: a coarse one with hostile names, one of a global 1 degree map with land in its corners,
+and the report of the last run, if there is one.
 """
 
 import json
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,11 +22,13 @@ if not (CHROMIUM and DRIVER):
     pytest.skip("chromium and chromium-driver are not installed", allow_module_level=True)
 
 from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-from test_validation_report import HOSTILE, write_page  # noqa: E402
+from test_report_write import HOSTILE, write_page  # noqa: E402
+
+from tamflux.evaluation.metrics import FLUX_NAMES  # noqa: E402
+from tamflux.grid import Grid  # noqa: E402
 
 RUN = Path(__file__).parents[3] / "results"
 OPTIONS = (
@@ -48,10 +52,39 @@ def driver(tmp_path_factory):
     browser.quit()
 
 
-@pytest.fixture(scope="module", params=["written here", "of the last run"])
+def write_fine_product(root):
+    """Monthly and annual files of a global 1 degree map; all corners are land."""
+    grid, random = Grid(1.0), np.random.default_rng(0)
+    lon, lat = np.meshgrid(np.radians(grid.lon), np.radians(grid.lat))
+    land = (np.sin(2 * lon) * np.cos(lat) + np.sin(3 * lat + lon) > 0.2).astype(np.float32)
+    land[np.ix_([0, -1], [0, -1])] = 1
+    (root / "product").mkdir()
+    plane, attrs = ("lat", "lon"), {"units": "g m-2 d-1"}
+    index = np.where(land > 0, random.uniform(0, 2, land.shape), np.nan)
+    cells = {
+        "cell_area": grid.cell_area(), "land_fraction": land, "applicability": index / 2,
+        "dissimilarity_index": index,
+        "quality_flag": np.where(land > 0, random.integers(0, 2, land.shape), -1),
+    }  # fmt: skip
+    fluxes = {}
+    for name in (flux + part for flux in FLUX_NAMES for part in ("", "_std", "_pi90_halfwidth")):
+        values = np.where(land > 0, random.uniform(0, 9, (12, *grid.shape)), np.nan)
+        fluxes[name] = (("time", *plane), values.astype(np.float32), attrs)
+    months = xr.Dataset(fluxes, {"lat": grid.lat, "lon": grid.lon})
+    year = months.mean("time", keep_attrs=True).expand_dims("time")
+    for step, product in (("monthly", months), ("annual", year)):
+        product = product.assign({name: (plane, values) for name, values in cells.items()})
+        product.to_netcdf(root / f"product/tamflux_{step}_2001.nc")
+    return SimpleNamespace(root=root, grid=grid)
+
+
+@pytest.fixture(scope="module", params=["coarse", "fine", "of the last run"])
 def files(request, tmp_path_factory):
     """A report and the monthly product that it shows."""
-    if request.param == "written here":
+    if request.param == "fine":
+        planet = write_fine_product(tmp_path_factory.mktemp("fine"))
+        return write_page(planet, planet.root), planet.root / "product/tamflux_monthly_2001.nc"
+    if request.param == "coarse":
         root = tmp_path_factory.mktemp("page")
         planet = request.getfixturevalue("planet")
         path = write_page(planet, root, site_name=HOSTILE, reference=HOSTILE)
@@ -86,16 +119,40 @@ def number(driver, name):
     return np.nan if text == "–" else float(text)
 
 
-def click(driver, product, row, col):
-    """Click the middle of a cell, row from the south, as a mouse does."""
+def locate(driver, product, row, col):
+    """CSS coordinates of the centre of a cell, row from the south, on the map as it is zoomed."""
     canvas = part(driver, "map")
     driver.execute_script(
         "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
     )
-    rows, cols = product["land_fraction"].shape
-    x = (col + 0.5) / cols * canvas.size["width"] - canvas.size["width"] / 2
-    y = canvas.size["height"] / 2 - (row + 0.5) / rows * canvas.size["height"]
-    ActionChains(driver).move_to_element_with_offset(canvas, round(x), round(y)).click().perform()
+    time.sleep(0.3)
+    box = driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
+    lon, lat, scale = map(float, canvas.get_attribute("data-view").split())
+    east, north = float(product["lon"][col]) - lon, float(product["lat"][row]) - lat
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return {"x": x + east * scale, "y": y - north * scale}
+
+
+def click(driver, product, row, col):
+    """Click the centre of a cell, row from the south, as a mouse does."""
+    event = {**locate(driver, product, row, col), "button": "left", "clickCount": 1}
+    for kind in ("mousePressed", "mouseReleased"):
+        driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **event})
+
+
+def touch(driver, product, row, col):
+    """Touch the centre of a cell."""
+    point = locate(driver, product, row, col)
+    for kind, points in (("touchStart", [point]), ("touchEnd", [])):
+        driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def selected_cell(driver, product):
+    """Row and column of the cell that the page shows."""
+    return tuple(
+        int(np.abs(product[name] - float(part(driver, name).get_attribute("value"))).argmin())
+        for name in ("lat", "lon")
+    )
 
 
 def set_month(driver, month):
@@ -142,6 +199,14 @@ def test_a_click_shows_the_numbers_of_the_product(page):
         np.testing.assert_allclose(nee, product["nee"][:, row, col], atol=0.0051)
 
 
+def test_the_corner_cells_can_be_clicked(page):
+    driver, product = page
+    last_row, last_col = (n - 1 for n in product["land_fraction"].shape)
+    for corner in ((0, 0), (0, last_col), (last_row, 0), (last_row, last_col)):
+        click(driver, product, *corner)
+        assert selected_cell(driver, product) == corner
+
+
 def test_water_says_so(page):
     driver, product = page
     row, col = (int(k[0]) for k in np.nonzero(product["land_fraction"].to_numpy() == 0))
@@ -164,27 +229,60 @@ def test_keys_and_coordinates_choose_cells(page):
     assert moved == pytest.approx(float(product["lon"][col + 1]), abs=0.006)
 
 
-def test_a_touch_on_a_phone_shows_the_numbers(page):
+@pytest.fixture
+def phone(page):
+    """The page on a phone."""
     driver, product = page
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    canvas = part(driver, "map")
-    driver.execute_script(
-        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
-    )
+    WebDriverWait(driver, 10).until(lambda d: part(d, "map").size["width"] < PHONE["width"])
     time.sleep(0.5)
-    row, col = far_apart_cells(product)[1]
-    box = driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
-    rows, cols = product["land_fraction"].shape
-    point = {
-        "x": box["x"] + (col + 0.5) / cols * box["width"],
-        "y": box["y"] + box["height"] * (1 - (row + 0.5) / rows),
-    }
-    for kind, points in (("touchStart", [point]), ("touchEnd", [])):
-        driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    set_month(driver, 7)
-    check_numbers(driver, product, row, col, 7)
+    yield driver, product
     driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+def test_a_touch_on_a_phone_shows_the_numbers(phone):
+    """The touched cell, or one under the finger; a second touch selects any cell exactly."""
+    driver, product = phone
+    row, col = far_apart_cells(product)[1]
+    side = part(driver, "map").size["width"] / product.sizes["lon"]
+    touch(driver, product, row, col)
+    shown = selected_cell(driver, product)
+    assert np.hypot(shown[0] - row, shown[1] - col) * side <= 1  # CSS pixels, of 390
+    set_month(driver, 7)
+    check_numbers(driver, product, *shown, 7)
+    fine = side < 8
+    assert part(driver, "touched").is_displayed() == fine
+    if fine:
+        assert "nearest to the touch" in part(driver, "touched").text
+    exact = row + 2, col + 3
+    touch(driver, product, *exact)
+    assert selected_cell(driver, product) == exact
+    assert not part(driver, "touched").is_displayed()
+
+
+def test_a_touch_near_a_coast_selects_the_land(phone):
+    """The nearest land cell within the reach of a finger, found here by brute force."""
+    driver, product = phone
+    land = product["land_fraction"].to_numpy() > 0
+    side = part(driver, "map").size["width"] / product.sizes["lon"]
+    if side >= 8:
+        pytest.skip("every cell can be touched exactly")
+    rows, cols = np.nonzero(land)
+    gap = np.full(land.shape, np.inf)
+    for row, col in np.argwhere(~land):
+        gap[row, col] = np.hypot(rows - row, cols - col).min() * side
+    for low, high, water in ((3, 9, False), (15, np.inf, True)):
+        row, col = np.argwhere((gap > low) & (gap < high) & ~land)[0]
+        driver.refresh()
+        WebDriverWait(driver, 60).until(lambda d: part(d, "map").get_attribute("data-view"))
+        touch(driver, product, row, col)
+        shown = selected_cell(driver, product)
+        reached = np.hypot(shown[0] - row, shown[1] - col) * side
+        assert reached == pytest.approx(0 if water else gap[row, col], abs=1)
+        assert land[shown] != water
+        assert part(driver, "water").is_displayed() == water
+        assert ("no land near" in part(driver, "touched").text) == water
 
 
 def test_a_phone_needs_no_moving_sideways(page):

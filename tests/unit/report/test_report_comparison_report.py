@@ -9,7 +9,7 @@ import pytest
 
 from tamflux.evaluation.comparison import summarise
 from tamflux.evaluation.metrics import FLUX_NAMES
-from tamflux.evaluation.paired import difference_table
+from tamflux.evaluation.paired import paired_differences
 from tamflux.figures.comparison_figures import plot_comparison
 from tamflux.report.comparison_report import write_comparison
 
@@ -35,7 +35,7 @@ def page(tmp_path_factory):
     )  # fmt: skip
     seeds = {"seeds": 3, "rmse_seed_mean": 1.5, "rmse_seed_sd": 0.1}
     summarise(scores).assign(**seeds).to_csv(folder / "summary.csv", index=False)
-    difference_table(scores, 0).to_csv(folder / "differences.csv", index=False)
+    paired_differences(scores, 0).to_csv(folder / "differences.csv", index=False)
     cells = pd.DataFrame([("igbp", model, flux, 9, 0.5, 1.0, 0.1, 0.25)
                           for model in MODELS for flux in FLUX_NAMES])  # fmt: skip
     cells.columns = ["protocol", "model", "flux", "n_cells", "r2", "rmse", "bias", "between_r2"]
@@ -48,7 +48,7 @@ def page(tmp_path_factory):
     return folder
 
 
-def test_the_markdown_has_whole_tables(page):
+def test_the_markdown_tables_are_complete(page):
     text = (page / "t.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "### Held out: sites, by IGBP class", "### Held out: 10° blocks", "### Between the towers",
@@ -66,7 +66,7 @@ def test_the_numbers_are_those_of_the_files(page):
     rows = [line for line in text.splitlines() if "| XGBoost | 12 | −20.0 [−20.0, −20.0]" in line]
     assert len(rows) == 6 and all(row.endswith("| 100 |") for row in rows)
     assert "| **GPP** | **TAM-RL** | **12** |" in text and "tamrl_without_moving_averages" in text
-    assert text.count("| GPP | beside water | 2 | 2.05 |") == 2
+    assert text.count("| GPP | water-adjacent | 2 | 2.05 |") == 2
     assert text.count("| GPP | WET | 3 | 1.10 |") == text.count("| GPP | wetland | 3 | 1.10 |") == 2
 
 

@@ -1,4 +1,4 @@
-// The interactive map: reads the numbers of the page, draws them, and shows the cell under a click.
+// The interactive map: unpacks the numbers of the page, draws them, and shows the selected cell.
 "use strict";
 (async () => {
   const root = document.getElementById("explorer");
@@ -30,8 +30,8 @@
 
   const n = meta.cells;
   const cells = new Uint16Array(numbers.buffer, 0, n);
-  const place = new Int32Array(meta.rows * meta.cols).fill(-1);
-  cells.forEach((cell, k) => { place[cell] = k; });
+  const indexOf = new Int32Array(meta.rows * meta.cols).fill(-1);  // of a cell among those with land
+  cells.forEach((cell, k) => { indexOf[cell] = k; });
   let start = n;
   const layers = {};
   for (const layer of meta.layers) {
@@ -87,10 +87,10 @@
     }
     return from + length;
   }, 0);
-  const scale = () => canvas.width / width * state.zoom;  // picture elements per degree
+  const scale = () => canvas.width / width * state.zoom;  // device pixels per degree
   const toMap = (lon, lat) => [
     canvas.width / 2 + (lon - state.lon) * scale(), canvas.height / 2 - (lat - state.lat) * scale()];
-  const toPlace = (x, y) => [
+  const toDegrees = (x, y) => [
     state.lon + (x - canvas.width / 2) / scale(), state.lat - (y - canvas.height / 2) / scale()];
   function draw() {
     const dots = window.devicePixelRatio || 1;
@@ -121,6 +121,7 @@
       pen.strokeRect(x - size / 2, y - size / 2, size, size);
     }
     canvas.style.touchAction = state.zoom > 1 ? "none" : "pan-y";
+    canvas.dataset.view = [state.lon, state.lat, scale() / dots].join(" ");  // centre, CSS pixels a degree
   }
   const centre = (cell) => [
     meta.west + (cell % meta.cols + 0.5) * meta.step,
@@ -143,23 +144,23 @@
     const bar = box.appendChild(document.createElement("div"));
     bar.className = "bar";
     bar.style.background = `linear-gradient(90deg, ${layer.colours.join(",")})`;
-    const ends = box.appendChild(document.createElement("div"));
-    ends.className = "ends";
+    const bounds = box.appendChild(document.createElement("div"));
+    bounds.className = "bounds";
     const middle = (layer.low + layer.high) / 2;
     for (const x of [layer.low, middle, layer.high]) {
-      ends.appendChild(document.createElement("span")).textContent = text(x);
+      bounds.appendChild(document.createElement("span")).textContent = text(x);
     }
     const name = box.appendChild(document.createElement("p"));
     name.textContent = layer.label + (layer.unit === "1" ? "" : `, ${layer.unit}`) +
       (layer.name === "nee" ? " (green: uptake, brown: release)" : "") + "; grey: no value";
   }
 
-  // ---- the chosen cell ----------------------------------------------------------------------
+  // ---- the selected cell --------------------------------------------------------------------
   const degrees = (x, plus, minus) => `${Math.abs(x).toFixed(2)}° ${x < 0 ? minus : plus}`;
   function show() {
-    const k = place[state.cell];
+    const k = indexOf[state.cell];
     const [lon, lat] = centre(state.cell);
-    part("place").textContent = `${degrees(lat, "N", "S")}, ${degrees(lon, "E", "W")}`;
+    part("where").textContent = `${degrees(lat, "N", "S")}, ${degrees(lon, "E", "W")}`;
     part("water").hidden = k >= 0;
     part("numbers").hidden = k < 0;
     part("lat").value = lat.toFixed(2);
@@ -190,15 +191,15 @@
     const svg = part("chart");
     const months = [...Array(12).keys()];
     const line = (name) => months.map((m) => value(name, m + 1, k));
-    const ends = [0];
+    const bounds = [0];
     for (const name of Object.keys(LINES)) {
       const wide = line(`${name}_pi90_halfwidth`);
       line(name).forEach((x, m) => {
         const low = name === "nee" ? x - wide[m] : Math.max(0, x - wide[m]);
-        ends.push(...[low, x + wide[m]].filter((end) => !Number.isNaN(end)));
+        bounds.push(...[low, x + wide[m]].filter((bound) => !Number.isNaN(bound)));
       });
     }
-    const [low, high] = [Math.min(...ends), Math.max(...ends, 0.1)];
+    const [low, high] = [Math.min(...bounds), Math.max(...bounds, 0.1)];
     const unit = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20].find((s) => (high - low) / s <= 6) ?? 50;
     const x = (m) => 40 + m * 28.5, y = (f) => 14 + (high - f) / (high - low) * 176;
     svg.replaceChildren();
@@ -239,13 +240,45 @@
       `Seasonal cycle, January to December, g C per m² and day: ${words.join("; ")}`);
   }
 
-  // ---- what a reader does -------------------------------------------------------------------
-  function choose(lon, lat) {
+  // ---- interaction --------------------------------------------------------------------------
+  function select(lon, lat) {
     const col = Math.floor((lon - meta.west) / meta.step), row = Math.floor((lat - meta.south) / meta.step);
     if (col < 0 || row < 0 || col >= meta.cols || row >= meta.rows) return;
     state.cell = row * meta.cols + col;
+    part("touched").hidden = true;
     show();
     draw();
+  }
+
+  // A finger covers many cells of a fine map. A touch selects the nearest land cell under the finger
+  // and zooms in, so that a second touch selects the exact cell.
+  const FINGER = 12, TOUCHABLE = 8;  // CSS pixels: reach of a touch, smallest side of a cell to hit
+  const cellSide = () => meta.step * scale() / (canvas.width / canvas.clientWidth);
+  const maxZoom = () => Math.max(16, TOUCHABLE * state.zoom / cellSide());
+  function nearestLand(lon, lat) {
+    const reach = FINGER / cellSide();  // cells
+    const x = (lon - meta.west) / meta.step - 0.5, y = (lat - meta.south) / meta.step - 0.5;
+    let nearest = null, minimum = reach;
+    for (let row = Math.max(0, Math.ceil(y - reach)); row <= Math.min(meta.rows - 1, y + reach); row++) {
+      for (let col = Math.max(0, Math.ceil(x - reach)); col <= Math.min(meta.cols - 1, x + reach); col++) {
+        const gap = Math.hypot(col - x, row - y);
+        if (gap <= minimum && indexOf[row * meta.cols + col] >= 0) {
+          [nearest, minimum] = [row * meta.cols + col, gap];
+        }
+      }
+    }
+    return nearest;
+  }
+  function touch(lon, lat) {
+    if (cellSide() > 0.99 * TOUCHABLE) return select(lon, lat);
+    const nearest = nearestLand(lon, lat);
+    select(...(nearest === null ? [lon, lat] : centre(nearest)));
+    state.zoom *= TOUCHABLE / cellSide();
+    [state.lon, state.lat] = centre(state.cell);
+    draw();
+    part("touched").hidden = false;
+    part("touched").textContent = (nearest === null ? "There is no land near the touch. "
+      : "This is the land cell nearest to the touch. ") + "Touch the enlarged map to select another.";
   }
   function update() {
     const single = layers[state.layer].planes === 1;
@@ -254,14 +287,14 @@
     part("month").setAttribute("aria-valuetext", MONTHS[state.month]);
     const label = layers[state.layer].label ?? "Quality flag";
     canvas.setAttribute("aria-label", `Map of ${label}, ${single ? MONTHS[0] : MONTHS[state.month]}. ` +
-      "Arrow keys move to the next cell, plus and minus zoom; the numbers of the cell stand below.");
+      "Arrow keys move to the next cell, plus and minus zoom; the numbers of the cell are below.");
     paint();
     legend();
     show();
     draw();
   }
   function zoom(factor) {
-    state.zoom = Math.min(16, Math.max(1, state.zoom * factor));
+    state.zoom = Math.min(maxZoom(), Math.max(1, state.zoom * factor));
     if (factor > 1) [state.lon, state.lat] = centre(state.cell);
     draw();
   }
@@ -286,7 +319,8 @@
     }
   });
   canvas.addEventListener("pointerup", (event) => {
-    if (held && !held.moved) choose(...toPlace(...at(event)));
+    const act = event.pointerType === "touch" ? touch : select;
+    if (held && !held.moved) act(...toDegrees(...at(event)));
     held = null;
   });
   canvas.addEventListener("pointercancel", () => { held = null; });
@@ -295,7 +329,7 @@
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (step) {
       const [lon, lat] = centre(state.cell);
-      choose(lon + step[0] * meta.step, lat + step[1] * meta.step);
+      select(lon + step[0] * meta.step, lat + step[1] * meta.step);
     } else if (event.key === "+" || event.key === "=") zoom(2);
     else if (event.key === "-") zoom(0.5);
     else return;
@@ -307,11 +341,11 @@
   part("farther").addEventListener("click", () => zoom(0.5));
   part("go").addEventListener("submit", (event) => {
     event.preventDefault();
-    choose(Number(part("lon").value), Number(part("lat").value));
+    select(Number(part("lon").value), Number(part("lat").value));
   });
   new ResizeObserver(draw).observe(canvas.parentElement);
 
-  // first shown: the most productive cell without a remark
+  // initially selected: the most productive cell without a quality flag
   const rank = (k) => value("quality_flag", 0, k) === 0 ? value("gpp", 0, k) : -1;
   let best = 0;
   for (let k = 1; k < n; k++) if (rank(k) > rank(best)) best = k;

@@ -1,7 +1,7 @@
-// Tables of the page: sort by the heads of columns, keep the rows of one class.
+// Tables of the page: sort by a column, filter by the words of a column.
 "use strict";
 (() => {
-  // of "0.1 / 0.5 / 0.7" the middle counts, of "1.2 ± 0.3" and "1.2 [0.9, 1.4]" the first
+  // sorted by the middle of "0.1 / 0.5 / 0.7", by the first of "1.2 ± 0.3" and "1.2 [0.9, 1.4]"
   function key(cell) {
     const parts = cell.textContent.trim().split(" / ");
     const text = parts[Math.floor(parts.length / 2)].replace(/−/g, "-").replace(/,/g, "");
@@ -16,7 +16,7 @@
     const numeric = known.every(([x]) => typeof x === "number");
     const compare = (a, b) => numeric ? a[0] - b[0] : String(a[0]).localeCompare(String(b[0]));
     known.sort((a, b) => (downward ? -1 : 1) * compare(a, b));
-    body.append(...known.concat(without).map((r) => r[1]));  // rows without a number stay last
+    body.append(...known.concat(without).map((r) => r[1]));  // rows without a number are last
   }
   for (const table of document.querySelectorAll("section > .scroll > table, details > .scroll > table")) {
     if (table.tBodies[0].rows.length < 3) continue;
@@ -39,7 +39,7 @@
     const box = document.createElement("div");
     box.className = "controls";
     const count = document.createElement("output");
-    const chosen = filters.map(([head, column]) => {
+    const selected = filters.map(([head, column]) => {
       const select = document.createElement("select");
       const label = document.createElement("label");
       label.append(`${head.textContent} `, select);
@@ -50,13 +50,13 @@
       return [select, column];
     });
     function apply() {
-      let shown = 0;
+      let visible = 0;
       for (const row of table.tBodies[0].rows) {
-        row.hidden = chosen.some(([select, column]) =>
+        row.hidden = selected.some(([select, column]) =>
           select.value && row.cells[column].textContent !== select.value);
-        shown += row.hidden ? 0 : 1;
+        visible += row.hidden ? 0 : 1;
       }
-      count.textContent = `${shown} of ${table.tBodies[0].rows.length}`;
+      count.textContent = `${visible} of ${table.tBodies[0].rows.length}`;
     }
     apply();
     box.append(count);

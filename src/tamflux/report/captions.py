@@ -1,0 +1,79 @@
+"""Captions of the report's figures; the first sentence is also the text for screen readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_SERIES = (
+    "Daily {} at held-out towers of different IGBP classes, measured and predicted. Points are "
+    "days of good quality, the line is the mean of the TAM-RL members, the shaded area two "
+    "ensemble standard deviations on either side. No model was trained on these towers."
+)
+_ANNUAL = "mean over the years of the product, in g C per m² of land and year."
+
+CAPTIONS = {
+    "map_gpp": f"Map of gross primary production (GPP), {_ANNUAL} The colour scale is the same as "
+    "for RECO.",
+    "map_reco": f"Map of ecosystem respiration (RECO), {_ANNUAL} The colour scale is the same as "
+    "for GPP.",
+    "map_nee": f"Map of net ecosystem exchange (NEE = RECO − GPP), {_ANNUAL} Negative values "
+    "(green) are uptake by the land, positive ones (brown) release to the atmosphere.",
+    "map_std": "Maps of the ensemble standard deviation of GPP, RECO and NEE. The daily standard "
+    "deviation over the members is averaged over the year. It shows where the members disagree; "
+    "it is not the full uncertainty.",
+    "map_seasons": "Maps of monthly mean GPP, RECO and NEE in January, April, July and October, in "
+    "g C per m² of land and day.",
+    "zonal_means": "Mean GPP, RECO and NEE of the land at each latitude. Blue is the product; on "
+    "the demo Earth black is the truth.",
+    "seasonal_cycles": "Mean seasonal cycle of GPP, RECO and NEE by latitude zone. Monthly means "
+    "over land, weighted by area. Blue is the product; on the demo Earth black is the truth.",
+    "site_scores": "R², RMSE and bias at held-out towers for each flux and model. Each point is a "
+    "tower; boxes are quartiles, whiskers the 5th and 95th percentile, the number the median. "
+    "Values of R² below −1 are drawn at −1.",
+    "site_means": "Predicted and measured mean flux of each held-out tower, over its days of good "
+    "quality. The line is 1:1.",
+    **{f"tower_series_{flux}": _SERIES.format(flux.upper()) for flux in ("gpp", "reco", "nee")},
+    "truth_maps": "Annual means of GPP, RECO and NEE on the demo Earth. Truth, product, and "
+    "product minus truth, in g C per m² of land and year.",
+    "truth_skill": "Maps of R² of the product's days in each cell against the truth. Points are "
+    "the training towers. Values below −1 have the darkest colour; cells whose true flux does not "
+    "vary have none.",
+    "truth_scatter": "Predicted against true annual means of all land cells, for TAM-RL, the LSTM "
+    "without static inputs and the mean seasonal cycle. Colour is land area; R² and bias (g C per "
+    "m² and year) are weighted by it. The line is 1:1.",
+    "truth_distance": "Skill against the truth by distance to the nearest training tower. Above, "
+    "all days of all cells pooled; below, the annual means of the cells. Values below −1 are drawn "
+    "at −1.",
+    "interval_reliability": "Share of days inside the prediction interval, against its nominal "
+    "probability. Held-out towers took no part in the calibration; their days include the random "
+    "error of the measurement. Cells are those of the demo Earth with vegetated land.",
+    "interval_classes": "Share of days inside the 90 % prediction interval by IGBP class of the "
+    "tower, and by the most frequent class of the cell. The shaded range is 88 to 92 %.",
+    "map_applicability": "Applicability of the model, exp(−expected error), and dissimilarity "
+    "index: distance to the nearest training tower in task embedding, climatology and land cover. "
+    "Points are the training towers. Cells without vegetated land have neither.",
+    "applicability_error": "Expected error of each cell, from its gross flux and its dissimilarity "
+    "index, against its true error on the demo Earth. The expected error is a share of the "
+    "standard deviation of the towers' fluxes, mean of the three fluxes.",
+    "tower_network": "Map of the towers. Circles train the models, diamonds are held out for "
+    "scores.",
+    "learning_curves": "Learning curves of every TAM-RL member and of the LSTM without static "
+    "inputs. Loss by epoch on the training towers and, dashed, on the validation towers, a part of "
+    "the training towers that the weights were not fitted to.",
+    "reference_zonal": "Zonal means of TAMFlux and of the reference products, over the land cells "
+    "where all of them have values. Means over the months of the product years, weighted by the "
+    "days of each month.",
+}
+
+
+def captions(references: Iterable[str] = ()) -> dict[str, str]:
+    """Caption of each figure by its name, with the maps of some reference products."""
+    maps = {f"reference_map_{name}": _reference(name) for name in references}
+    return {**CAPTIONS, **maps}
+
+
+def _reference(name: str) -> str:
+    return (
+        f"Annual fluxes of TAMFlux and of {name}, and their difference. Both are masked to the "
+        "cells where both have values in every month; purple is more in TAMFlux, orange less."
+    )
