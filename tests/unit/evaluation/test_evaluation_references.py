@@ -89,7 +89,7 @@ def test_totals_of_constant_fields():
     north = np.where(GRID.lat[:, None] > 0, 1.0, np.nan)
     row = compare_months(2 * months * north, 3 * months * north, GRID.cell_area(), [2002])
     assert row["area_share"] == pytest.approx(0.5)
-    assert row["ours"] == pytest.approx(2 * 365 * EARTH / 2 / 1e15)
+    assert row["product_total"] == pytest.approx(2 * 365 * EARTH / 2 / 1e15)
     assert row["reference_total"] == pytest.approx(3 * 365 * EARTH / 2 / 1e15)
     assert row["rmse"] == pytest.approx(1.0)
 

@@ -31,7 +31,7 @@ def test_projection_round_trip(lon, lat):
     assert back == pytest.approx((lon, lat), abs=1e-5)
 
 
-def test_every_picture_element_shows_the_cell_it_lies_in():
+def test_every_pixel_shows_the_cell_it_lies_in():
     frame = GLOBE
     shown = np.append(np.arange(36 * 72), -1)[frame._lookup]
     for lat, lon in [(-87.5, 2.5), (2.5, -177.5), (52.5, 12.5), (-32.5, 147.5), (2.5, 177.5)]:
@@ -84,7 +84,7 @@ def test_draw_returns_the_field_that_was_given():
     plt.close(figure)
 
 
-def test_norm_is_symmetric_for_diverging_fields_and_has_round_ends():
+def test_norm_is_symmetric_for_diverging_fields_and_has_round_bounds():
     field = np.concatenate([np.linspace(-3, 9.4, 1000), [np.nan]])
     norm = field_norm([field], diverging=True)
     assert norm.vmin == -norm.vmax == -10
