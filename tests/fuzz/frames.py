@@ -26,7 +26,7 @@ RANGES = (
 
 
 def columns(frame: pd.DataFrame, optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
-    """Columns by site, as numbers: days since 1970, classes as their place in the list.
+    """Columns by site, as numbers: days since 1970, classes as their position in the list.
 
     Those of `optional` that a site has not are left out.
     """
@@ -35,8 +35,8 @@ def columns(frame: pd.DataFrame, optional: tuple[str, ...] = ()) -> dict[str, np
         for name, column in rows.items():
             known = (CODES | SIDES).get(name)
             if known:
-                places = dict(zip(known, range(len(known)), strict=True))
-                column = column.fillna("").map(places).fillna(-1)
+                codes = dict(zip(known, range(len(known)), strict=True))
+                column = column.fillna("").map(codes).fillna(-1)
             elif name == "date":
                 column = (pd.to_datetime(column) - pd.Timestamp(0)) / pd.Timedelta(days=1)
             if name in optional and column.isna().all():

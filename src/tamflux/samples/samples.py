@@ -199,7 +199,7 @@ def make_windows(samples: Samples) -> Windows:
 
     The look-back window holds the 365 days before the year's first day if the samples have all of
     them, else the first 365 days of the year itself (repeated where the year has fewer); see
-    `tamflux.predictors.cube.prepend_lookback`.
+    `tamflux.predictors.cube.lookback_window`.
     """
     year = samples.year
     first = np.flatnonzero(np.r_[True, (np.diff(samples.site) != 0) | (np.diff(year) != 0)])

@@ -63,10 +63,10 @@ def test_igbp_synonyms(given, code):
 
 
 @pytest.mark.parametrize(
-    "place", [{}, {"lat": "42"}, {"lat": "95", "lon": "3"}, {"lat": "-9999", "lon": "-9999"}]
+    "position", [{}, {"lat": "42"}, {"lat": "95", "lon": "3"}, {"lat": "-9999", "lon": "-9999"}]
 )
-def test_no_coordinates(place):
-    _, problem = clean_fields({"igbp": "DBF", **place})
+def test_no_coordinates(position):
+    _, problem = clean_fields({"igbp": "DBF", **position})
     assert problem.startswith("no usable coordinates")
     assert "add the site to inputs.towers.sites" in problem
 

@@ -71,7 +71,7 @@ def test_towers_find_their_pixel_and_the_others_are_listed(paths):
         "EE-Out": "outside the grid",
         "FF-Sea": "its grid cell is all water",
     }
-    # the tower's own class, the pixel's land and climate
+    # the tower's own class, the grid cell's land and climate
     assert (sites["igbp"] == "ENF").all() and (sites["koppen"] == "Cfb").all()
     assert (sites["igbp_GRA"] == 0).all() and (sites["igbp_ENF"] == 1).all()
     assert sites["land_fraction"].tolist() == [1, 0.75, 0.375]

@@ -27,7 +27,7 @@ def write(folder, spans, extra=()):
     return [folder / "samples.parquet"], folder / "sites.csv"
 
 
-def test_the_history_is_the_year_before_or_else_the_year_itself(tmp_path):
+def test_the_lookback_window_is_the_year_before_or_else_the_year_itself(tmp_path):
     samples = load_samples(*write(tmp_path, [("AA-Aaa", "2001-01-01", "2002-12-31")]))
     windows = make_windows(samples)
     day = samples.x[windows.rows, 0]
@@ -48,7 +48,7 @@ def test_a_leap_year_has_all_its_days(tmp_path):
     assert np.datetime64("2004-02-29") in dates[LOOKBACK_DAYS:]
 
 
-def test_a_gap_of_years_or_another_site_is_no_history(tmp_path):
+def test_a_gap_of_years_or_another_site_is_no_lookback_window(tmp_path):
     spans = [("AA-Aaa", "2001-01-01", "2001-12-31"), ("AA-Bbb", "2002-01-01", "2002-12-31")]
     extra = pd.DataFrame({"site_id": "AA-Aaa", "date": pd.date_range("2005-01-01", "2005-12-31")})
     extra = extra.assign(t2m=0.0, vpd=1.0, gpp=1.0, reco=2.0, nee=1.0, qc=1.0)
@@ -59,7 +59,7 @@ def test_a_gap_of_years_or_another_site_is_no_history(tmp_path):
         np.testing.assert_array_equal(windows.rows[window, :LOOKBACK_DAYS], own)
 
 
-def test_a_part_of_a_year_is_repeated_to_fill_its_history(tmp_path):
+def test_a_part_of_a_year_is_repeated_to_fill_its_lookback_window(tmp_path):
     samples = load_samples(*write(tmp_path, [("AA-Aaa", "2001-06-01", "2001-08-31")]))
     rows = make_windows(samples).rows[0]
     np.testing.assert_array_equal(rows[:LOOKBACK_DAYS], np.resize(np.arange(92), 365))

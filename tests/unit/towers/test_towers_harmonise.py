@@ -21,10 +21,10 @@ def harmonise(folder, paths=None, site_table=None, **limits):
 
 
 def reasons(rejected, what, site_id=None):
-    chosen = rejected[rejected["what"] == what]
+    selected = rejected[rejected["what"] == what]
     if site_id:
-        chosen = chosen[chosen["site_id"] == site_id]
-    return dict(zip(chosen["reason"], chosen["n"], strict=True))
+        selected = selected[selected["site_id"] == site_id]
+    return dict(zip(selected["reason"], selected["n"], strict=True))
 
 
 @pytest.mark.parametrize(
