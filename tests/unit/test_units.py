@@ -13,7 +13,7 @@ from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.predictors.era5_cube import prepare_era5
 from tamflux.readers.carbonfluxbench import read_carbonfluxbench
-from tamflux.readers.landcover import read_elevation
+from tamflux.readers.landcover import open_elevation
 from tamflux.units import is_kilopascal, likely_units, saturation_vapour_pressure
 from tamflux.variables import METEOROLOGY
 
@@ -114,7 +114,8 @@ def test_elevation_in_another_unit(tmp_path, values, guess):
     write_elevation(tmp_path / "elevation.nc", values)
     for path in sorted(tmp_path.iterdir()):
         with pytest.raises(InputError, match=guess):
-            read_elevation(path)
+            with open_elevation(path):
+                pass
 
 
 @pytest.mark.parametrize(

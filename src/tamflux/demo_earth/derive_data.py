@@ -14,7 +14,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pandas as pd
-import rasterio
+import rioxarray
 import xarray as xr
 
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
@@ -27,8 +27,7 @@ LON = -179.875 + 0.25 * np.arange(1440)
 
 def derive_surface(wheels: Path) -> None:
     """`surface.nc`: class counts, Köppen class and range of NDVI of every 0.25 degree cell."""
-    with rasterio.open(next(wheels.rglob("MCD12C1*.tif"))) as file:
-        blocks = file.read(1)[::-1].reshape(720, 5, 1440, 5)
+    blocks = _read_image(wheels, "MCD12C1*.tif")[::-1].reshape(720, 5, 1440, 5)
     counts = np.stack([(blocks == code).sum((1, 3)) for code in range(17)]).astype("u1")
     counts[0] += (25 - counts.sum(0)).astype("u1")  # pixels without class lie in the sea
     with netCDF4.Dataset(DATA / "surface.nc", "w") as out:
@@ -51,8 +50,7 @@ def derive_surface(wheels: Path) -> None:
             license="package: BSD-3-Clause",
         )  # fmt: skip
         for name in ("minimum", "maximum"):
-            with rasterio.open(next(wheels.rglob(f"NDVI_{name}.tif"))) as file:
-                fine = file.read(1)[::-1].reshape(720, 5, 1440, 5)
+            fine = _read_image(wheels, f"NDVI_{name}.tif")[::-1].reshape(720, 5, 1440, 5)
             fine = np.where(fine < -1, np.nan, fine)
             present = np.isfinite(fine).any((1, 3))
             mean = np.nansum(fine, (1, 3)) / np.maximum(np.isfinite(fine).sum((1, 3)), 1)
@@ -72,8 +70,7 @@ def _koppen(wheels: Path) -> np.ndarray:
     for number, zone in zip(table["zoneNum"], table["kg_zone"], strict=True):
         name = {"As": "Aw"}.get(zone, zone)
         codes[number] = KOPPEN_CLASSES.index(name) + 1 if name in KOPPEN_CLASSES else 0
-    with rasterio.open(next(wheels.rglob("kmz_int_reshape.png"))) as file:
-        fine = codes[file.read(1)][::-1]
+    fine = codes[_read_image(wheels, "kmz_int_reshape.png")][::-1]
     rows = np.arange(fine.shape[0]) * 720 // fine.shape[0]
     cols = np.arange(fine.shape[1]) * 1440 // fine.shape[1]
     cell = rows[:, None] * 1440 + cols
@@ -181,6 +178,12 @@ def _utc_offset(published: pd.DataFrame, site_id: str, lat: float, lon: float) -
     distance = np.hypot(east * np.cos(np.radians(lat)), north)
     distance = distance[(sound.index.str[:2] == site_id[:2]) & (east.abs() < 10)]
     return np.round(lon / 15) + 0.0 if distance.empty else sound["UTC_OFFSET"][distance.idxmin()]
+
+
+def _read_image(folder: Path, pattern: str) -> np.ndarray:
+    """(row, col) first band of an image below a folder, first row in the north."""
+    with rioxarray.open_rasterio(next(folder.rglob(pattern))) as image:
+        return image.isel(band=0).to_numpy()
 
 
 def _axes(out: netCDF4.Dataset, lat: np.ndarray, lon: np.ndarray) -> None:

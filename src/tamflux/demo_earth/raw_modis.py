@@ -15,8 +15,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import rasterio
+import rioxarray  # noqa: F401 (adds the accessor `rio`)
+import xarray as xr
 from pyhdf.SD import SD, SDC
+from rasterio.transform import from_origin
 from tqdm import tqdm
 
 from tamflux.demo_earth.layout import calendar_date
@@ -203,15 +205,10 @@ def write_landcover(target: str) -> None:
 
 def write_koppen(target: str) -> None:
     """Write the Köppen codes of Beck et al. (2018) as a GeoTIFF of 0.25 degree, 0 without class."""
-    with (
-        atomic_path(target) as path,
-        rasterio.open(
-            path, "w", driver="GTiff", width=1440, height=720, count=1, dtype="uint8", nodata=0,
-            crs="EPSG:4326", transform=rasterio.transform.from_origin(-180, 90, 0.25, 0.25),
-            compress="deflate",
-        ) as file,
-    ):  # fmt: skip
-        file.write(koppen_map()[::-1], 1)
+    codes = xr.DataArray(koppen_map()[::-1], dims=("y", "x")).rio.write_nodata(0)
+    codes = codes.rio.write_crs("EPSG:4326").rio.write_transform(from_origin(-180, 90, 0.25, 0.25))
+    with atomic_path(target) as path:
+        codes.rio.to_raster(path, driver="GTiff", compress="deflate")
 
 
 def _store(file: SD, name: str, values, kind, fill: int, valid_range=None, **attributes) -> None:

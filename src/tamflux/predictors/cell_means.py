@@ -6,11 +6,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tamflux.grid import Grid
-from tamflux.readers.landcover import Raster
+from tamflux.readers.raster import Raster
 
 
 def cell_mean(raster: Raster, grid: Grid) -> np.ndarray:
-    """Area-weighted mean over the pixels whose centre lies in a cell, missing ones left out.
+    """Area-weighted mean over the valid pixels whose centre lies in a cell.
 
     Where the raster is coarser than the grid, each cell takes the pixel that holds its centre.
 
@@ -24,40 +24,43 @@ def cell_mean(raster: Raster, grid: Grid) -> np.ndarray:
         return _nearest(raster, grid).astype(np.float32)
     rows, cols = members
     area = np.diff(np.sin(np.radians(raster.lat_edges)))
-    means = []
-    for row in range(grid.shape[0]):
+    membership = _membership(cols, grid.shape[1])
+    means = np.empty((*grid.shape, _n_classes(raster)), np.float32)
+    for row in reversed(range(grid.shape[0])):  # HDF4 files are fast to read from north to south
         here = np.flatnonzero(rows == row)
         pixels = raster.floats(here)
         weight = area[here, None, None] * np.isfinite(pixels)
-        total = _sum_by_cell(np.nan_to_num(pixels) * weight, cols, grid.shape[1])
-        weight = _sum_by_cell(weight, cols, grid.shape[1])
+        total = membership @ (np.nan_to_num(pixels) * weight).sum(axis=0)
+        weight = membership @ weight.sum(axis=0)
         empty = np.full(total.shape, np.nan)
-        means.append(np.divide(total, weight, out=empty, where=weight > 0))
-    return np.stack(means).astype(np.float32)
+        means[row] = np.divide(total, weight, out=empty, where=weight > 0)
+    return means
 
 
 def cell_class(raster: Raster, grid: Grid, n_classes: int) -> np.ndarray:
-    """(lat, lon) int8 code 1..n_classes that covers most of a cell; 0 only where there is none."""
+    """(lat, lon) int8 code 1..n_classes that covers most of a cell; 0 where no pixel has a code."""
     members = _members(raster, grid)
     if members is None:
         return np.nan_to_num(_nearest(raster, grid)[..., 0]).astype(np.int8)
     rows, cols = members
     area = np.diff(np.sin(np.radians(raster.lat_edges)))
-    classes = np.arange(1, n_classes + 1)
+    membership = _membership(cols, grid.shape[1])
     result = np.zeros(grid.shape, np.int8)
-    for row in range(grid.shape[0]):
+    for row in reversed(range(grid.shape[0])):
         here = np.flatnonzero(rows == row)
-        covered = (raster.floats(here) == classes) * area[here, None, None]
-        covered = _sum_by_cell(covered, cols, grid.shape[1])
-        found = covered.max(axis=1) > 0
-        result[row] = np.where(found, classes[covered.argmax(axis=1)], 0)
+        codes = raster.floats(here)[..., 0]
+        covered = np.zeros((grid.shape[1], n_classes + 1))
+        for code in range(1, n_classes + 1):  # one class at a time bounds the memory
+            pixels = (codes == code) * area[here, None]
+            covered[:, code] = membership @ pixels.sum(axis=0)
+        result[row] = covered.argmax(axis=1)
     return result
 
 
 def _members(raster: Raster, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:
-    """Grid row of each raster row, grid column of each raster column (-1 outside), by centres.
+    """Grid row of each raster row and grid column of each raster column, -1 outside, by centres.
 
-    None where a cell inside the raster would have no pixel: the raster is coarser than the grid.
+    None for a raster coarser than the grid: some cell inside the raster would have no pixel.
     """
     members = []
     for edges, borders in (
@@ -76,19 +79,22 @@ def _members(raster: Raster, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None
 
 def _nearest(raster: Raster, grid: Grid) -> np.ndarray:
     """(lat, lon, class) of the pixel that holds each cell centre, NaN outside the raster."""
-    places, inside = [], []
+    indices, inside = [], []
     for edges, centres in ((raster.lat_edges, grid.lat), (raster.lon_edges, grid.lon)):
-        place = np.searchsorted(edges, centres, side="right") - 1
-        inside.append((place >= 0) & (place < len(edges) - 1))
-        places.append(np.clip(place, 0, len(edges) - 2))
-    values = raster.floats(*places)
+        index = np.searchsorted(edges, centres, side="right") - 1
+        inside.append((index >= 0) & (index < len(edges) - 1))
+        indices.append(np.clip(index, 0, len(edges) - 2))
+    values = raster.floats(*indices)
     values[~np.logical_and.outer(*inside)] = np.nan
     return values
 
 
-def _sum_by_cell(values: np.ndarray, cols: np.ndarray, n: int) -> np.ndarray:
-    """(pixel row, pixel col, class) summed over rows and over each cell's columns: (n, class)."""
+def _n_classes(raster: Raster) -> int:
+    """Length of the class axis of a raster; 1 without one."""
+    return raster.data.shape[2] if len(raster.data.shape) == 3 else 1
+
+
+def _membership(cols: np.ndarray, n: int) -> csr_array:
+    """(grid column, raster column) matrix that sums over the columns of each cell."""
     pixels = np.flatnonzero(cols >= 0)
-    shape = (n, values.shape[1])
-    membership = csr_array((np.ones(len(pixels)), (cols[pixels], pixels)), shape=shape)
-    return membership @ values.sum(axis=0)
+    return csr_array((np.ones(len(pixels)), (cols[pixels], pixels)), shape=(n, len(cols)))

@@ -1,7 +1,6 @@
-"""Making the land surface of the product grid: land cover, Köppen climate, elevation.
+"""Static fields of the product grid: land cover, Köppen climate, elevation.
 
-Kept apart from reading (`static.py`), so that a change of the raw readers reruns this rule and
-nothing that merely reads its result.
+They are read in `static.py`, so that a change of the raw readers reruns this rule alone.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cell_means import cell_class, cell_mean
-from tamflux.readers.landcover import read_elevation, read_koppen, read_land_cover
+from tamflux.readers.landcover import open_elevation, open_koppen, open_land_cover
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, VEGETATED, igbp_fraction
 
 log = logging.getLogger("tamflux")
@@ -36,44 +35,47 @@ def prepare_static(
     InputError
         If a raw file is damaged, or has no land inside the grid.
     """
-    percent = cell_mean(read_land_cover(landcover), grid)
+    with open_land_cover(landcover) as raster:
+        percent = cell_mean(raster, grid)
     empty = np.isnan(percent).any(axis=-1)
-    percent[empty] = np.eye(len(IGBP_CLASSES))[0]  # what MCD12C1 does not classify is ocean
+    percent[empty] = np.eye(len(IGBP_CLASSES))[0]  # pixels without a class lie in the ocean
     shares = percent / percent.sum(axis=-1, keepdims=True)
     if (shares[..., 0] > 1 - 1e-6).all():
         raise InputError(
             "there is no land inside the grid",
             file=landcover,
-            found="water only",
+            found="only water",
             expected="some land",
             fix="correct grid.bbox, or check the land-cover file",
         )
-    codes = cell_class(read_koppen(koppen), grid, len(KOPPEN_CLASSES))
+    with open_koppen(koppen) as raster:
+        codes = cell_class(raster, grid, len(KOPPEN_CLASSES))
     land = shares[..., 0] < 0.5
-    _check_land(codes == 0, land, koppen, "a Köppen class")
+    _check_land(codes == 0, land, koppen, "Köppen class")
     height = None
     if elevation:
-        height = cell_mean(read_elevation(elevation), grid)[..., 0]
-        _check_land(np.isnan(height), land, elevation, "an elevation")
+        with open_elevation(elevation) as raster:
+            height = cell_mean(raster, grid)[..., 0]
+        _check_land(np.isnan(height), land, elevation, "elevation")
     data = _dataset(grid, shares, codes, height)
     data.attrs |= {"landcover": str(landcover), "koppen": str(koppen)}
     with atomic_path(target) as partial:
         data.to_netcdf(partial, engine="netcdf4")
 
 
-def _check_land(missing: np.ndarray, land: np.ndarray, path: str | Path, what: str) -> None:
-    """Islands may lie outside a raster; if most land does, it is another region's."""
+def _check_land(missing: np.ndarray, land: np.ndarray, path: str | Path, name: str) -> None:
+    """Refuse a raster without values on most land; islands may lie outside it."""
     n, n_land = int((land & missing).sum()), int(land.sum())
     if 2 * n > n_land:
         raise InputError(
-            f"most land cells have not {what}",
+            f"most land cells have no {name}",
             file=path,
             found=f"{n} of {n_land} land cells without",
             expected="a raster that covers grid.bbox, in degrees",
             fix="give the raster of the whole region, or make grid.bbox smaller",
         )
     if n:
-        log.warning("%d of %d land cells have not %s", n, n_land, what)
+        log.warning("%d of %d land cells have no %s", n, n_land, name)
 
 
 def _dataset(

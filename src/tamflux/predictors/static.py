@@ -1,4 +1,4 @@
-"""Reading the land surface of the product grid, `static.nc`, and what models are told of it."""
+"""The static fields of the product grid, `static.nc`, and the static features of models."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 KOPPEN_GROUPS = ("A", "B", "C", "D", "E")
 IGBP_FRACTIONS = tuple(igbp_fraction(name) for name in IGBP_CLASSES)
 STATIC_FEATURES = (*IGBP_FRACTIONS, *(f"koppen_{group}" for group in KOPPEN_GROUPS))
-"""Columns of `static_features`, what a model knows of a place beside its weather."""
+"""Columns of `static_features`, the inputs of models that do not change with time."""
 
 _GROUP_OF_CODE = np.array([-1, *(KOPPEN_GROUPS.index(name[0]) for name in KOPPEN_CLASSES)])
 _CODE_OF_NAME = {name: code for code, name in enumerate(KOPPEN_CLASSES, 1)}
 
 
 COAST_BELOW = 0.5
-"""Land fraction below which a cell is a coast, and a tower's pixel mostly water."""
+"""Land fraction below which a grid cell is a coast, and a tower's grid cell mostly water."""
 
 
 def open_static(path: str | Path) -> xr.Dataset:
@@ -41,7 +41,7 @@ def open_static(path: str | Path) -> xr.Dataset:
             data = file.load()
     except (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError) as error:
         raise ContractError(
-            "cannot open the land surface", file=path, found=str(error),
+            "cannot open the static fields", file=path, found=str(error),
             expected="static.nc as in contract 1", fix=rerun,
         ) from error  # fmt: skip
     wanted = [*IGBP_FRACTIONS, "land_fraction", "vegetated_fraction", "koppen"]
@@ -51,13 +51,13 @@ def open_static(path: str | Path) -> xr.Dataset:
             expected=missing, fix=rerun,
         )  # fmt: skip
     for name in wanted:
-        values, top = data[name].to_numpy(), len(KOPPEN_CLASSES) if name == "koppen" else 1 + 1e-6
+        values, high = data[name].to_numpy(), len(KOPPEN_CLASSES) if name == "koppen" else 1 + 1e-6
         number = values.dtype.kind in "iuf" and values.ndim == 2
-        if not number or not ((values >= 0) & (values <= top)).all():
+        if not number or not ((values >= 0) & (values <= high)).all():
             raise ContractError(
                 "a field is out of its range", file=path, variable=name,
                 found=f"{values.min()} to {values.max()}" if number else f"{values.dtype}",
-                expected=f"numbers from 0 to {top:g} (lat, lon)", fix=rerun,
+                expected=f"numbers from 0 to {high:g} (lat, lon)", fix=rerun,
             )  # fmt: skip
     total = np.zeros(data["land_fraction"].shape, np.float32)
     for name in IGBP_FRACTIONS:
@@ -71,7 +71,7 @@ def open_static(path: str | Path) -> xr.Dataset:
 
 
 def static_features(table: pd.DataFrame | xr.Dataset) -> np.ndarray:
-    """What models are given of a place.
+    """Static inputs of models for sites or grid cells.
 
     Parameters
     ----------

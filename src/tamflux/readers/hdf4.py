@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,22 +83,42 @@ def file_attribute(handle: SD, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def read_field(handle: SD, path: str | Path, name: str, *window: slice) -> np.ndarray:
-    """Read one data set, or a window of its leading axes, as raw numbers (no scale applied).
+@contextmanager
+def open_field(handle: SD, path: str | Path, name: str) -> Iterator[Callable[..., np.ndarray]]:
+    """Open one data set, to read windows of it as raw numbers (no scale applied).
+
+    Yields
+    ------
+    callable
+        Takes a slice for each leading axis. Windows of compressed data are fast from the first row
+        to the last: the library inflates anew from the start where it has to go back.
 
     Raises
     ------
     InputError
-        If the data set is not there or its bytes are damaged.
+        If the data set is missing or, when it is read, its bytes are damaged.
     """
     data = _select(handle, path, name)
-    with _named(path, name):
-        shape = np.atleast_1d(data.info()[2])
-        start = [s.start for s in window] + [0] * (len(shape) - len(window))
-        count = [s.stop - s.start for s in window] + list(map(int, shape[len(window) :]))
-        values = np.asarray(data.get(start=start, count=count))
-        data.endaccess()
-        return values.reshape(count)  # the library drops axes of length one
+
+    def read(*window: slice) -> np.ndarray:
+        with _named(path, name):
+            shape = np.atleast_1d(data.info()[2])
+            start = [s.start for s in window] + [0] * (len(shape) - len(window))
+            count = [s.stop - s.start for s in window] + list(map(int, shape[len(window) :]))
+            values = np.asarray(data.get(start=start, count=count))
+            return values.reshape(count)  # the library drops axes of length one
+
+    try:
+        yield read
+    finally:
+        with _named(path, name):
+            data.endaccess()
+
+
+def read_field(handle: SD, path: str | Path, name: str, *window: slice) -> np.ndarray:
+    """Read one data set, or a window of its leading axes, as raw numbers (see `open_field`)."""
+    with open_field(handle, path, name) as read:
+        return read(*window)
 
 
 def agrees(found: object, expected: float) -> bool:

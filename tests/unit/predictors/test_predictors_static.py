@@ -17,7 +17,7 @@ from tamflux.predictors.static import (
     open_static,
     static_features,
 )
-from tamflux.readers.landcover import Raster
+from tamflux.readers.raster import Raster
 from tamflux.variables import IGBP_CLASSES, VEGETATED
 
 GRID = Grid(30.0)
@@ -150,7 +150,7 @@ def test_an_elevation_of_another_region_is_refused(tmp_path, raw):
     place = {"lat": np.arange(50.5, 54), "lon": np.arange(5.5, 9)}
     field = (("lat", "lon"), np.full((4, 4), 10.0), {"units": "m"})
     xr.Dataset({"z": field}, place).to_netcdf(tmp_path / "z.nc")
-    with pytest.raises(InputError, match="most land cells have not an elevation"):
+    with pytest.raises(InputError, match="most land cells have no elevation"):
         prepare_static(land_cover, koppen, tmp_path / "z.nc", GRID, tmp_path / "a.nc")
     assert not (tmp_path / "a.nc").exists()
 
