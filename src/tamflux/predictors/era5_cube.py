@@ -21,13 +21,7 @@ from tamflux.errors import InputError
 from tamflux.files import scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube, create_store, year_days
-from tamflux.predictors.derived import (
-    day_length,
-    potential_radiation,
-    vpd_daily,
-    vpd_instant,
-    wind_speed,
-)
+from tamflux.predictors.derived import vpd_daily, vpd_instant, wind_speed
 from tamflux.predictors.incremental import (
     cache_folder,
     cache_store,
@@ -41,6 +35,7 @@ from tamflux.provenance import code_hash
 from tamflux.readers.era5 import Era5Year
 from tamflux.readers.era5_sample import check_sample
 from tamflux.readers.era5_variables import ACCUMULATED, raw_variables_of
+from tamflux.solar import day_length, potential_radiation
 from tamflux.variables import ASTRONOMY, METEOROLOGY
 
 log = logging.getLogger("tamflux")

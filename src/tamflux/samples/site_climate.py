@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from tamflux.predictors.derived import day_length, potential_radiation
+from tamflux.solar import day_length, potential_radiation
 
 WEATHER = ("t2m", "t2m_min", "t2m_max", "ssrd", "vpd", "tp")
 CYCLES = ("lai_clim", "t2m_clim", "tp_clim")

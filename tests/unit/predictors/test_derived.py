@@ -7,14 +7,12 @@ from hypothesis import strategies as st
 
 from tamflux.predictors.cube import year_days
 from tamflux.predictors.derived import (
-    SOLAR_CONSTANT,
-    day_length,
-    potential_radiation,
     saturation_vapour_pressure,
     vpd_daily,
     vpd_instant,
     wind_speed,
 )
+from tamflux.solar import SOLAR_CONSTANT, day_length, potential_radiation
 from tamflux.variables import PREDICTORS
 
 MIDMONTH = np.array([f"2001-{month:02d}-15" for month in range(1, 13)], "datetime64[D]")

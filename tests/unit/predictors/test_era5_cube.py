@@ -9,13 +9,9 @@ from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.predictors import era5_cube
 from tamflux.predictors.cube import Cube
-from tamflux.predictors.derived import (
-    day_length,
-    potential_radiation,
-    saturation_vapour_pressure,
-    vpd_instant,
-)
+from tamflux.predictors.derived import saturation_vapour_pressure, vpd_instant
 from tamflux.predictors.era5_cube import prepare_era5
+from tamflux.solar import day_length, potential_radiation
 from tamflux.variables import ASTRONOMY, METEOROLOGY
 
 STORED = 2.0**-12

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from benchmark_files import N_DAYS, write_benchmark
 
-from tamflux.predictors.derived import day_length
 from tamflux.readers.carbonfluxbench import read_carbonfluxbench, split_benchmark
 from tamflux.samples.benchmark import BENCHMARK_PREDICTORS, write_carbonfluxbench
 from tamflux.samples.protocols import protocol_folds, training_sites
 from tamflux.samples.samples import load_samples, make_windows
+from tamflux.solar import day_length
 
 
 @pytest.fixture
