@@ -28,9 +28,9 @@ def main() -> int:
     counts: Counter = Counter()
     for tool in (tool for tool in TOOLS if arguments.tool in tool.name):
         with tempfile.TemporaryDirectory() as folder:
-            seen = judge(tool, product, Path(folder))
-        counts[seen.verdict] += 1
-        print(f"{tool.name:30s}{seen.version:12s}{seen.verdict:15s}{seen.text}", flush=True)
+            result = judge(tool, product, Path(folder))
+        counts[result.verdict] += 1
+        print(f"{tool.name:30s}{result.version:12s}{result.verdict:15s}{result.text}", flush=True)
     print(", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
     return int(counts[FAILED] > 0)
 

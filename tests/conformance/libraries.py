@@ -43,8 +43,8 @@ def _script(*command: str):
     """A script that is given the files of a product and a cell, and prints name = number."""
 
     def compute(product: Product, folder: Path) -> dict[str, float]:
-        place = (str(product.lon), str(product.lat), str(JULY))
-        text = run(*command, product.folder, str(product.year), *place, folder=folder)
+        arguments = (str(product.lon), str(product.lat), str(JULY))
+        text = run(*command, product.folder, str(product.year), *arguments, folder=folder)
         pairs = [line.rsplit(" = ", 1) for line in text.splitlines() if " = " in line]
         return {name: float(value) for name, value in pairs}
 

@@ -1,4 +1,4 @@
-"""The files of a product, and numbers of theirs by numpy alone."""
+"""The files of a product, and expected numbers computed with numpy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Product:
 
 
 def open_product(folder: Path) -> Product:
-    """The product in a folder, with the cell of most GPP as its cell."""
+    """The product in a folder, with the cell of the highest GPP as its cell."""
     folder = folder.absolute()
     year = int(min(folder.glob("tamflux_annual_*.nc")).stem.rsplit("_", 1)[1])
     files = {step: f"{folder}/tamflux_{step}_{year}.nc" for step in ("daily", "monthly", "annual")}

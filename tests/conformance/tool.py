@@ -1,4 +1,4 @@
-"""A tool, and the verdict on what it makes of a product."""
+"""A tool, and the verdict on its results for a product."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool of users: how to see whether it is there, and what it computes.
+    """A tool of users: how to find it, and its expected results.
 
     `compute` gets a product and a folder to write to. It returns numbers under the names of
     `Product.expected`, or problems in words (a list, empty where all is well).
@@ -70,7 +70,7 @@ def judge(tool: Tool, product: Product, folder: Path) -> Verdict:
 def run(*command: str | Path, folder: Path | None = None) -> str:
     """Standard output of a command; RuntimeError with its errors where it fails."""
     environment = os.environ | {
-        "GDAL_PAM_ENABLED": "NO",  # no .aux.xml beside the product
+        "GDAL_PAM_ENABLED": "NO",  # no .aux.xml next to the product
         "QT_QPA_PLATFORM": "offscreen",
         "OMPI_MCA_ess_singleton_isolated": "1",  # MPI without its daemon
     }

@@ -112,7 +112,7 @@ def _write_product(planet, year, fluxes, coords, land):
     row, col = np.indices(land.shape)
     flag = np.where(land > 0, (land < 0.5) + 8 * (row % 3 == 0), -1).astype(np.int8)
     reach = np.where(land > 0, (1 + (7 * row + col) % 97) / 100, np.nan).astype(np.float32)
-    places = {
+    cells = {
         "cell_area": planet.grid.cell_area(), "land_fraction": land, "applicability": reach,
         "dissimilarity_index": 2 * reach, "quality_flag": flag,
     }  # fmt: skip
@@ -125,7 +125,7 @@ def _write_product(planet, year, fluxes, coords, land):
         "monthly": daily.resample(time="MS").mean(keep_attrs=True),
         "annual": daily.resample(time="YS").mean(keep_attrs=True),
     }.items():
-        data = data.assign({k: (("lat", "lon"), v) for k, v in places.items()})
+        data = data.assign({k: (("lat", "lon"), v) for k, v in cells.items()})
         data.to_netcdf(planet.root / f"product/tamflux_{step}_{year}.nc")
 
 

@@ -30,7 +30,7 @@ def store(path, fields):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A planet whose error grows with latitude; width 2 at every activity for level 0.9."""
+    """A planet whose error grows with latitude; width 2 at every gross flux for level 0.9."""
     folder = tmp_path_factory.mktemp("intervals")
     random = np.random.default_rng(0)
     land = random.choice([0, 0.4, 1], GRID.shape).astype(np.float32)

@@ -38,9 +38,9 @@ def test_the_interval_is_that_of_normal_theory_on_many_sites():
     """Standard error of the median of n normal values: sd sqrt(pi / 2n)."""
     n, shift = 4000, 0.3
     random = np.random.default_rng(1)
-    peer = random.normal(10, 1, n)
-    ours = peer - shift + random.normal(0, 1, n)
-    value, low, high = compare_medians(ours, peer, np.arange(n), 0)["paired"]
+    baseline = random.normal(10, 1, n)
+    tamrl = baseline - shift + random.normal(0, 1, n)
+    value, low, high = compare_medians(tamrl, baseline, np.arange(n), 0)["paired"]
     error = np.sqrt(np.pi / 2 / n)
     assert abs(value + shift) < 4 * error
     np.testing.assert_allclose(high - low, 2 * 1.96 * error, rtol=0.15)
@@ -50,10 +50,10 @@ def test_the_interval_is_that_of_normal_theory_on_many_sites():
 def test_clusters_widen_the_interval():
     """Ten copies of each site tell as much as the sites alone."""
     random = np.random.default_rng(2)
-    ours, peer = random.normal(1, 1, 60), random.normal(1, 1, 60)
-    alone = compare_medians(ours, peer, np.arange(60), 5)
-    together = compare_medians(*(np.repeat(v, 10) for v in (ours, peer, np.arange(60))), 5)
-    apart = compare_medians(np.repeat(ours, 10), np.repeat(peer, 10), np.arange(600), 5)
+    tamrl, baseline = random.normal(1, 1, 60), random.normal(1, 1, 60)
+    alone = compare_medians(tamrl, baseline, np.arange(60), 5)
+    together = compare_medians(*(np.repeat(v, 10) for v in (tamrl, baseline, np.arange(60))), 5)
+    apart = compare_medians(np.repeat(tamrl, 10), np.repeat(baseline, 10), np.arange(600), 5)
     width = {
         name: np.diff(result["paired"][1:])[0]
         for name, result in {"alone": alone, "together": together, "apart": apart}.items()
@@ -65,13 +65,13 @@ def test_clusters_widen_the_interval():
 def test_differences_pair_the_same_sites():
     """Sites that one model lacks, or has no R² for, do not count."""
     sites = [f"AA-{k}" for k in range(5)]
-    ours = pd.DataFrame(
+    tamrl = pd.DataFrame(
         {"site_id": sites, "rmse": [1.0, 2, 3, 4, 9], "r2": [0.5, 0.4, 0.3, 0.2, 0]}
     )
-    peer = pd.DataFrame({
+    baseline = pd.DataFrame({
         "site_id": sites[:4], "rmse": [2.0, 4, 6, 3], "r2": [0.1, 0.1, np.nan, 0.1],
     })  # fmt: skip
-    scores = pd.concat([ours.assign(model="tamrl"), peer.assign(model="xgboost")])
+    scores = pd.concat([tamrl.assign(model="tamrl"), baseline.assign(model="xgboost")])
     scores = scores.assign(protocol="igbp", flux="gpp", cluster=scores["site_id"].str[-1])
     row = paired_differences(scores, 0).iloc[0]
     assert (row["baseline"], row["n_sites"], row["n_clusters"]) == ("xgboost", 4, 4)

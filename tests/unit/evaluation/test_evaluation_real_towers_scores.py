@@ -26,8 +26,8 @@ PREDICTIONS = SAMPLES[["site_id", "date"]].assign(fold=[0] * 5 + [1] * 3, gpp=2,
 
 def test_the_days_of_the_protocol():
     days = scored_days(PREDICTIONS, SAMPLES, 0.8, "2000-02-24")
-    kept = days["site_id"] + days["date"].dt.strftime(" %Y-%m-%d")
-    assert kept.tolist() == [
+    scored = days["site_id"] + days["date"].dt.strftime(" %Y-%m-%d")
+    assert scored.tolist() == [
         "A 2000-02-24", "A 2000-02-26", "A 2000-02-27", "B 2005-01-01", "B 2005-01-03",
     ]  # fmt: skip
 

@@ -28,8 +28,8 @@ def test_area_means_of_the_sine_of_latitude(tmp_path):
     """The area mean of sin(lat) over a band is the mean of the sines of its edges."""
 
     def sine(month, lat, lon):
-        ends = np.sin(np.radians(lat + 1)), np.sin(np.radians(lat - 1))
-        return 2 + (ends[0] + ends[1]) / 2 + 0 * month
+        bounds = np.sin(np.radians(lat + 1)), np.sin(np.radians(lat - 1))
+        return 2 + (bounds[0] + bounds[1]) / 2 + 0 * month
 
     files = metaflux(tmp_path, sine, sine, step=2.0)
     dataset, _ = regrid(METAFLUX, files, tmp_path)
@@ -42,9 +42,9 @@ def test_longitudes_of_either_convention_fall_on_the_same_cells(tmp_path):
     def west(month, lat, lon):
         return np.where(lon < 0, 1.0, 3.0) + 0 * month
 
-    ours = regrid(METAFLUX, metaflux(tmp_path, west, west, step=5.0), tmp_path)[0]
-    theirs = regrid(XBASE, xbase(tmp_path, west, west, step=5.0), tmp_path)[0]
-    for dataset in (ours, theirs):
+    first = regrid(METAFLUX, metaflux(tmp_path, west, west, step=5.0), tmp_path)[0]
+    second = regrid(XBASE, xbase(tmp_path, west, west, step=5.0), tmp_path)[0]
+    for dataset in (first, second):
         assert np.allclose(dataset["gpp"].sel(lon=slice(-180, 0)), 1, rtol=1e-5)
         assert np.allclose(dataset["gpp"].sel(lon=slice(0, 180)), 3, rtol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Skill in the seasonal cycle and in the anomalies, told apart."""
+"""Skill in the seasonal cycle and in the anomalies."""
 
 import numpy as np
 import pandas as pd
@@ -39,14 +39,14 @@ def test_squared_errors_of_both_add_up_to_those_of_the_days():
     """With gaps and a bias: 1 - R² weighted by the variances of the parts."""
     table = frame(CYCLE + noise(1), 0.8 * CYCLE + 0.5 * noise(1) + noise(2))
     table.loc[table["date"].dt.month.isin([1, 2, 7]), "gpp"] = np.nan
-    row, whole = score_seasons(table, ["gpp"]).iloc[0], score_sites(table, ["gpp"]).iloc[0]
+    row, total = score_seasons(table, ["gpp"]).iloc[0], score_sites(table, ["gpp"]).iloc[0]
     used = table.dropna()
     t = ANGLE[used.index]
     design = np.stack([t**0, *(f(k * t) for k in (1, 2) for f in (np.sin, np.cos))], axis=1)
     fitted = design @ np.linalg.lstsq(design, used["gpp"], rcond=None)[0]
     season, anomaly = np.var(fitted), np.var(used["gpp"] - fitted)
     both = (1 - row["season_r2"]) * season + (1 - row["anomaly_r2"]) * anomaly
-    np.testing.assert_allclose(both, (1 - whole["r2"]) * (season + anomaly), rtol=1e-9)
+    np.testing.assert_allclose(both, (1 - total["r2"]) * (season + anomaly), rtol=1e-9)
     np.testing.assert_allclose(row["mean"], used["gpp"].mean())
 
 

@@ -127,11 +127,11 @@ def test_every_site_day_and_model_once(evaluate):
     row = leap_day.query("site_id == 'BB-Trn' and model == 'lstm'").iloc[0]
     assert row["gpp"] == pytest.approx(2 * (100 + 4 + 0.059), rel=1e-6)
     assert row["gpp_obs"] == 2.0
-    assert np.isnan(row["nee_std"])  # one member has no spread
+    assert np.isnan(row["nee_std"])  # one member has no standard deviation
     assert frame.loc[frame["model"] == "tamrl", "nee_std"].eq(np.float32(0.1)).all()
 
 
-def test_history_is_the_year_before_or_else_the_year_itself(evaluate):
+def test_the_look_back_window_is_the_year_before_or_else_the_year_itself(evaluate):
     frame = evaluate([2001, 2004, 2005], [2001], [2005])
     tamrl = frame[(frame["model"] == "tamrl") & (frame["site_id"] == "AA-Tst")]
     by_year = tamrl.groupby(tamrl["date"].dt.year)["reco"].first()
@@ -141,7 +141,7 @@ def test_history_is_the_year_before_or_else_the_year_itself(evaluate):
     )  # the last 365 days of leap year 2004
 
 
-def test_the_baseline_never_sees_held_out_towers(evaluate):
+def test_the_baseline_is_fitted_without_held_out_towers(evaluate):
     frame = evaluate([2001, 2002], [2001, 2002], [2002])
     assert frame.loc[frame["model"] == "msc", "gpp"].max() == pytest.approx(2.0)
 

@@ -57,13 +57,13 @@ def test_cell_scores_are_area_weighted_medians(cells):
 def test_missing_days_and_water_do_not_count(cells):
     truth, predicted, weight = cells
     truth[:10, 0], predicted[5:20, 0] = np.nan, np.nan
-    whole = scores_from_sums(sums_of(truth, predicted), weight)
+    complete = scores_from_sums(sums_of(truth, predicted), weight)
     water = scores_from_sums(
         sums_of(np.c_[truth, np.full(50, np.nan)], np.c_[predicted, np.full(50, 3.0)]),
         np.append(weight, 5.0),
     )
-    assert water == pytest.approx(whole)
-    assert whole["n_cells"] == 4
+    assert water == pytest.approx(complete)
+    assert complete["n_cells"] == 4
 
 
 def test_total_of_one_gram_per_day_over_the_land_of_the_earth():
@@ -106,17 +106,17 @@ def run(planet, target, tile_size):
 def test_streaming_gives_the_scores_of_the_whole_arrays(planet, tmp_path):
     table = run(planet, tmp_path, tile_size=7)
     found = table[(table["group"] == "all") & (table["model"] == "tamrl")].set_index("flux")
-    whole = {}
+    complete = {}
     for kind, pattern in {"t": "truth/{}.zarr", "p": "tiles/tamrl_{}.zarr"}.items():
         years = [
             xr.open_zarr(planet.root / pattern.format(y))["gpp"].to_numpy() for y in planet.years
         ]
-        whole[kind] = np.concatenate(years).astype(float)
+        complete[kind] = np.concatenate(years).astype(float)
     with xr.open_dataset(planet.static) as static:
         land = static["land_fraction"].to_numpy()
     weight = planet.grid.cell_area() * land
-    weights = np.broadcast_to(weight, whole["t"].shape)[np.isfinite(whole["t"])]
-    t, p = (whole[k][np.isfinite(whole["t"])] for k in "tp")
+    weights = np.broadcast_to(weight, complete["t"].shape)[np.isfinite(complete["t"])]
+    t, p = (complete[k][np.isfinite(complete["t"])] for k in "tp")
     mean = np.average(t, weights=weights)
     r2 = 1 - np.average((p - t) ** 2, weights=weights) / np.average(
         (t - mean) ** 2, weights=weights
@@ -130,7 +130,7 @@ def test_streaming_gives_the_scores_of_the_whole_arrays(planet, tmp_path):
         assert groups[group] == pytest.approx(groups["all"], rel=1e-3), group
     with xr.open_dataset(tmp_path / "maps.nc") as maps:
         assert maps["gpp_truth"].to_numpy() == pytest.approx(
-            np.where(land > 0, whole["t"].mean(0), np.nan), nan_ok=True, rel=1e-5
+            np.where(land > 0, complete["t"].mean(0), np.nan), nan_ok=True, rel=1e-5
         )
         assert maps["gpp_zonal_truth"].dims == ("month", "lat")
 

@@ -1,4 +1,4 @@
-"""Tables of raw files, beside sha256sum."""
+"""Tables of raw files, compared with sha256sum."""
 
 import subprocess
 

@@ -78,7 +78,7 @@ def test_a_fine_grid_is_averaged_over_land_to_a_bounded_size(tmp_path, monkeypat
     attrs = {"units": "g m-2 d-1"}
     names = [f"{f}{kind}" for f in FLUX_NAMES for kind in ("", "_pi90_halfwidth", "_std")]
     plane = ("lat", "lon")
-    places = {
+    cells = {
         "cell_area": (plane, grid.cell_area()), "land_fraction": (plane, land),
         "applicability": (plane, flux / 10), "dissimilarity_index": (plane, flux),
         "quality_flag": (plane, np.array([[1, 2], [2, -1]], np.int8)),
@@ -86,7 +86,7 @@ def test_a_fine_grid_is_averaged_over_land_to_a_bounded_size(tmp_path, monkeypat
     for step, n in (("monthly", MONTHS), ("annual", 1)):
         values = np.broadcast_to(flux, (n, 2, 2))
         data = {name: (("time", *plane), values, attrs) for name in names}
-        xr.Dataset(data | places).to_netcdf(tmp_path / f"{step}.nc")
+        xr.Dataset(data | cells).to_netcdf(tmp_path / f"{step}.nc")
     shown = explorer([tmp_path / "monthly.nc"], [tmp_path / "annual.nc"], grid)
     cells, layers = decode(shown)
     assert shown["factor"] == 2 and shown["meta"]["step"] == 4 and list(cells) == [0]
