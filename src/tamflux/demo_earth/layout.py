@@ -1,4 +1,4 @@
-"""Which raw files the demo Earth writes, and under which names. Standard library only."""
+"""Names of the raw files of the demo Earth. Standard library only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERA5_FILES = {
     "u10": "10m_u_component_of_wind_daily_mean",
     "v10": "10m_v_component_of_wind_daily_mean",
 }
-"""Stem of the ERA5 file of each raw variable and daily statistic."""
+"""Stem of the ERA5 file of each raw variable and its daily statistic."""
 
 _TOWER_NAMES = {
     "FLUXNET2015": "FLX_{site}_FLUXNET2015_{fullset}_{first}-{last}_1-4",
@@ -58,9 +58,9 @@ def tower_years(config: Mapping[str, Any]) -> list[int]:
 
 
 def demo_era5_files(year: int | str) -> dict[str, str]:
-    """ERA5 file of each raw variable and statistic; `year` may be the text ``{year}``."""
+    """ERA5 file of each raw variable and its statistic; `year` may be the text ``{year}``."""
     return {
-        role: f"{ROOT}/era5/{year}/{stem}_{year}.nc" for role, stem in ERA5_FILES.items()
+        variable: f"{ROOT}/era5/{year}/{stem}_{year}.nc" for variable, stem in ERA5_FILES.items()
     }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def read_towers(count: int) -> list[dict[str, str]]:
 
 
 def demo_tower_files(count: int, years: list[int]) -> list[str]:
-    """Zip of each tower; two for a tower in two networks."""
+    """Zip of each tower; a tower in two networks has two."""
     return [
         f"{ROOT}/towers/{archive_name(tower, network, years)}.zip"
         for tower in read_towers(count)
@@ -122,6 +122,6 @@ def archive_name(tower: dict[str, str], network: str, years: list[int]) -> str:
 
 
 def product_of(tower: dict[str, str], network: str) -> str:
-    """FULLSET, or SUBSET for every site of FLUXNET2015 whose id ends in a vowel or digit."""
+    """FULLSET; SUBSET for sites of FLUXNET2015 whose id ends in a lower-case vowel, 1, 2 or 3."""
     subset = network == "FLUXNET2015" and tower["site_id"][-1] in "aeiou123"
     return "SUBSET" if subset else "FULLSET"

@@ -1,4 +1,4 @@
-"""The map of the demo Earth at any place: land classes and NDVI range."""
+"""The map of the demo Earth at any point: land classes and NDVI range."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def cell_of(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def igbp_fractions(lat: np.ndarray, lon: np.ndarray, size: float) -> np.ndarray:
-    """(17, point) share of each IGBP class in the square of `size` degrees around each point.
+    """(17, point) fraction of each IGBP class in the square of `size` degrees around each point.
 
     The mean over a lattice of sub-points no wider than 0.25 degree, each with its 0.25 degree cell.
     """
-    counts = read_shipped("surface.nc", "igbp_count")
-    return _lattice_mean(lambda row, col: counts[:, row, col] / np.float32(25), lat, lon, size)
+    pixels = read_shipped("surface.nc", "igbp_count")
+    return _lattice_mean(lambda row, col: pixels[:, row, col] / np.float32(25), lat, lon, size)
 
 
 def ndvi_range(lat: np.ndarray, lon: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """(point,) least and greatest snow-free NDVI of the year; 0.05 and 0.1 where none is known."""
+    """(point,) minimum and maximum snow-free NDVI of the year; 0.05 and 0.1 where unknown."""
     low, high = (read_shipped("surface.nc", f"ndvi_{name}") for name in ("minimum", "maximum"))
 
     def fields(row, col):
-        least, most = low[row, col] * 0.01, high[row, col] * 0.01
-        present = most > -0.5
+        minimum, maximum = low[row, col] * 0.01, high[row, col] * 0.01
+        present = maximum > -0.5
         return np.stack([
-            np.where(present, np.clip(least, 0.04, 0.9), 0.05),
-            np.where(present, np.clip(most, 0.08, 0.95), 0.1),
+            np.where(present, np.clip(minimum, 0.04, 0.9), 0.05),
+            np.where(present, np.clip(maximum, 0.08, 0.95), 0.1),
         ]).astype(np.float32)  # fmt: skip
 
-    least, most = _lattice_mean(fields, lat, lon, size)
-    return np.minimum(least, most - 0.02), most
+    minimum, maximum = _lattice_mean(fields, lat, lon, size)
+    return np.minimum(minimum, maximum - 0.02), maximum
 
 
 def koppen_map() -> np.ndarray:
@@ -54,7 +54,7 @@ def koppen_map() -> np.ndarray:
 
 
 def igbp_percent() -> np.ndarray:
-    """(17, 720, 1440) per cent of each IGBP class, adding to 100, first row in the south."""
+    """(17, 720, 1440) per cent of each IGBP class, which sum to 100; first row in the south."""
     return (read_shipped("surface.nc", "igbp_count") * 4).astype(np.uint8)
 
 

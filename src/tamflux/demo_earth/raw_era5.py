@@ -38,12 +38,12 @@ VARIABLES = {
     "u10": ("u10", "m s**-1", "10 metre U wind component", 165, 10, lambda w: w.u10),
     "v10": ("v10", "m s**-1", "10 metre V wind component", 166, 10, lambda w: w.v10),
 }  # fmt: skip
-"""Per file: name inside, units, long name, GRIB parameter, bits of the mantissa that are kept
-(fewer deflate faster; 13 are 0.03 K), value from the weather."""
+"""Per file: name of its variable, units, long name, GRIB parameter, bits of the mantissa (fewer
+deflate faster; 13 are 0.03 K), value from the weather."""
 
 
 def simulate_era5(seed: int, year: int, resolution: float, targets: dict[str, str]) -> None:
-    """Write a year of ERA5, one file per key of `VARIABLES`, in bands of latitude.
+    """Write a year of ERA5, one file per key of `VARIABLES`, in blocks of rows.
 
     Parameters
     ----------
@@ -54,25 +54,25 @@ def simulate_era5(seed: int, year: int, resolution: float, targets: dict[str, st
     """
     lat = 90 - resolution * np.arange(round(180 / resolution) + 1)
     lon = resolution * np.arange(round(360 / resolution))
-    bands = row_blocks(len(lat), len(lon))
+    blocks = row_blocks(len(lat), len(lon))
     with ExitStack() as stack:
         files = {}
-        for role, target in targets.items():
+        for key, target in targets.items():
             path = stack.enter_context(atomic_path(target))
             file = stack.enter_context(netCDF4.Dataset(path, "w"))
-            _define(file, role, year, lat, lon, bands[0].stop)
-            files[role] = file
-        for band in tqdm(bands, desc=f"ERA5 {year}"):
-            rows = band.stop - band.start
+            _define(file, key, year, lat, lon, blocks[0].stop)
+            files[key] = file
+        for block in tqdm(blocks, desc=f"ERA5 {year}"):
+            rows = block.stop - block.start
             weather = simulate_weather(
-                seed, year, np.repeat(lat[band], len(lon)), np.tile(lon, rows)
+                seed, year, np.repeat(lat[block], len(lon)), np.tile(lon, rows)
             ).tail(days_in(year))
-            for role, file in files.items():
-                _write(file, role, weather, band)
+            for key, file in files.items():
+                _write(file, key, weather, block)
 
 
-def _define(file: netCDF4.Dataset, role: str, year: int, lat, lon, band_rows: int) -> None:
-    name, units, long_name, parameter, bits, _ = VARIABLES[role]
+def _define(file: netCDF4.Dataset, key: str, year: int, lat, lon, block_rows: int) -> None:
+    name, units, long_name, parameter, bits, _ = VARIABLES[key]
     days = days_in(year)
     file.Conventions = "CF-1.7"
     file.institution = "European Centre for Medium-Range Weather Forecasts"
@@ -95,9 +95,9 @@ def _define(file: netCDF4.Dataset, role: str, year: int, lat, lon, band_rows: in
     number.setncatts({"units": "1", "long_name": "ensemble member numerical id"})
     variable = file.createVariable(
         name, "f4", tuple(axes), zlib=True, complevel=1, fill_value=np.float32(np.nan),
-        chunksizes=(min(TIME_CHUNK, days), band_rows, len(lon)),
+        chunksizes=(min(TIME_CHUNK, days), block_rows, len(lon)),
         significant_digits=bits, quantize_mode="BitRound",
-        chunk_cache=2**20,  # chunks are written whole, once: eleven files need no large caches
+        chunk_cache=2**20,  # complete chunks are written once: eleven files need no large caches
     )  # fmt: skip
     variable.setncatts({
         "units": units, "long_name": long_name, "standard_name": "unknown",
@@ -108,7 +108,7 @@ def _define(file: netCDF4.Dataset, role: str, year: int, lat, lon, band_rows: in
     })  # fmt: skip
 
 
-def _write(file: netCDF4.Dataset, role: str, weather: Weather, band: slice) -> None:
-    name, *_, value = VARIABLES[role]
+def _write(file: netCDF4.Dataset, key: str, weather: Weather, block: slice) -> None:
+    name, *_, value = VARIABLES[key]
     field = value(weather).astype(np.float32)
-    file[name][:, band] = field.reshape(len(field), band.stop - band.start, -1)
+    file[name][:, block] = field.reshape(len(field), block.stop - block.start, -1)

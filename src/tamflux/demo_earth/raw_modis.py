@@ -50,10 +50,10 @@ FILL, QUALITY_FILL = 32767, 255
 WINDOW = (8, 8)
 """Days of the window before the file's day, and from it on."""
 CLEAR_DAYS = (10, 7, 5, 3, 2)
-"""Clear days of the 16 needed for quality 0, 1, ... 4; fewer leave a gap (chosen after the 7
-observations that a full inversion takes)."""
+"""Clear days of the 16 for quality 0, 1, ... 4; fewer leave a gap (chosen after the 7 observations
+of a full inversion)."""
 DARK = 40.0
-"""No value below this potential radiation, W m-2: the sun is then too low."""
+"""Potential radiation, W m-2, below which the sun is too low for a value."""
 
 _BYTE, _WORD = (np.uint8, SDC.UINT8), (np.int16, SDC.INT16)
 
@@ -79,19 +79,19 @@ def simulate_modis(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:  # a global year would not fit in memory
         layers = disk_array(file.fileno(), np.int16, (len(days), 9, *shape))
-        for band in tqdm(row_blocks(*shape), desc=f"MODIS {year}"):
-            rows = band.stop - band.start
-            place = np.repeat(lat[band], shape[1]), np.tile(lon, rows)
-            noise = np.random.default_rng([seed, 23, year, band.start])
-            values = composites(seed, year, days, *place, size, noise)
-            layers[:, :, band] = values.reshape(len(days), 9, rows, shape[1])
+        for block in tqdm(row_blocks(*shape), desc=f"MODIS {year}"):
+            rows = block.stop - block.start
+            points = np.repeat(lat[block], shape[1]), np.tile(lon, rows)
+            noise = np.random.default_rng([seed, 23, year, block.start])
+            values = composites(seed, year, days, *points, size, noise)
+            layers[:, :, block] = values.reshape(len(days), 9, rows, shape[1])
         for number, day in enumerate(days):
             _write_mcd43c4(targets[int(day)], year, int(day), np.asarray(layers[number]))
         del layers
 
 
 def composites(seed: int, year: int, days, lat, lon, size: float, noise) -> np.ndarray:
-    """(day, 9, pixel) int16: counts of bands 1 to 7, quality, per cent of snow."""
+    """(day, 9, pixel) int16: digital numbers of bands 1 to 7, quality, per cent of snow."""
     out = np.full((len(days), 9, len(lat)), FILL, np.int16)
     out[:, 7:] = QUALITY_FILL
     share = igbp_fractions(lat, lon, size)
@@ -108,12 +108,12 @@ def composites(seed: int, year: int, days, lat, lon, size: float, noise) -> np.n
     snow = weather.snow[row]
     bands = reflectance(green, weather.soil[row], snow, 0.7 * class_vector(TALL) @ share)
     bands += noise.standard_normal(bands.shape, np.float32) * (0.003 + 0.015 * bands)
-    counts = np.clip(np.round(bands / 0.0001), 1, 16000).astype(np.int16)
+    numbers = np.clip(np.round(bands / 0.0001), 1, 16000).astype(np.int16)
     quality = _quality(weather, row)
-    seen = quality != QUALITY_FILL
-    out[:, :7, land] = np.where(seen[:, None], counts.transpose(1, 0, 2), FILL)
+    observed = quality != QUALITY_FILL
+    out[:, :7, land] = np.where(observed[:, None], numbers.transpose(1, 0, 2), FILL)
     out[:, 7, land] = quality
-    out[:, 8, land] = np.where(seen, np.round(100 * snow), QUALITY_FILL)
+    out[:, 8, land] = np.where(observed, np.round(100 * snow), QUALITY_FILL)
     return out
 
 
@@ -140,8 +140,8 @@ def _write_mcd43c4(target: str, year: int, day: int, layers: np.ndarray) -> None
                 long_name=f"Nadir_Reflectance_Band{band}", units="reflectance, no units",
                 scale_factor=0.0001, add_offset=0.0, valid_range=(0, FILL - 1),
             )  # fmt: skip
-        seen = layers[7] != QUALITY_FILL
-        inputs = np.where(seen, 100, QUALITY_FILL)
+        observed = layers[7] != QUALITY_FILL
+        inputs = np.where(observed, 100, QUALITY_FILL)
         for name, values in {
             "BRDF_Quality": layers[7],
             "Local_Solar_Noon": _solar_noon(date, layers.shape[1:]),
@@ -149,7 +149,7 @@ def _write_mcd43c4(target: str, year: int, day: int, layers: np.ndarray) -> None
             "Percent_Snow": layers[8],
         }.items():
             _store(file, name, values, _BYTE, QUALITY_FILL, long_name=name)
-        uncertainty = np.where(seen, 20 + 10 * layers[7], FILL)
+        uncertainty = np.where(observed, 20 + 10 * layers[7], FILL)
         _store(
             file, "BRDF_Albedo_Uncertainty", uncertainty, _WORD, FILL,
             long_name="BRDF_Albedo_Uncertainty", scale_factor=0.001, add_offset=0.0,
@@ -158,9 +158,9 @@ def _write_mcd43c4(target: str, year: int, day: int, layers: np.ndarray) -> None
 
 @contextmanager
 def _new_hdf4(target: str | Path) -> Iterator[SD]:
-    """A new file, whole or not at all, whose bytes do not change from run to run.
+    """Create a file atomically, with the same bytes in every run.
 
-    HDF4 keeps in a file the name that it was opened under: it must not hold a process number.
+    HDF4 stores the name under which a file was opened, so it must not contain a process number.
     """
     with atomic_path(target) as path:
         named = path.with_name(f".{Path(target).name}.partial")
@@ -174,7 +174,7 @@ def _new_hdf4(target: str | Path) -> Iterator[SD]:
 
 
 def _metadata(date) -> str:
-    """The part of ECS core metadata that says which days a file is made of."""
+    """The date range in ECS core metadata."""
     first, last = date - timedelta(days=WINDOW[0]), date + timedelta(days=WINDOW[1] - 1)
     return "".join(
         f'OBJECT = {key}\n  NUM_VAL = 1\n  VALUE = "{value}"\nEND_OBJECT = {key}\n'
@@ -191,7 +191,7 @@ def _solar_noon(date, shape: tuple[int, int]) -> np.ndarray:
 
 
 def write_landcover(target: str) -> None:
-    """Write MCD12C1 at 0.25 degree: the majority class and the per cent of every IGBP class."""
+    """Write MCD12C1 at 0.25 degree: majority class, and per cent of every IGBP class."""
     percent = np.moveaxis(igbp_percent()[:, ::-1], 0, 2)
     with _new_hdf4(target) as file:
         file.attr("source").set(SDC.CHAR, "block means of MODIS MCD12C1 v006 2019, as shipped")
@@ -204,7 +204,7 @@ def write_landcover(target: str) -> None:
 
 
 def write_koppen(target: str) -> None:
-    """Write the Köppen codes of Beck et al. (2018) as a GeoTIFF of 0.25 degree, 0 without class."""
+    """Write the Köppen codes of Beck et al. (2018) as a GeoTIFF of 0.25 degree, 0 for no class."""
     codes = xr.DataArray(koppen_map()[::-1], dims=("y", "x")).rio.write_nodata(0)
     codes = codes.rio.write_crs("EPSG:4326").rio.write_transform(from_origin(-180, 90, 0.25, 0.25))
     with atomic_path(target) as path:

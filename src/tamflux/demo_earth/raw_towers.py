@@ -1,9 +1,8 @@
-"""Flux towers of the demo Earth as ONEFlux archives, in the naming of each network.
+"""Flux towers of the demo Earth as ONEFlux archives, named as by each network.
 
-A tower sees the truth of its own class at its own point, shifted to its local standard day, with
-random error that grows with the flux, outages and gap filling. Source: random flux error, Laplace
-distributed and growing with |flux| (Richardson et al. 2006, Agric. For. Meteorol. 136); its size
-for a day is chosen.
+A tower measures the true flux of its class at its position, averaged over its local standard day,
+with a random error that grows with the flux, outages and gap filling. The error is Laplace
+distributed (Richardson et al. 2006, Agric. For. Meteorol. 136); its size for a day is chosen.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from tamflux.files import atomic_path
 from tamflux.variables import IGBP_CLASSES
 
 SITE_TRAIT = 0.35
-"""Spread of a site's own deviation from the hidden traits of its region."""
+"""Standard deviation of a site from the hidden traits of its region."""
 ERROR = (0.12, 0.09)
 """Random error of a day: offset in g m-2 d-1, and share of the flux."""
 LONGEST_FILLED_GAP = 14
 """Days; longer outages leave fluxes missing."""
 WEATHER = ("t2m", "ssrd", "strd", "vpd", "sp", "tp", "u10", "v10")
-ZIP_TIME = (2024, 1, 1, 0, 0, 0)  # the same bytes at every run
+ZIP_TIME = (2024, 1, 1, 0, 0, 0)  # the same bytes in every run
 
 
 def simulate_towers(
@@ -89,7 +88,7 @@ def local_days(field: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 
 def measure(record: dict[str, np.ndarray], days: np.ndarray, rng) -> pd.DataFrame:
-    """What a tower records of the truth, in units of ONEFlux; NaN is missing."""
+    """Measurements of a tower, in units of ONEFlux; NaN is missing."""
     gpp, reco = record["gpp"], record["reco"]
     n = len(days)
     outage, missing = _outages(n, rng)
@@ -119,7 +118,7 @@ def measure(record: dict[str, np.ndarray], days: np.ndarray, rng) -> pd.DataFram
 
 
 def _outages(n: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Days without instruments, and those of them that stay missing.
+    """(day,) bool: days without instruments, and those of them that are not gap-filled.
 
     About three outages a year of 1 to 60 days; every third tower starts late or stops early.
     """
@@ -139,7 +138,7 @@ def _outages(n: int, rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Mean over 15 days, which stands for gap filling."""
+    """Mean over 15 days, in place of gap filling."""
     padded = np.pad(values, 7, mode="edge")
     return np.convolve(padded, np.ones(15) / 15, mode="valid")
 
@@ -164,15 +163,15 @@ def _write_archive(target: str, archive: str, tower: dict, network: str, table) 
         atomic_path(target) as path,
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file,
     ):
-        text = in_naming_of(table, network, product_of(tower, network)).to_csv(
+        text = rename_columns(table, network, product_of(tower, network)).to_csv(
             index=False, float_format="%.4f", na_rep="-9999"
         )
         file.writestr(zipfile.ZipInfo(folder + data, ZIP_TIME), text, zipfile.ZIP_DEFLATED)
         file.writestr(zipfile.ZipInfo(metadata, ZIP_TIME), badm(tower), zipfile.ZIP_DEFLATED)
 
 
-def in_naming_of(table: pd.DataFrame, network: str, product: str) -> pd.DataFrame:
-    """The table with the columns of a network's product."""
+def rename_columns(table: pd.DataFrame, network: str, product: str) -> pd.DataFrame:
+    """Table with the column names of a network's product."""
     if network == "JapanFlux":  # one variant, mixed case, quality 0 (best) to 3
         table = table[[c for c in table if "USTAR50" not in c]].copy()
         table["NEE_VUT_REF_QC"] = (3 * (1 - table["NEE_VUT_REF_QC"])).round()

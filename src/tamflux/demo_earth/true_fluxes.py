@@ -40,15 +40,15 @@ def simulate_truth(seed: int, year: int, grid: Grid, target: str) -> None:
         _axis(store, "time", days, units=f"days since {year}-01-01", calendar="standard")
         _axis(store, "lat", grid.lat, units="degrees_north")
         _axis(store, "lon", grid.lon, units="degrees_east")
-        for band in tqdm(row_blocks(rows, cols, CHUNK * cols), desc=f"truth {year}"):
-            values = np.full((2, days_in(year), band.stop - band.start, cols), np.nan, np.float32)
-            for part in row_blocks(band.stop - band.start, cols, 1500):
-                lat = np.repeat(grid.lat[band][part], cols)
+        for block in tqdm(row_blocks(rows, cols, CHUNK * cols), desc=f"truth {year}"):
+            values = np.full((2, days_in(year), block.stop - block.start, cols), np.nan, np.float32)
+            for part in row_blocks(block.stop - block.start, cols, 1500):
+                lat = np.repeat(grid.lat[block][part], cols)
                 lon = np.tile(grid.lon, part.stop - part.start)
                 cells = true_fluxes(seed, year, lat, lon, grid.resolution)
                 values[:, :, part] = cells.reshape(*cells.shape[:2], -1, cols)
             for name, field in zip(arrays, (*values, values[1] - values[0]), strict=True):
-                arrays[name][:, band] = field
+                arrays[name][:, block] = field
 
 
 def true_fluxes(seed: int, year: int, lat, lon, size: float) -> np.ndarray:
@@ -57,16 +57,16 @@ def true_fluxes(seed: int, year: int, lat, lon, size: float) -> np.ndarray:
     share[0] = 0
     land = share.sum(0)
     out = np.full((2, days_in(year), len(lat)), np.nan, np.float32)
-    place = np.flatnonzero(land > 0)
-    if len(place) == 0:
+    cells = np.flatnonzero(land > 0)
+    if len(cells) == 0:
         return out
-    cell, igbp = np.nonzero(share[:, place].T)
-    lat, lon = np.asarray(lat)[place], np.asarray(lon)[place]
+    cell, igbp = np.nonzero(share[:, cells].T)
+    lat, lon = np.asarray(lat)[cells], np.asarray(lon)[cells]
     patches = patch_fluxes(seed, year, lat, lon, igbp, size, cell)
-    weight = (share[:, place] / land[place]).T[cell, igbp].astype(np.float32)
-    first = np.searchsorted(cell, np.arange(len(place)))
+    weight = (share[:, cells] / land[cells]).T[cell, igbp].astype(np.float32)
+    first = np.searchsorted(cell, np.arange(len(cells)))
     for flux, field in enumerate(patches):
-        out[flux][:, place] = np.add.reduceat(field * weight, first, axis=1)
+        out[flux][:, cells] = np.add.reduceat(field * weight, first, axis=1)
     return out
 
 
@@ -78,9 +78,9 @@ def patch_fluxes(seed: int, year: int, lat, lon, igbp, size: float, cell, noise=
     lat, lon : numpy.ndarray
         (cell,) degrees.
     igbp, cell : numpy.ndarray
-        (patch,) IGBP code, and the cell that the patch lies in.
+        (patch,) IGBP code, and index of the cell of the patch.
     size : float
-        Width of the square whose range of NDVI holds, degrees; 0 for the point's own.
+        Width in degrees of the square that sets the range of NDVI; 0 for that of the point.
     noise : numpy.ndarray, optional
         (trait, patch) added to the hidden traits.
     """

@@ -18,17 +18,17 @@ EVERGREEN = dict(
     WAT=0.0, ENF=0.75, EBF=0.9, DNF=0.1, DBF=0.1, MF=0.4, CSH=0.5, OSH=0.4, WSA=0.4, SAV=0.3,
     GRA=0.15, WET=0.2, CRO=0.05, URB=0.4, CVM=0.15, SNO=0.0, BSV=0.5,
 )  # fmt: skip
-"""Share of the range of NDVI that stays all year, per class (chosen, no source)."""
+"""Part of the range of NDVI that remains all year, per class (chosen, no source)."""
 
 TALL = dict(ENF=1, EBF=1, DNF=1, DBF=1, MF=1, CSH=0.3, OSH=0.2, WSA=0.6, SAV=0.3)
-"""Share of snow on the ground that a canopy hides, times 1 / 0.7 (chosen, no source)."""
+"""Share of the snow on the ground that a canopy hides, divided by 0.7 (chosen, no source)."""
 
 SNOW = np.array([0.88, 0.84, 0.90, 0.89, 0.48, 0.10, 0.08], np.float32)
 """Reflectance of fresh snow in MODIS bands 1 to 7."""
 
 
 def class_vector(table: dict[str, float]) -> np.ndarray:
-    """(17,) float32 values in the order of the IGBP codes, 0 where none is given."""
+    """(17,) float32 values in the order of the IGBP codes, 0 for classes without a value."""
     return np.array([table.get(name, 0.0) for name in IGBP_CLASSES], np.float32)
 
 
@@ -41,7 +41,10 @@ def season(weather: Weather, lat: np.ndarray) -> np.ndarray:
 
 
 def running_mean(values: np.ndarray, days: float, start: np.ndarray | None = None) -> np.ndarray:
-    """(time, point) mean over the past with weights exp(-age / days); `start` before the first."""
+    """(time, point) mean of the past, weights exp(-age / days), from `start` or the first day on.
+
+    m_t = m_(t-1) + (1 - exp(-1 / days)) (x_t - m_(t-1))
+    """
     out = np.empty_like(values)
     state = values[0] if start is None else start
     gain = np.float32(1 - np.exp(-1 / days))
@@ -52,7 +55,7 @@ def running_mean(values: np.ndarray, days: float, start: np.ndarray | None = Non
 
 
 def ndvi(index: np.ndarray, low: np.ndarray, high: np.ndarray, evergreen: np.ndarray) -> np.ndarray:
-    """(time, point) snow-free NDVI between the place's least and greatest."""
+    """(time, point) snow-free NDVI between the minimum and maximum of the point."""
     return low + (high - low) * (evergreen + (1 - evergreen) * index)
 
 
@@ -69,7 +72,7 @@ def reflectance(
     Parameters
     ----------
     greenness : numpy.ndarray
-        Snow-free NDVI; bands 1 and 2 give it back exactly where there is no snow.
+        Snow-free NDVI; without snow, bands 1 and 2 reproduce it exactly.
     soil, snow : numpy.ndarray
         Filled share of the root zone; snow cover of the ground.
     sheltered : numpy.ndarray

@@ -2,7 +2,7 @@
 
 Anomalies (`random_fields`) around the shipped ERA5 climatology (`climate`). One of them, the
 *wetness*, ties cloud, rain, radiation, humidity and diurnal range together. Numbers without a
-source below are chosen, so that the planet looks like the Earth.
+source below are chosen so that the planet resembles the Earth.
 
 Sources: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, for the mean saturation pressure
 (eq. 12), clear-sky radiation (eq. 37) and reference evapotranspiration after Hargreaves (eqs. 50
@@ -24,9 +24,9 @@ from tamflux.demo_earth.random_fields import anomaly, sphere
 from tamflux.demo_earth.sun import potential_radiation
 
 LOOKBACK_DAYS = 365
-"""Days simulated before a year, so that soil water, snow and plants forget how they began."""
+"""Days simulated before a year, so that soil water, snow and plants forget their initial state."""
 SOIL_CAPACITY = 120.0
-"""Water that the root zone holds, mm."""
+"""Water capacity of the root zone, mm."""
 SEA_LEVEL_PRESSURE = 1013.25
 """hPa; the planet is flat."""
 CLEAR_SKY = 0.75
@@ -41,7 +41,7 @@ MELT = 3.5
 class Weather:
     """Arrays (time, point) float32 in the units of `tamflux.variables`; rain and melt in mm d-1.
 
-    `soil` is the filled share of the root zone's capacity, `cloud` and `snow` are covers (0-1).
+    `soil` is the filled share of the root zone, `cloud` and `snow` are covers (0-1).
     """
 
     date: np.ndarray
@@ -79,19 +79,19 @@ class Weather:
 def simulate_weather(seed: int, year: int, lat: np.ndarray, lon: np.ndarray) -> Weather:
     """Weather of a year and of `LOOKBACK_DAYS` days before it, at points (lat, lon) in degrees.
 
-    What follows from the day alone has the same value whichever year asks for it; soil water and
-    snow are those of a root zone half full and free of snow at the start of the history.
+    Variables of the day alone have the same value in every call; soil water and snow start from a
+    root zone that is half full and free of snow at the start of the look-back window.
     """
     lat, lon = np.asarray(lat, float), np.asarray(lon, float)
-    date, place = year_dates(year), sphere(lat, lon)
-    wet, warmth = (anomaly(seed, name, date, place) for name in ("wetness", "warmth"))
+    date, position = year_dates(year), sphere(lat, lon)
+    wet, warmth = (anomaly(seed, name, date, position) for name in ("wetness", "warmth"))
     usual_t = monthly_climate("t2m", lat, lon)
     usual_tp = np.maximum(monthly_climate("tp", lat, lon), 0) / DAYS_OF_MONTH[:, None]
     aridity = _aridity(usual_t.mean(0), usual_tp.mean(0))
 
     cloud, tp = _cloud_and_rain(wet, daily_climate(usual_tp, date, positive=True))
-    spread = np.clip(0.8 + 0.085 * np.ptp(usual_t, axis=0), 0.9, 4.5)
-    t2m = daily_climate(usual_t, date) + spread * (
+    amplitude = np.clip(0.8 + 0.085 * np.ptp(usual_t, axis=0), 0.9, 4.5)
+    t2m = daily_climate(usual_t, date) + amplitude * (
         np.float32(0.95) * warmth - np.float32(0.3) * wet
     )
     pot = potential_radiation(lat, date)
@@ -101,7 +101,7 @@ def simulate_weather(seed: int, year: int, lat: np.ndarray, lon: np.ndarray) -> 
     vapour = saturation_pressure(d2m)
     vpd = (saturation_pressure(t2m_min) + saturation_pressure(t2m_max)) / 2 - vapour
     soil, snow = _soil_and_snow(t2m, half, ssrd, tp)
-    u10, v10 = _wind(seed, date, place, lat)
+    u10, v10 = _wind(seed, date, position, lat)
     sp = SEA_LEVEL_PRESSURE - 6 * wet * np.minimum(np.abs(np.sin(np.radians(lat))) * 1.5, 1)
     arrays = (t2m, t2m_min, t2m_max, d2m, np.maximum(vpd, 0), ssrd, _long_wave(t2m, vapour, cloud),
               tp, soil, snow, cloud, sp, u10, v10, pot)  # fmt: skip
@@ -126,14 +126,14 @@ def saturation_pressure(t: np.ndarray) -> np.ndarray:
 
 
 def _aridity(mean_t: np.ndarray, mean_tp: np.ndarray) -> np.ndarray:
-    """(point,) from 0 (humid) to 1 (desert): mean rain in mm d-1 against what warmth could dry."""
+    """(point,) 0 (humid) to 1 (desert), from mean rain in mm d-1 and mean temperature in degC."""
     return (1 / (1 + (mean_tp + 0.1) / (np.maximum(mean_t, 0) * 0.08 + 0.5))).astype(np.float32)
 
 
 def _cloud_and_rain(wet: np.ndarray, rain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cloud cover (0-1) and rain (mm d-1) from wetness and the climatological rain of the day.
 
-    It rains where the wetness exceeds the level that leaves the share of wet days; the amount is
+    It rains where the wetness exceeds a threshold that gives the share of wet days; the amount is
     a power of the excess, scaled so that its expectation is the climatological rain.
     """
     share = np.clip(0.12 + 0.58 * (1 - np.exp(-rain / 4)), 0.12, 0.7).astype(np.float32)
@@ -154,7 +154,7 @@ def _cloud_and_rain(wet: np.ndarray, rain: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _half_range_and_dew_point(t2m, pot, cloud, wet, aridity) -> tuple[np.ndarray, np.ndarray]:
-    """Half of the diurnal range (K) and dew point (degC): dry, clear and light days swing most."""
+    """Half of the diurnal range (K) and dew point (degC); dry, clear and bright days vary most."""
     light = np.minimum(pot / 250, 1)
     half = (2.2 + 6.5 * aridity * (1 - 0.5 * cloud) - 1.6 * cloud) * (0.35 + 0.65 * light)
     half = np.maximum(half, np.float32(0.6))
@@ -172,7 +172,7 @@ def _long_wave(t2m: np.ndarray, vapour: np.ndarray, cloud: np.ndarray) -> np.nda
 
 
 def _soil_and_snow(t2m, half, ssrd, tp) -> tuple[np.ndarray, np.ndarray]:
-    """Filled share of the root zone and snow cover: a bucket under a degree-day snow pack."""
+    """Filled share of the root zone, a bucket, and snow cover from a degree-day snow pack."""
     demand = np.maximum(0.0023 / 0.16 * (t2m + 17.8), 0) * ssrd * np.float32(0.03527)
     demand *= 0.5 + 0.05 * np.minimum(half, 10)
     cold = np.clip((1.5 - t2m) / 3, 0, 1)
@@ -183,23 +183,23 @@ def _soil_and_snow(t2m, half, ssrd, tp) -> tuple[np.ndarray, np.ndarray]:
         fall = tp[day] * cold[day]
         melt = np.minimum(pack, np.maximum(t2m[day], 0) * np.float32(MELT))
         pack += fall - melt
-        thirst = demand[day] * np.minimum(water / (0.6 * SOIL_CAPACITY), 1)
-        water = np.clip(water + tp[day] - fall + melt - thirst, 0, SOIL_CAPACITY)
+        evaporation = demand[day] * np.minimum(water / (0.6 * SOIL_CAPACITY), 1)
+        water = np.clip(water + tp[day] - fall + melt - evaporation, 0, SOIL_CAPACITY)
         soil[day] = water
         snow[day] = pack
     return soil / SOIL_CAPACITY, snow / (snow + 12)
 
 
-def _wind(seed: int, date: np.ndarray, place: np.ndarray, lat: np.ndarray):
+def _wind(seed: int, date: np.ndarray, position: np.ndarray, lat: np.ndarray):
     """Eastward and northward wind: westerlies of the middle latitudes, trades, and eddies."""
     belt = (4 * np.sin(np.radians(3 * (np.abs(lat) - 30)))).astype(np.float32)
     belt = np.where(np.abs(lat) > 75, 0, belt)
     eddy = (1.2 + 1.8 * np.abs(np.sin(np.radians(lat)))).astype(np.float32)
-    east, north = (anomaly(seed, name, date, place) for name in ("east", "north"))
+    east, north = (anomaly(seed, name, date, position) for name in ("east", "north"))
     return belt + eddy * east, eddy * north
 
 
 def row_blocks(rows: int, cols: int, points: int = 6000) -> list[slice]:
-    """Slices of grid rows with about `points` points each, which bound the memory of a job."""
+    """Blocks of grid rows with about `points` points each, which bound the memory of a job."""
     step = max(1, points // cols)
     return [slice(row, min(row + step, rows)) for row in range(0, rows, step)]

@@ -1,7 +1,7 @@
-"""Units of carbon fluxes as other products write them, converted to g m-2 d-1 of carbon.
+"""Conversion of carbon-flux units of reference products to g m-2 d-1 of carbon.
 
-1 µmol m-2 s-1 is 1.0378 g m-2 d-1 of carbon: a mix-up of the two changes no map that anyone would
-notice, so a unit is read, never guessed.
+1 µmol m-2 s-1 is 1.0378 g m-2 d-1 of carbon. A confusion of the two would not show in a map, so the
+unit is read from the file and never guessed.
 """
 
 from __future__ import annotations

