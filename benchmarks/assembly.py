@@ -41,7 +41,7 @@ from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.metadata import QUANTUM
 from tamflux.product.netcdf import CHUNKS, FILL
-from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
 from tamflux.variables import FLUXES
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -100,8 +100,8 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
         {"land_fraction": (dims[1:], land.astype(np.float32))}, {"lat": grid.lat, "lon": grid.lon}
     ).to_netcdf(folder / "static.nc")
     widths = {flux: {str(level): 2.0 * level for level in LEVELS} for flux in FLUXES}
-    scale = {flux: np.linspace(0.2, 2, len(ACTIVITY)).tolist() for flux in FLUXES}
-    Calibration(ACTIVITY, scale, widths, (0.1, 0.05)).save(folder / "calibration.json")
+    scale = {flux: np.linspace(0.2, 2, len(GROSS_FLUX_KNOTS)).tolist() for flux in FLUXES}
+    Calibration(GROSS_FLUX_KNOTS, scale, widths, (0.1, 0.05)).save(folder / "calibration.json")
     checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
     return land
 

@@ -53,12 +53,12 @@ MEMBERS = 3
 
 
 def random_ensemble(settings: dict, folder: Path) -> list[Path]:
-    """Checkpoints of members with weights by chance."""
+    """Checkpoints of members with random weights."""
     names = tuple(name for name in PREDICTORS if name in settings["predictors"]["variables"])
     paths = []
     for seed in range(MEMBERS):
         torch.manual_seed(seed)
-        description = ModelSpec(
+        spec = ModelSpec(
             model="tamrl",
             hidden_size=settings["model"]["hidden_size"],
             embedding_size=settings["model"]["embedding_size"],
@@ -73,16 +73,16 @@ def random_ensemble(settings: dict, folder: Path) -> list[Path]:
             training_sites=("AA-Aaa",),
             provenance={"seed": seed},
         )
-        network = description.network()
+        network = spec.network()
         for film in (network.film_input, network.film_output):
             torch.nn.init.normal_(film.weight, std=0.1)
         trees = network.trees
-        shown = len(names) * (1 + len(EMA_TIMESCALES_DAYS)) + len(STATIC_FEATURES)
-        trees.feature.random_(shown)
+        inputs = len(names) * (1 + len(EMA_TIMESCALES_DAYS)) + len(STATIC_FEATURES)
+        trees.feature.random_(inputs)
         trees.border.normal_()
         trees.leaf.normal_(std=0.1)
         paths.append(folder / f"tamrl_{seed}.safetensors")
-        save_checkpoint(paths[-1], network, description)
+        save_checkpoint(paths[-1], network, spec)
     return paths
 
 
@@ -166,11 +166,11 @@ def write_cubes(folder: Path, names: tuple[str, ...], side: int, tile_size: int)
             "static": folder / "static.nc"}  # fmt: skip
 
 
-def write_places(path: Path, ensemble: Ensemble, codes: int) -> Path:
+def write_feature_space(path: Path, ensemble: Ensemble, embedding_size: int) -> Path:
     """Sixty invented training towers."""
-    features = MEMBERS * codes + SEASONS * len(ensemble.predictors) + len(STATIC_FEATURES)
+    features = MEMBERS * embedding_size + SEASONS * len(ensemble.predictors) + len(STATIC_FEATURES)
     towers = np.random.default_rng(1).normal(size=(60, features)).astype(np.float32)
-    FeatureSpace.of_towers([str(n) for n in range(60)], np.arange(60) % 5, towers).save(path)
+    FeatureSpace.from_towers([str(n) for n in range(60)], np.arange(60) % 5, towers).save(path)
     return path
 
 
@@ -194,8 +194,9 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
         x = random.normal(size=(cells, LOOKBACK_DAYS + YEAR_DAYS, len(one.predictors)))
         x, static = x.astype(np.float32), random.random((cells, len(STATIC_FEATURES)), np.float32)
         arguments = write_cubes(folder, one.predictors, side, settings["grid"]["tile_size"])
-        places = write_places(folder / "places", one, settings["model"]["embedding_size"])
-        arguments |= {"checkpoints": paths, "places": places}
+        size = settings["model"]["embedding_size"]
+        space = write_feature_space(folder / "feature_space", one, size)
+        arguments |= {"checkpoints": paths, "feature_space": space}
         days = cells * YEAR_DAYS
         with torch.autocast("cpu", torch.bfloat16):
             one.predict(x[:2], static[:2])  # warm up

@@ -30,7 +30,7 @@ from inference import (
     random_ensemble,
     tiles_rate,
     write_cubes,
-    write_places,
+    write_feature_space,
 )
 
 from tamflux.model.tamrl import WARM_UP_DAYS
@@ -76,8 +76,9 @@ def measure(cells: int, side: int, repeats: int) -> dict:
         ensemble = Ensemble.load(paths[:1])
         tile_size = math.ceil(side / 4)  # sixteen tiles
         arguments = write_cubes(folder, ensemble.predictors, side, tile_size)
-        places = write_places(folder / "places", ensemble, settings["model"]["embedding_size"])
-        arguments |= {"checkpoints": paths, "places": places}
+        size = settings["model"]["embedding_size"]
+        space = write_feature_space(folder / "feature_space", ensemble, size)
+        arguments |= {"checkpoints": paths, "feature_space": space}
         rates: dict[int, list[float]] = {1: [], 2: []}
         for _ in range(repeats):
             for workers, measured in rates.items():

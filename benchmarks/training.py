@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import Samples
 from tamflux.training.device import choose_device, has_bfloat16
-from tamflux.training.train import fit_member
+from tamflux.training.members import fit_member
 from tamflux.variables import PREDICTORS
 
 WINDOW = 30

@@ -25,9 +25,9 @@ WORKER_PAUSE = 0.3  # seconds that a tile takes in a preloaded worker
 
 
 class ToyEnsemble:
-    """GPP remembers temperature (a recurrence), RECO the history's mean; both see the forest."""
+    """GPP integrates temperature (a recurrence), RECO the mean of the look-back window."""
 
-    predictors = ("ndvi", "t2m")  # an order and a choice of its own
+    predictors = ("ndvi", "t2m")  # not all of the cube, in another order
     static_features = ("igbp_ENF", "igbp_GRA")
     lookback_days = 365
     specs = (
@@ -93,22 +93,24 @@ def write_planet(folder: Path, tile_size: int = 4, resolution: float = RESOLUTIO
             store["ndvi"][:], store["refl_filled"][:] = ndvi, filled
     for seed in (1, 2):
         save_file({"w": np.full(3, seed, np.float32)}, folder / f"toy_{seed}.safetensors")
-    write_places(folder, codes=1, predictors=2, static_features=2)
+    write_feature_space(folder, embeddings=1, predictors=2, static_features=2)
     return {
         "cube": folder / "2004.zarr",
         "lookback": folder / "2003.zarr",
         "static": folder / "static.nc",
         "checkpoints": [folder / f"toy_{seed}.safetensors" for seed in (1, 2)],
-        "places": folder / "places.safetensors",
+        "feature_space": folder / "feature_space.safetensors",
     }
 
 
-def write_places(folder: Path, codes: int, predictors: int, static_features: int) -> Path:
-    """Places of six invented towers, described by so many features (four seasons a predictor)."""
-    features = codes + 4 * predictors + static_features
+def write_feature_space(
+    folder: Path, embeddings: int, predictors: int, static_features: int
+) -> Path:
+    """Feature space of six invented towers, with four seasons of each predictor."""
+    features = embeddings + 4 * predictors + static_features
     towers = np.random.default_rng(0).normal(1, 5, (6, features)).astype(np.float32)
-    path = folder / "places.safetensors"
-    FeatureSpace.of_towers("ABCDEF", np.arange(6) % 3, towers).save(path)
+    path = folder / "feature_space.safetensors"
+    FeatureSpace.from_towers("ABCDEF", np.arange(6) % 3, towers).save(path)
     return path
 
 
@@ -147,7 +149,7 @@ if __name__ == "__main__":
         folder / "2003.zarr",
         folder / "static.nc",
         [folder / f"toy_{seed}.safetensors" for seed in (1, 2)],
-        folder / "places.safetensors",
+        folder / "feature_space.safetensors",
         folder / "tiles" / "toy_2004.zarr",
         workers=1,
         batch_cells=7,

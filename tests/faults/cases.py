@@ -32,7 +32,7 @@ def damaged_results(reference: Chain, folder: Path) -> Outcome:
         "towers/fluxes.parquet",
         "samples/2001.parquet",
         "models/tamrl_0.safetensors",
-        "models/tamrl_places.safetensors",
+        "models/tamrl_feature_space.safetensors",
         "models/calibration.json",
         "tiles/tamrl_2002.zarr",
     ]
@@ -83,7 +83,7 @@ def worker_killed(reference: Chain, folder: Path) -> Outcome:
     ]
     try:
         run = chain.start("--config", f"inference={{scheduler_address: '{address}'}}")
-        marks = chain.results / "tiles" / ".tamrl_2002.work" / "marks"
+        marks = chain.results / "tiles" / ".tamrl_2002.work" / "done"
         killed = _wait_for(lambda: len(list(marks.glob("r*"))) >= 2, run)
         processes[1].kill()
         outcome.expect(killed, "the chain ended before a worker was killed")
@@ -103,7 +103,7 @@ def out_of_memory(reference: Chain, folder: Path) -> Outcome:
     chain = reference.copy(folder)
     outcome = Outcome("out of memory in a tile")
     chain.remove(*BEHIND_TILES)
-    begun = chain.results / "tiles" / ".tamrl_2002.work" / "begun"
+    begun = chain.results / "tiles" / ".tamrl_2002.work" / "in_progress"
     for how, advice in [("limit", "tile r"), ("kill", None)]:
         run = chain.start()
         pid = _process_in_a_tile(run, begun)

@@ -19,7 +19,7 @@ from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
-from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
 from tamflux.uncertainty.feature_space import FeatureSpace
 from tamflux.variables import FLUXES
 
@@ -28,7 +28,7 @@ from .stores import CUBE
 from .trial import Reader
 
 REPO = Path(__file__).parents[2]
-HISTORY, DAYS = 20, 15
+LOOKBACK, DAYS = 20, 15
 
 
 def write_cube(folder: Path) -> None:
@@ -58,14 +58,14 @@ def write_surface(folder: Path) -> None:
 
 
 def read_surface(folder: Path) -> dict[str, np.ndarray]:
-    """The fields that later stages take, and what models are told."""
+    """The fields that later stages read, and the static features of the models."""
     static: xr.Dataset = open_static(folder / "static.nc")
     values = {name: static[name].to_numpy().astype(float) for name in STATIC if name in static}
     return values | {"features": static_features(static)}
 
 
-DESCRIPTION = ModelSpec(
-    model="tamrl", hidden_size=6, embedding_size=2, trees=2, lookback_days=HISTORY,
+SPEC = ModelSpec(
+    model="tamrl", hidden_size=6, embedding_size=2, trees=2, lookback_days=LOOKBACK,
     predictors=("t2m", "vpd", "ndvi"), units=("degC", "hPa", "1"),
     static_features=STATIC_FEATURES, mean=(10.0, 5.0, 0.4), sd=(12.0, 4.0, 0.2),
     flux_scale=(4.0, 3.0, 2.0), training_sites=("AA-Aaa",),
@@ -75,14 +75,14 @@ FLUX_RANGES = {"gpp": (0, 1000), "reco": (0, 1000), "nee": (-1000, 1000), "std":
 
 def write_checkpoint(folder: Path) -> None:
     torch.manual_seed(0)
-    save_checkpoint(folder / "member.safetensors", DESCRIPTION.network(), DESCRIPTION)
+    save_checkpoint(folder / "member.safetensors", SPEC.network(), SPEC)
 
 
 def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
     """Fluxes of a few cells."""
     ensemble = Ensemble.load([folder / "member.safetensors"])
     random = np.random.default_rng(0)
-    x = random.normal([10, 5, 0.4], [12, 4, 0.2], (3, HISTORY + DAYS, 3)).astype(np.float32)
+    x = random.normal([10, 5, 0.4], [12, 4, 0.2], (3, LOOKBACK + DAYS, 3)).astype(np.float32)
     found = ensemble.predict(x, random.random((3, len(STATIC_FEATURES)), np.float32))
     fluxes = dict(zip(FLUXES, np.moveaxis(found.mean, -1, 0), strict=True))
     return fluxes | {"std": found.std}
@@ -91,20 +91,25 @@ def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
 FEATURES = np.random.default_rng(0).normal(3, [1, 10, 0.1], (30, 3)).astype(np.float32)
 
 
-def write_places(folder: Path) -> None:
-    places = FeatureSpace.of_towers([f"T{i:02d}" for i in range(30)], np.arange(30) % 5, FEATURES)
-    places.save(folder / "places.safetensors")
+def write_feature_space(folder: Path) -> None:
+    space = FeatureSpace.from_towers([f"T{i:02d}" for i in range(30)], np.arange(30) % 5, FEATURES)
+    space.save(folder / "feature_space.safetensors")
 
 
-def read_places(folder: Path) -> dict[str, np.ndarray]:
-    places = FeatureSpace.load(folder / "places.safetensors")
-    return {"distance": places.distance(FEATURES + 1), "unseen": places.unseen_distance()}
+def read_feature_space(folder: Path) -> dict[str, np.ndarray]:
+    space = FeatureSpace.load(folder / "feature_space.safetensors")
+    return {
+        "distance": space.dissimilarity(FEATURES + 1),
+        "unseen": space.out_of_fold_dissimilarity(),
+    }
 
 
 def write_calibration(folder: Path) -> None:
-    scale = {flux: [0.1 * (i + 1) for i in range(len(ACTIVITY))] for flux in FLUXES}
-    multiplier = {flux: {str(level): 2 * level for level in LEVELS} for flux in FLUXES}
-    Calibration(ACTIVITY, scale, multiplier, (0.1, 0.05)).save(folder / "calibration.json")
+    difficulty = {flux: [0.1 * (i + 1) for i in range(len(GROSS_FLUX_KNOTS))] for flux in FLUXES}
+    quantile = {flux: {str(level): 2 * level for level in LEVELS} for flux in FLUXES}
+    Calibration(GROSS_FLUX_KNOTS, difficulty, quantile, (0.1, 0.05)).save(
+        folder / "calibration.json"
+    )
 
 
 def read_calibration(folder: Path) -> dict[str, np.ndarray]:
@@ -133,8 +138,8 @@ CONTRACT_READERS = (
            files="**/*"),
     Reader("land surface", write_surface, read_surface, STATIC | {"features": (0, 1)}),
     Reader("checkpoint", write_checkpoint, read_checkpoint, FLUX_RANGES),
-    Reader("training towers' places", write_places, read_places,
-           {"distance": (0, 1e9), "unseen": (0, 1e9)}),
+    Reader("training towers' feature space", write_feature_space, read_feature_space,
+           {"dissimilarity": (0, 1e9), "out_of_fold": (0, 1e9)}),
     Reader("calibration", write_calibration, read_calibration,
            {"width": (0, 1e6), "applicability": (0, 1)}),
     Reader("config.yaml", lambda folder: shutil.copy(REPO / "config.yaml", folder), read_config,

@@ -107,7 +107,7 @@ def killed_after_tiles(process: subprocess.Popen, marks: Path, count: int = 3):
 
 
 def test_a_run_that_loses_a_worker_gives_the_tiles_of_a_local_run(planet, expected, tmp_path):
-    output, marks = tmp_path / "t_2004.zarr", tmp_path / ".t_2004.work" / "marks"
+    output, marks = tmp_path / "t_2004.zarr", tmp_path / ".t_2004.work" / "done"
     with cluster_of(tmp_path, workers=2) as cluster:
         with killed_after_tiles(cluster.workers[0], marks) as seen:
             predict_tiles(**planet, output=output, **RUN, scheduler_address=cluster.address)
@@ -119,7 +119,7 @@ def test_a_run_that_loses_a_worker_gives_the_tiles_of_a_local_run(planet, expect
 def test_a_run_that_loses_the_scheduler_says_so_and_the_next_goes_on(
     planet, expected, tmp_path, monkeypatch
 ):
-    output, marks = tmp_path / "t_2004.zarr", tmp_path / ".t_2004.work" / "marks"
+    output, marks = tmp_path / "t_2004.zarr", tmp_path / ".t_2004.work" / "done"
     with cluster_of(tmp_path, workers=2) as cluster:
         with (
             killed_after_tiles(cluster.scheduler, marks) as seen,

@@ -4,7 +4,7 @@ rule predict_tiles:
         lookback=lambda wc: f"results/predictors/{lookback_year(wc.year)}.zarr",
         static="results/predictors/static.nc",
         checkpoints=members_of,
-        places="results/models/{model}_places.safetensors",
+        feature_space="results/models/{model}_feature_space.safetensors",
     output:
         tiles=directory("results/tiles/{model}_{year}.zarr"),
     log:

@@ -35,13 +35,13 @@ rule train_fold:
         "../scripts/train_fold.py"
 
 
-rule locate_towers:
+rule build_feature_space:
     input:
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
         sites="results/samples/sites.csv",
         checkpoints=members_of,
     output:
-        places="results/models/{model}_places.safetensors",
+        feature_space="results/models/{model}_feature_space.safetensors",
     log:
         "results/logs/uncertainty/locate_towers_{model}.log",
     benchmark:
@@ -59,9 +59,9 @@ rule locate_towers:
         predictors=config["predictors"]["variables"],
         code=code_hash("tamflux.uncertainty.out_of_fold"),
     message:
-        "describing the places of the training towers as {wildcards.model} sees them"
+        "building the feature space of the training towers for {wildcards.model}"
     script:
-        "../scripts/locate_towers.py"
+        "../scripts/build_feature_space.py"
 
 
 rule calibrate:
@@ -69,7 +69,7 @@ rule calibrate:
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
         sites="results/samples/sites.csv",
         checkpoints=expand("results/models/folds/{fold}.safetensors", fold=range(FOLDS)),
-        places="results/models/tamrl_places.safetensors",
+        feature_space="results/models/tamrl_feature_space.safetensors",
     output:
         calibration="results/models/calibration.json",
     log:
@@ -86,6 +86,6 @@ rule calibrate:
         predictors=config["predictors"]["variables"],
         code=code_hash("tamflux.uncertainty.out_of_fold"),
     message:
-        "calibrating the intervals with the errors at unseen towers"
+        "calibrating the intervals with out-of-fold errors"
     script:
         "../scripts/calibrate.py"

@@ -7,7 +7,7 @@ with job(snakemake, "calibrate"):
         snakemake.input.samples,
         snakemake.input.sites,
         snakemake.input.checkpoints,
-        snakemake.input.places,
+        snakemake.input.feature_space,
         snakemake.output.calibration,
         train_years=snakemake.params.years,
         predictors=snakemake.params.predictors,

@@ -9,7 +9,7 @@ if __name__ == "__main__":  # its worker processes import this file
             snakemake.input.lookback,
             snakemake.input.static,
             snakemake.input.checkpoints,
-            snakemake.input.places,
+            snakemake.input.feature_space,
             snakemake.output.tiles,
             workers=snakemake.threads,
             **snakemake.config["inference"],  # not params: the result does not depend on them

@@ -24,7 +24,7 @@ from tamflux.provenance import file_hash
 from tamflux.samples.protocols import training_sites
 from tamflux.samples.samples import Samples, load_samples
 from tamflux.training.ensemble import Ensemble, predict_sites
-from tamflux.training.train import fit_member, member_seed
+from tamflux.training.members import fit_member, member_seed
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")

@@ -22,7 +22,7 @@ from tamflux.baselines.fit import fit_model, sites_of_fold
 from tamflux.files import atomic_path
 from tamflux.samples.samples import Samples, load_samples
 from tamflux.samples.splits import neighbours
-from tamflux.training.train import member_seed
+from tamflux.training.members import member_seed
 from tamflux.training.trainer import MIN_QC, day_weights
 
 log = logging.getLogger("tamflux")

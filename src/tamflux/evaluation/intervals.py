@@ -134,7 +134,7 @@ def _sum_cells(
     width, square, days = (np.zeros((len(FLUX_NAMES), *grid.shape)) for _ in range(3))
     for year, path in tiles.items():
         store = open_fluxes(path, grid, year)
-        distance += store["distance"][:] / len(tiles)
+        distance += store["dissimilarity_index"][:] / len(tiles)
         true = open_fluxes(truth[year], grid, year) if truth else None
         for tile in tqdm(grid.tiles(tile_size), desc=f"intervals {year}", unit="tile"):
             here = (Ellipsis, tile.rows, tile.cols)

@@ -21,19 +21,19 @@ def dask_client(
 ) -> Iterator[Client]:
     """Yield a client of the cluster at an address, or of a local one with as many workers.
 
-    Threads in this process start at once and load the model, the cubes and torch once. Processes
-    take seconds to start, but none waits for the interpreter lock of another. Either end when this
-    process is killed: none is left behind that still writes.
+    Threads start immediately and share one copy of the model and of torch. Processes take seconds
+    to start but do not compete for one interpreter lock. Both end when this process is killed, so
+    that no orphan keeps writing.
 
     Parameters
     ----------
     scheduler_address : str, optional
-        Of a running scheduler; the other parameters do not count then.
+        Address of a running scheduler; the other parameters are ignored then.
     workers : int
         Number of threads or processes.
     processes : bool
-        Whether every worker is a process of its own. A script that asks for it guards its main
-        part by ``if __name__ == "__main__"``, since the processes import it.
+        Whether every worker is a process. The calling script then needs an
+        ``if __name__ == "__main__"`` guard, since the processes import it.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def dask_client(
 
 @contextmanager
 def _closed(part: _Part) -> Iterator[_Part]:
-    """Close at the end; what fails in closing after a failure (no memory) does not hide that."""
+    """Close at the end; an error while closing does not hide an earlier one (such as no memory)."""
     try:
         yield part
     except BaseException:

@@ -1,4 +1,4 @@
-"""Fluxes of every land cell and day of a year: the tiles of the globe as tasks of Dask."""
+"""Predict every land cell and day of a year, with the tiles of the globe as Dask tasks."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tamflux.inference.tile_store import TileStore, open_tile_store
 from tamflux.inference.tiles import (
     FLUX_NAMES,
     STD_NAMES,
-    Inputs,
-    Sources,
+    OpenedInputs,
+    TileInputs,
     has_land,
-    open_sources,
+    open_inputs,
     predict_tile,
 )
 from tamflux.predictors.cube import Cube, consolidate
@@ -37,11 +37,11 @@ from tamflux.variables import FLUXES
 log = logging.getLogger("tamflux")
 
 _NO_MEMORY = ("out of memory", "allocate", "could not create a ", "can't start new thread")
-"""What torch, oneDNN (of its primitives and memory objects) and threads say without memory."""
+"""Words in the messages of torch, oneDNN and threads when memory runs out."""
 
 TILES_FOR_PROCESSES = 100
-"""From so many tiles on, local workers are processes: their start takes seconds. On a GPU they are
-always threads, which share it and its one copy of the model."""
+"""Number of tiles from which local workers are processes, whose start takes seconds. On a GPU they
+are always threads, which share the device and one copy of the model."""
 
 LESS_MEMORY = (
     f"lower inference.batch_cells (null is {BATCH_CELLS['cpu']} on a processor, "
@@ -54,7 +54,7 @@ def predict_tiles(
     lookback: str | Path,
     static: str | Path,
     checkpoints: Sequence[str | Path],
-    places: str | Path,
+    feature_space: str | Path,
     output: str | Path,
     *,
     workers: int,
@@ -64,28 +64,26 @@ def predict_tiles(
 ) -> None:
     """Predict the daily fluxes of one year, tile by tile (contract 4).
 
-    A run that was killed goes on where it stopped if inputs and code are the same; the result
-    does not depend on tiles, batches or workers. Of a year that is not over, the days that there
-    are are predicted; when more come, only those behind the first change are
-    (`tamflux.inference.state_cache`).
+    A killed run resumes where it stopped if inputs and code are the same; the result does not
+    depend on tiles, batches or workers. Of a partial year the available days are predicted; the
+    next run then computes only the days after the first change (`tamflux.inference.state_cache`).
 
     Parameters
     ----------
     cube, lookback : path
-        Cubes of the year and of the year whose end is its lookback; the same path twice where
-        there is no year before.
+        Cubes of the year and of the year before; the same path twice where there is none.
     static : path
         Static fields of the grid.
     checkpoints : sequence of path
         Members of the ensemble.
-    places : path
-        Training towers in the space that distances are measured in (`FeatureSpace`).
+    feature_space : path
+        Training towers in the space of the dissimilarity index (`FeatureSpace`).
     output : path
         Zarr store to write.
     workers : int
         Of the local cluster: threads, or processes for `TILES_FOR_PROCESSES` tiles or more.
     batch_cells : int, optional
-        Cells that a worker computes at once, by default as many as suit the device.
+        Cells that a worker computes at once, `BATCH_CELLS` of the device by default.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     scheduler_address : str, optional
@@ -96,47 +94,47 @@ def predict_tiles(
     ContractError
         If the inputs do not belong together.
     TamfluxError
-        If a tile fails (it is named), the scheduler is lost, or another run has the lock;
+        If a tile fails (it is named), the scheduler is lost, or another run holds the lock;
         finished tiles are kept.
     """
     output = Path(output).absolute()
-    inputs = _identify(cube, lookback, static, checkpoints, places, device, output)
-    sources = open_sources(inputs)
-    tiles = sources.cube.grid.tiles(sources.cube.tile_size)
-    land = [tile for tile in tiles if has_land(sources.static, tile)]
+    inputs = _identify(cube, lookback, static, checkpoints, feature_space, device, output)
+    opened = open_inputs(inputs)
+    tiles = opened.cube.grid.tiles(opened.cube.tile_size)
+    land = [tile for tile in tiles if has_land(opened.static, tile)]
     log.info("%d of %d tiles have land", len(land), len(tiles))
-    with open_tile_store(output, inputs.identity, lambda path: create_tiles(path, inputs)) as work:
-        if cut_off := work.cut_off():
+    with open_tile_store(output, inputs.identity, lambda path: create_tiles(path, inputs)) as store:
+        if interrupted := store.pop_interrupted():
             log.warning(
-                "the last run was cut off in tiles %s; if that was for memory: %s "
+                "the last run was interrupted in tiles %s; if it ran out of memory: %s "
                 "(batch_cells is %s now)",
-                ", ".join(cut_off), LESS_MEMORY, batch_cells or "null",
+                ", ".join(interrupted), LESS_MEMORY, batch_cells or "null",
             )  # fmt: skip
-        todo = [tile for tile in land if not work.is_finished(tile)]
+        todo = [tile for tile in land if not store.is_done(tile)]
         if len(todo) < len(land):
             log.info("%d of %d tiles already finished", len(land) - len(todo), len(land))
         if todo:
-            on_cpu = sources.ensemble.device.type == "cpu"
+            on_cpu = opened.ensemble.device.type == "cpu"
             processes = on_cpu and workers > 1 and len(todo) >= TILES_FOR_PROCESSES
             with dask_client(scheduler_address, workers, processes) as client:
-                _run(client, inputs, work, todo, batch_cells, done=len(land) - len(todo))
-        consolidate(work.store)
+                _run(client, inputs, store, todo, batch_cells, done=len(land) - len(todo))
+        consolidate(store.path)
         if output.exists():
             shutil.rmtree(output)
-        os.replace(work.store, output)
-        shutil.rmtree(work.folder)
-        if inputs.states and not inputs.states.grows:  # the year is over
+        os.replace(store.path, output)
+        shutil.rmtree(store.folder)
+        if inputs.states and not inputs.states.partial_year:  # the year is complete now
             shutil.rmtree(inputs.states.folder)
 
 
-def create_tiles(path: Path, inputs: Inputs) -> None:
-    """Write the empty tile store: NaN everywhere, with coordinates and provenance."""
-    sources = open_sources(inputs)
-    cube = sources.cube
-    store = zarr.create_group(path, zarr_format=3, attributes=_provenance(inputs, sources))
+def create_tiles(path: Path, inputs: TileInputs) -> None:
+    """Write the empty tile store: NaN everywhere, coordinates, provenance."""
+    opened = open_inputs(inputs)
+    cube = opened.cube
+    group = zarr.create_group(path, zarr_format=3, attributes=_provenance(inputs, opened))
     side = [min(cube.tile_size, n) for n in cube.grid.shape]
     for name in (*FLUX_NAMES, *STD_NAMES):
-        store.create_array(
+        group.create_array(
             name,
             shape=(len(cube.time), *cube.grid.shape),
             chunks=(len(cube.time), *side),
@@ -145,8 +143,8 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
             dimension_names=("time", "lat", "lon"),
             attributes={"units": FLUXES[name.removesuffix("_std")].units},
         )
-    for name, kind, fill in [("distance", "float32", np.nan), ("quality", "int8", 0)]:
-        store.create_array(
+    for name, kind, fill in [("dissimilarity_index", "float32", np.nan), ("quality", "int8", 0)]:
+        group.create_array(
             name,
             shape=cube.grid.shape,
             chunks=tuple(side),
@@ -160,7 +158,7 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
         ("lat", cube.grid.lat, {"units": "degrees_north"}),
         ("lon", cube.grid.lon, {"units": "degrees_east"}),
     ]:
-        array = store.create_array(
+        array = group.create_array(
             name,
             shape=values.shape,
             dtype=values.dtype,
@@ -171,34 +169,43 @@ def create_tiles(path: Path, inputs: Inputs) -> None:
         array[:] = values
 
 
-def _identify(cube, lookback, static, checkpoints, places, device, output: Path) -> Inputs:
-    """Inputs with absolute paths and the identity of all that the tiles depend on."""
-    cube, lookback, static, places = (
-        Path(path).absolute() for path in (cube, lookback, static, places)
+def _identify(
+    cube, lookback, static, checkpoints, feature_space, device, output: Path
+) -> TileInputs:
+    """Inputs with absolute paths and a hash of everything that the tiles depend on."""
+    cube, lookback, static, feature_space = (
+        Path(path).absolute() for path in (cube, lookback, static, feature_space)
     )
     checkpoints = tuple(Path(path).absolute() for path in checkpoints)
     digest = hashlib.sha256(code_hash("tamflux.inference.predict").encode())
-    for path in (static, *checkpoints, places):
+    for path in (static, *checkpoints, feature_space):
         digest.update(content_hash(path).encode())
-    folder, grows = output.with_name(f".{output.stem}.states"), not Cube.open(cube).is_complete
-    states = TileStateCache(folder, digest.hexdigest(), grows) if grows or folder.is_dir() else None
+    folder, partial_year = (
+        output.with_name(f".{output.stem}.states"),
+        not Cube.open(cube).is_complete,
+    )
+    states = None
+    if partial_year or folder.is_dir():
+        states = TileStateCache(folder, digest.hexdigest(), partial_year)
     for path in (cube, lookback):
         digest.update(content_hash(path).encode())
-    return Inputs(cube, lookback, static, checkpoints, places, digest.hexdigest(), device, states)
+    return TileInputs(
+        cube, lookback, static, checkpoints, feature_space, digest.hexdigest(), device, states
+    )
 
 
-def _provenance(inputs: Inputs, sources: Sources) -> dict:
-    """Attributes of the tile store: its grid and what made it."""
+def _provenance(inputs: TileInputs, opened: OpenedInputs) -> dict:
+    """Attributes of the tile store: grid, inputs and code."""
     members = [
         {
             "sha256": file_hash(path),
-            "model": description.model,
-            "training_sites": list(description.training_sites),
-            "provenance": description.provenance,
+            "model": spec.model,
+            "training_sites": list(spec.training_sites),
+            "provenance": spec.provenance,
         }
-        for path, description in zip(inputs.checkpoints, sources.ensemble.specs, strict=True)
+        for path, spec in zip(inputs.checkpoints, opened.ensemble.specs, strict=True)
     ]
-    cube = sources.cube
+    cube = opened.cube
     return {
         "year": cube.year,
         "resolution": cube.grid.resolution,
@@ -212,21 +219,21 @@ def _provenance(inputs: Inputs, sources: Sources) -> dict:
 
 def _run(
     client: Client,
-    inputs: Inputs,
-    work: TileStore,
+    inputs: TileInputs,
+    store: TileStore,
     tiles: list[Tile],
     batch_cells: int | None,
     done: int,
 ) -> None:
     """Compute tiles on the cluster; stop at the first failure and name the tile."""
     futures = {
-        client.submit(_finish_tile, inputs, work, tile, batch_cells, pure=False): tile
+        client.submit(_finish_tile, inputs, store, tile, batch_cells, pure=False): tile
         for tile in tiles
     }
     total = done + len(tiles)
     with tqdm(total=total, initial=done, desc="tiles", unit="tile", mininterval=1) as bar:
         for future in as_completed(list(futures)):
-            if future.status == "cancelled":  # Dask does so with all when the scheduler is lost
+            if future.status == "cancelled":  # as Dask does with all when the scheduler is lost
                 address = client.scheduler and client.scheduler.address
                 raise TamfluxError(
                     "the Dask scheduler was lost",
@@ -238,18 +245,18 @@ def _run(
             bar.update()
 
 
-def _finish_tile(inputs: Inputs, work: TileStore, tile: Tile, batch_cells: int | None) -> None:
-    """The task: predict a tile and write it."""
-    work.begin(tile)
+def _finish_tile(inputs: TileInputs, store: TileStore, tile: Tile, batch_cells: int | None) -> None:
+    """Dask task: predict a tile and write it."""
+    store.mark_in_progress(tile)
     try:
-        work.write(tile, predict_tile(open_sources(inputs), tile, batch_cells))
+        store.write(tile, predict_tile(open_inputs(inputs), tile, batch_cells))
     finally:
-        work.end(tile)
+        store.clear_in_progress(tile)
 
 
 def _fail(tile: Tile, future) -> None:
     cause = future.exception() if future.status == "error" else None
-    remedy = LESS_MEMORY if _is_of_memory(cause) else "remove the cause"
+    remedy = LESS_MEMORY if _is_out_of_memory(cause) else "remove the cause"
     raise TamfluxError(
         f"tile {tile.id} failed (rows {tile.rows.start} to {tile.rows.stop - 1}, "
         f"columns {tile.cols.start} to {tile.cols.stop - 1})",
@@ -258,9 +265,9 @@ def _fail(tile: Tile, future) -> None:
     ) from cause
 
 
-def _is_of_memory(cause: BaseException | None) -> bool:
-    """Whether memory ran out: of numpy, of torch on either device, or of a worker, now killed."""
+def _is_out_of_memory(cause: BaseException | None) -> bool:
+    """Whether memory ran out: in numpy, in torch on any device, or in a worker that was killed."""
     if isinstance(cause, MemoryError | KilledWorker):
         return True
-    said = str(cause).lower()
-    return isinstance(cause, RuntimeError) and any(words in said for words in _NO_MEMORY)
+    message = str(cause).lower()
+    return isinstance(cause, RuntimeError) and any(words in message for words in _NO_MEMORY)

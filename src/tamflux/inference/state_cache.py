@@ -1,10 +1,8 @@
-"""A year that still grows: what is kept of each tile, so that a new month costs a month.
+"""Incremental prediction of a partial year: a new month costs the computation of that month.
 
-A file per tile holds the fluxes so far and, for some days, the state of the members
-(`RecurrentState`).
-It is believed as far as the predictors behind it are the same to the last bit: what changes a day
-(a new month, a composite that ends a gap, a corrected file) has that day and all later ones
-computed again, and nothing else.
+A cache file per tile holds the fluxes so far and the members' recurrent states after a few days.
+An entry is valid while all predictors up to its day are bit-identical: a changed day (a new month,
+a composite that ends a gap, a corrected file) is computed again with all later days, and no other.
 """
 
 from __future__ import annotations
@@ -22,31 +20,30 @@ import torch
 from tamflux.files import atomic_path
 from tamflux.training.ensemble import Ensemble, Prediction
 
-BACK = (8, 48)
-"""How many days before the end of the data, at least, a past is kept: as long as the last
-composite of a month holds, and for cells that clouds hid for longer. One more is kept after the
-spin-up."""
+STATE_LAGS_DAYS = (8, 48)
+"""Days before the end of the data, at least, after which states are cached: the period of the last
+composite of a month, and a longer one for cloudy cells. That after the warm-up is cached too."""
 
 _CHECKSUM = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class TileStateCache:
-    """The kept files of one model and year.
+    """Cache files of one model and year.
 
     Attributes
     ----------
     folder : Path
-        Beside the tile store; a file per tile.
+        Folder next to the tile store, with a file per tile.
     identity : str
-        Of the model, the static fields and the code.
-    grows : bool
-        Whether more days will come: only then something is written.
+        Hash of the model, the static fields and the code.
+    partial_year : bool
+        Whether days are still to come; entries are written only then.
     """
 
     folder: Path
     identity: str
-    grows: bool
+    partial_year: bool
 
     def predict(
         self,
@@ -56,48 +53,50 @@ class TileStateCache:
         static: np.ndarray,
         batch_cells: int | None,
     ) -> Prediction:
-        """Predict the cells of a tile from the last day whose past is kept and still true.
+        """Predict the cells of a tile from the last day with a valid cached state.
 
         Parameters
         ----------
         name : str
-            Of the tile.
+            Name of the tile.
         x, static, batch_cells
             As of `Ensemble.predict`.
 
         Returns
         -------
         Prediction
-            Of all days; those before the past as they were kept.
+            All days; those before the state come from the cache.
         """
         identity = f"{self.identity} {ensemble.device.type} {batch_cells}"
         lookback = ensemble.lookback_days
         days = x.shape[1] - lookback
-        kept = _read(self.folder / name, identity)
+        cached = _read(self.folder / name, identity)
         block = ensemble.block_days
-        wanted = sorted({0, *(max(0, days - back) // block * block for back in BACK)})
-        prints = fingerprints(x, lookback, {*wanted, *kept["prints"]})
-        true = [day for day, value in kept["prints"].items() if prints.get(day) == value]
-        start = max(true, default=0)
+        wanted = sorted({0, *(max(0, days - lag) // block * block for lag in STATE_LAGS_DAYS)})
+        hashes = hash_inputs(x, lookback, {*wanted, *cached["hashes"]})
+        valid = [day for day, value in cached["hashes"].items() if hashes.get(day) == value]
+        start = max(valid, default=0)
         rest = np.concatenate([x[:, :lookback], x[:, lookback + start :]], axis=1) if start else x
-        prediction, states = ensemble.predict_on(
+        prediction, states = ensemble.predict_from(
             rest,
             static,
             batch_cells,
-            kept["states"][start] if true else None,
+            cached["states"][start] if valid else None,
             keep=[day - start for day in wanted if day >= start],
         )
-        states = {start + day: past for day, past in states.items()}
-        states |= {day: kept["states"][day] for day in wanted if day in true and day not in states}
-        parts = zip((kept["mean"], kept["std"]), prediction[:2], strict=True)
-        mean, std = (_joined(old, new, start) for old, new in parts)
+        states = {start + day: state for day, state in states.items()}
+        states |= {
+            day: cached["states"][day] for day in wanted if day in valid and day not in states
+        }
+        parts = zip((cached["mean"], cached["std"]), prediction[:2], strict=True)
+        mean, std = (_concatenate(old, new, start) for old, new in parts)
         prediction = prediction._replace(mean=mean, std=std)
-        if self.grows:
+        if self.partial_year:
             _write(
                 self.folder / name,
                 {
                     "identity": identity,
-                    "prints": {day: prints[day] for day in states},
+                    "hashes": {day: hashes[day] for day in states},
                     "states": states,
                     "mean": torch.from_numpy(prediction.mean),
                     "std": torch.from_numpy(prediction.std),
@@ -106,19 +105,19 @@ class TileStateCache:
         return prediction
 
 
-def fingerprints(x: np.ndarray, lookback: int, days: Iterable[int]) -> dict[int, str]:
-    """Checksums of the lookback and the days of the year before each of some days of `x`."""
+def hash_inputs(x: np.ndarray, lookback: int, days: Iterable[int]) -> dict[int, str]:
+    """Hash of the look-back window and of all days before each of the given days of the year."""
     digest = hashlib.sha256(str(x.shape[::2]).encode())
     digest.update(np.ascontiguousarray(x[:, :lookback]).data)
-    prints, last = {}, 0
+    hashes, last = {}, 0
     for day in sorted(day for day in days if day < x.shape[1] - lookback):
         digest.update(np.ascontiguousarray(x[:, lookback + last : lookback + day]).data)
-        prints[day], last = digest.hexdigest(), day
-    return prints
+        hashes[day], last = digest.hexdigest(), day
+    return hashes
 
 
-def _joined(old: torch.Tensor | None, new: np.ndarray, start: int) -> np.ndarray:
-    """(cell, time, flux): days before `start` of what was kept, then the new ones."""
+def _concatenate(old: torch.Tensor | None, new: np.ndarray, start: int) -> np.ndarray:
+    """(cell, time, flux): cached days before `start`, then the new ones."""
     if old is None or not start:
         return new
     return np.concatenate([old.numpy()[:, :start], new], axis=1)
@@ -132,12 +131,12 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _read(path: Path, identity: str) -> dict[str, Any]:
-    """What was kept; nothing where the file is absent, damaged, or of another model."""
-    nothing: dict[str, Any] = {"prints": {}, "states": {}, "mean": None, "std": None}
+    """Content of a cache file; empty where it is absent, damaged, or of another model."""
+    empty: dict[str, Any] = {"hashes": {}, "states": {}, "mean": None, "std": None}
     if not path.exists():
-        return nothing
+        return empty
     data = path.read_bytes()
     if hashlib.sha256(data[_CHECKSUM:]).digest() != data[:_CHECKSUM]:
-        return nothing
+        return empty
     content = torch.load(io.BytesIO(data[_CHECKSUM:]), weights_only=True)
-    return content if content["identity"] == identity else nothing
+    return content if content["identity"] == identity else empty

@@ -1,9 +1,8 @@
-"""The work directory of a prediction: tiles that are finished stay finished when a run is killed.
+"""Working directory of a prediction, from which a killed run resumes with its finished tiles.
 
-``results/tiles/.{model}_{year}.work/`` holds ``identity`` (what the tiles are made from),
-``tiles.zarr`` (the store to be), ``marks/{tile}`` (checksum of a finished tile), ``begun/{tile}``
-(a tile in work) and ``lock``.
-Snakemake deletes the declared output of a failed job; the work directory is not declared.
+``results/tiles/.{model}_{year}.work/`` holds ``identity`` (hash of inputs and code), ``tiles.zarr``
+(the unfinished store), ``done/{tile}`` (checksum of a finished tile), ``in_progress/{tile}`` and
+``lock``. Snakemake deletes the declared output of a failed job; this directory is not declared.
 """
 
 from __future__ import annotations
@@ -30,43 +29,43 @@ class TileStore:
     Parameters
     ----------
     folder : Path
-        The work directory, see `open_tile_store`.
+        The working directory, see `open_tile_store`.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.store = folder / "tiles.zarr"
+        self.path = folder / "tiles.zarr"
 
-    def begin(self, tile: Tile) -> None:
-        """Note that a tile is in work, for the next run to tell where this one was killed."""
-        (self.folder / "begun").mkdir(exist_ok=True)
-        (self.folder / "begun" / tile.id).touch()
+    def mark_in_progress(self, tile: Tile) -> None:
+        """Mark a tile as in progress, so that the next run knows where this one was killed."""
+        (self.folder / "in_progress").mkdir(exist_ok=True)
+        (self.folder / "in_progress" / tile.id).touch()
 
-    def cut_off(self) -> list[str]:
-        """Tiles that were in work when the last run was killed; they are forgotten by this."""
-        begun = sorted((self.folder / "begun").glob("*"))
-        for note in begun:
-            note.unlink()
-        return [note.name for note in begun]
+    def clear_in_progress(self, tile: Tile) -> None:
+        """Remove the marker of a tile that is finished or has failed."""
+        (self.folder / "in_progress" / tile.id).unlink(missing_ok=True)
 
-    def end(self, tile: Tile) -> None:
-        """Note that a tile is not in work any more, finished or failed."""
-        (self.folder / "begun" / tile.id).unlink(missing_ok=True)
+    def pop_interrupted(self) -> list[str]:
+        """Tiles that were in progress when the last run was killed; removes their markers."""
+        markers = sorted((self.folder / "in_progress").glob("*"))
+        for marker in markers:
+            marker.unlink()
+        return [marker.name for marker in markers]
 
     def write(self, tile: Tile, values: dict[str, np.ndarray]) -> None:
-        """Write the values of a tile, then its mark: a mark stands for complete data."""
-        group = zarr.open_group(self.store, mode="r+")
+        """Write the values of a tile, then its done marker, which vouches for complete data."""
+        group = zarr.open_group(self.path, mode="r+")
         for name, array in values.items():
             group[name][..., tile.rows, tile.cols] = array
-        with atomic_path(self._mark(tile)) as partial:
+        with atomic_path(self._done_marker(tile)) as partial:
             partial.write_text(_checksum(values))
 
-    def is_finished(self, tile: Tile) -> bool:
-        """Whether a tile has a mark and its data in the store still have the mark's checksum."""
-        mark = self._mark(tile)
-        if not mark.exists():
+    def is_done(self, tile: Tile) -> bool:
+        """Whether a tile has a done marker whose checksum is that of its data in the store."""
+        marker = self._done_marker(tile)
+        if not marker.exists():
             return False
-        group = zarr.open_group(self.store, mode="r")
+        group = zarr.open_group(self.path, mode="r")
         try:
             values = {
                 name: array[..., tile.rows, tile.cols]
@@ -75,46 +74,46 @@ class TileStore:
             }
         except Exception:  # a damaged chunk raises whatever its codec raises
             return False
-        return mark.read_text() == _checksum(values)
+        return marker.read_text() == _checksum(values)
 
-    def _mark(self, tile: Tile) -> Path:
-        return self.folder / "marks" / tile.id
+    def _done_marker(self, tile: Tile) -> Path:
+        return self.folder / "done" / tile.id
 
 
 @contextmanager
 def open_tile_store(output: Path, identity: str, create_store) -> Iterator[TileStore]:
-    """Open, alone, the work directory of `output`; start it anew unless it has this identity.
+    """Lock the working directory of `output`; clear it unless it has this identity.
 
     Parameters
     ----------
     output : Path
-        The tile store to be made; the work directory lies beside it.
+        The final tile store; the working directory is next to it.
     identity : str
-        What the tiles depend on. Tiles of another identity are deleted.
+        Hash of inputs and code. Tiles of another identity are deleted.
     create_store : callable
         ``create_store(path)`` writes the empty tile store.
 
     Raises
     ------
     TamfluxError
-        If another process works on the same output.
+        If another process holds the lock.
     """
     folder = output.with_name(f".{output.stem}.work")
     folder.mkdir(parents=True, exist_ok=True)
     busy = "another run is working on these tiles"
     with exclusive(folder / "lock", what=busy, file=output):
-        work = TileStore(folder)
-        mark = folder / "identity"
-        if not (mark.exists() and mark.read_text() == identity and work.store.is_dir()):
-            if mark.exists():
-                log.info("inputs or code have changed: the tiles of the unfinished run are dropped")
-            mark.unlink(missing_ok=True)  # first: without it nothing below is believed
-            for name in ("marks", "tiles.zarr"):
+        store = TileStore(folder)
+        known = folder / "identity"
+        if not (known.exists() and known.read_text() == identity and store.path.is_dir()):
+            if known.exists():
+                log.info("inputs or code have changed: the tiles of the unfinished run are deleted")
+            known.unlink(missing_ok=True)  # first: without it nothing below is used
+            for name in ("done", "tiles.zarr"):
                 shutil.rmtree(folder / name, ignore_errors=True)
-            create_store(work.store)
-            with atomic_path(mark) as partial:
+            create_store(store.path)
+            with atomic_path(known) as partial:
                 partial.write_text(identity)
-        yield work
+        yield store
 
 
 def _checksum(values: dict[str, np.ndarray]) -> str:

@@ -1,4 +1,4 @@
-"""The fluxes of one tile: predictors of its land cells in, daily fluxes and quality out."""
+"""Daily fluxes, dissimilarity index and quality of the land cells of one tile."""
 
 from __future__ import annotations
 
@@ -34,33 +34,33 @@ STD_NAMES = tuple(f"{name}_std" for name in FLUXES)
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """Files that a prediction is made from, and the device it runs on.
+class TileInputs:
+    """Input files of a prediction, and the device it runs on.
 
-    `lookback` equals `cube` where there is no year before. `identity` names the content of the
-    files, so that a worker that outlives a run does not use what it opened for another. `states` is
-    given for a year that grows, or did so until now.
+    `lookback` equals `cube` where there is no year before. `identity` is a hash of the content of
+    the files, so that a worker that outlives a run does not reuse files that it opened for another.
+    `states` caches recurrent states of a partial year, or of one that was partial until now.
     """
 
     cube: Path
     lookback: Path
     static: Path
     checkpoints: tuple[Path, ...]
-    places: Path
+    feature_space: Path
     identity: str
     device: str
     states: TileStateCache | None = None
 
 
 @dataclass(frozen=True)
-class Sources:
-    """The opened and mutually checked files of `Inputs`."""
+class OpenedInputs:
+    """The files of `TileInputs`, opened and checked against each other."""
 
     cube: Cube
     lookback: Cube | None
     static: xr.Dataset
     ensemble: Ensemble
-    places: FeatureSpace
+    feature_space: FeatureSpace
     states: TileStateCache | None
 
 
@@ -68,20 +68,20 @@ _OPENING = threading.Lock()
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
-def open_sources(inputs: Inputs) -> Sources:
+def open_inputs(inputs: TileInputs) -> OpenedInputs:
     """Open the inputs once per process and check that they belong together.
 
     Raises
     ------
     ContractError
-        If the grids of the files differ, or the model wants other predictors or static features.
+        If the grids of the files differ, or predictors or static features of the model are missing.
     """
     with _OPENING:  # the threads of a worker share one copy
-        return _open_sources(inputs)
+        return _open_inputs(inputs)
 
 
 @lru_cache(maxsize=1)
-def _open_sources(inputs: Inputs) -> Sources:
+def _open_inputs(inputs: TileInputs) -> OpenedInputs:
     torch.set_num_threads(1)  # parallel over tiles: a tile is the work of one thread
     _keep_freed_memory()
     ensemble = Ensemble.load(inputs.checkpoints, inputs.device)
@@ -89,7 +89,7 @@ def _open_sources(inputs: Inputs) -> Sources:
     lookback = None if inputs.lookback == inputs.cube else Cube.open(inputs.lookback)
     if lookback is not None and (lookback.grid, lookback.year) != (cube.grid, cube.year - 1):
         raise ContractError(
-            "the lookback is not the year before on the same grid",
+            "the look-back cube is not the year before on the same grid",
             file=inputs.lookback,
             found=f"{lookback.year}, {lookback.grid}",
             expected=f"{cube.year - 1}, {cube.grid}",
@@ -98,7 +98,7 @@ def _open_sources(inputs: Inputs) -> Sources:
     before = lookback or cube
     if not before.is_complete:
         raise ContractError(
-            "the lookback of the year is not whole",
+            "the look-back window of the year is not complete",
             file=before.path,
             found=f"predictors until {before.time[-1]}",
             expected=f"every day of {before.year}",
@@ -116,17 +116,17 @@ def _open_sources(inputs: Inputs) -> Sources:
                 expected=f"{expected.size} cells from {expected[0]}",
                 fix="make both with one configuration",
             )
-    for what, wanted, given in [
+    for what, needed, given in [
         ("predictors", ensemble.predictors, cube.variables),
         ("static features", ensemble.static_features, STATIC_FEATURES),
     ]:
-        if missing := [name for name in wanted if name not in given]:
+        if missing := [name for name in needed if name not in given]:
             raise ContractError(
-                f"the model wants {what} that the inputs do not have",
+                f"the inputs lack {what} of the model",
                 file=inputs.cube,
                 variable=", ".join(missing),
                 found=list(given),
-                expected=list(wanted),
+                expected=list(needed),
                 fix="train and predict with the same predictors.variables",
             )
     units = tuple(PREDICTORS[name].units for name in ensemble.predictors)
@@ -138,21 +138,21 @@ def _open_sources(inputs: Inputs) -> Sources:
             expected=list(units),
             fix="train again with this version",
         )
-    return Sources(
-        cube, lookback, static, ensemble, FeatureSpace.load(inputs.places), inputs.states
+    return OpenedInputs(
+        cube, lookback, static, ensemble, FeatureSpace.load(inputs.feature_space), inputs.states
     )
 
 
 def _keep_freed_memory() -> None:
-    """Tell the allocator of glibc to keep what is freed, up to 1 GB, for the next block of days.
+    """Have glibc keep freed memory, up to 1 GB, for the next block of days.
 
-    Dask sets ``MALLOC_TRIM_THRESHOLD_`` of its worker processes so low that the memory of every
-    tensor goes back to the kernel and is cleared anew, which takes half of the time.
+    Dask sets ``MALLOC_TRIM_THRESHOLD_`` of its worker processes so low that every freed tensor goes
+    back to the kernel, and half of the time is spent on clearing new pages.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # another C library has none
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, 2**30)
-        mallopt(_M_MMAP_THRESHOLD, 2**25)  # the most that glibc takes
+        mallopt(_M_MMAP_THRESHOLD, 2**25)  # largest value that glibc accepts
 
 
 def has_land(static: xr.Dataset, tile: Tile) -> bool:
@@ -161,40 +161,38 @@ def has_land(static: xr.Dataset, tile: Tile) -> bool:
 
 
 def predict_tile(
-    sources: Sources, tile: Tile, batch_cells: int | None = None
+    opened: OpenedInputs, tile: Tile, batch_cells: int | None = None
 ) -> dict[str, np.ndarray]:
     """Predict the daily fluxes of one tile.
 
     Returns
     -------
     dict
-        `gpp`, `reco`, `nee` and their `*_std`: (time, row, col) float32 in g m-2 d-1, NaN over
-        water, 0 on land without vegetation; `distance`: (row, col) float32 to the training towers
+        `gpp`, `reco`, `nee` and their `*_std`: (time, row, col) float32 in g C m-2 d-1, NaN over
+        water, 0 on land without vegetation; `dissimilarity_index`: (row, col) float32
         (`tamflux.uncertainty.feature_space`), NaN without vegetated land; `quality`: (row, col)
         int8.
     """
-    cube, static = sources.cube, sources.static.isel(lat=tile.rows, lon=tile.cols)
+    cube, static = opened.cube, opened.static.isel(lat=tile.rows, lon=tile.cols)
     land = static["land_fraction"].values > 0
     vegetated = land & (static["vegetated_fraction"].values > 0)
     fluxes = np.full((2, len(FLUX_NAMES), len(cube.time), *land.shape), np.nan, np.float32)
     fluxes[..., land] = 0
-    distance = np.full(land.shape, np.nan, np.float32)
+    dissimilarity = np.full(land.shape, np.nan, np.float32)
     rows, cols = np.nonzero(vegetated)
     if len(rows):
-        x = _cell_predictors(sources, rows + tile.rows.start, cols + tile.cols.start)
-        features = _cell_statics(sources, static, rows, cols)
-        prediction = _predict_cells(sources, tile, x, features, batch_cells)
-        distance[rows, cols] = sources.places.distance(
-            compute_features(
-                prediction.embeddings, x[:, : sources.ensemble.lookback_days], features
-            )
+        x = _cell_predictors(opened, rows + tile.rows.start, cols + tile.cols.start)
+        features = _cell_statics(opened, static, rows, cols)
+        prediction = _predict_cells(opened, tile, x, features, batch_cells)
+        dissimilarity[rows, cols] = opened.feature_space.dissimilarity(
+            compute_features(prediction.embeddings, x[:, : opened.ensemble.lookback_days], features)
         )
         for part, values in enumerate((prediction.mean, prediction.std)):
             _check_finite(values, tile)
             fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
     arrays = fluxes.reshape(-1, *fluxes.shape[2:])
     tile_values = dict(zip((*FLUX_NAMES, *STD_NAMES), arrays, strict=True))
-    tile_values["distance"] = distance
+    tile_values["dissimilarity_index"] = dissimilarity
     tile_values["quality"] = quality_flags(
         static["land_fraction"].values, vegetated, cube.read_flag(tile.rows, tile.cols)
     )
@@ -229,36 +227,36 @@ def quality_flags(land_fraction: np.ndarray, vegetated: np.ndarray, origin: np.n
     return np.where(land_fraction > 0, bits, 0).astype(np.int8)
 
 
-def _cell_predictors(sources: Sources, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+def _cell_predictors(opened: OpenedInputs, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
     """(cell, lookback + time, feature) predictors in the order of the model."""
-    names = sources.ensemble.predictors
-    year = sources.cube.read_cells(rows, cols, names)
-    before = None if sources.lookback is None else sources.lookback.read_cells(rows, cols, names)
-    return prepend_lookback(year, before, sources.ensemble.lookback_days)
+    names = opened.ensemble.predictors
+    year = opened.cube.read_cells(rows, cols, names)
+    before = None if opened.lookback is None else opened.lookback.read_cells(rows, cols, names)
+    return prepend_lookback(year, before, opened.ensemble.lookback_days)
 
 
 def _predict_cells(
-    sources: Sources, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int | None
+    opened: OpenedInputs, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int | None
 ) -> Prediction:
-    """Predict all days, or only those whose predictors are new."""
-    if sources.states is None:
-        return sources.ensemble.predict(x, features, batch_cells=batch_cells)
-    return sources.states.predict(tile.id, sources.ensemble, x, features, batch_cells)
+    """Predict all days, or in a partial year those that the cache does not hold."""
+    if opened.states is None:
+        return opened.ensemble.predict(x, features, batch_cells=batch_cells)
+    return opened.states.predict(tile.id, opened.ensemble, x, features, batch_cells)
 
 
 def _cell_statics(
-    sources: Sources, static: xr.Dataset, rows: np.ndarray, cols: np.ndarray
+    opened: OpenedInputs, static: xr.Dataset, rows: np.ndarray, cols: np.ndarray
 ) -> np.ndarray:
     """(cell, S) static features in the order of the model."""
     cells = static.isel(lat=xr.DataArray(rows, dims="cell"), lon=xr.DataArray(cols, dims="cell"))
-    order = [STATIC_FEATURES.index(name) for name in sources.ensemble.static_features]
+    order = [STATIC_FEATURES.index(name) for name in opened.ensemble.static_features]
     return static_features(cells)[:, order]
 
 
 def _check_finite(values: np.ndarray, tile: Tile) -> None:
     if not np.isfinite(values).all():
         raise ContractError(
-            "the model gives fluxes that are not numbers",
+            "the model gives fluxes that are not finite",
             variable=", ".join(FLUX_NAMES),
             found=f"{np.count_nonzero(~np.isfinite(values))} values in tile {tile.id}",
             expected="finite fluxes on every vegetated cell and day",

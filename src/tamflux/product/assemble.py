@@ -83,7 +83,7 @@ def assemble_product(
             for flux in FLUXES:
                 width[:, land] = _quantise(intervals.half_width(flux, *on_land))
                 file.write(f"{flux}_pi90_halfwidth", rows, width)
-            distance = store["distance"][rows]
+            distance = store["dissimilarity_index"][rows]
             applicability = intervals.applicability((gpp + reco).mean(axis=0), distance)
             cells = {"dissimilarity_index": distance, "applicability": applicability}
             for name, values in cells.items():

@@ -1,4 +1,4 @@
-"""Checkpoints: weights and all that is needed to use them, in one safetensors file."""
+"""Checkpoints: weights and everything needed to use them, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tamflux.variables import FLUXES
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a checkpoint says of itself, beside the weights (JSON in the file's header).
+    """Specification of a model, stored with its weights (JSON in the header of the file).
 
     Attributes
     ----------
     model : str
-        ``tamrl``, ``lstm`` (site-blind) or ``tamrl_without_...``.
+        ``tamrl``, ``lstm`` (no site information) or ``tamrl_without_...`` (`COMPONENTS_OF_MODEL`).
     hidden_size, embedding_size, trees, lookback_days : int
-        Shape of the network, number of its trees.
+        Sizes of the network, number of its trees, length of the look-back window.
     predictors, units, static_features : tuple of str
-        Features in their order, and the predictors' units.
+        Features in their order, and the units of the predictors.
     mean, sd : tuple of float
-        Scaling of each predictor, in its unit.
+        Mean and standard deviation of each predictor over the training sites, in its unit.
     flux_scale : tuple of float
-        Standard deviation of gpp, reco, nee, g m-2 d-1.
+        Standard deviation of gpp, reco, nee, g C m-2 d-1.
     training_sites : tuple of str
         Sites whose fluxes were used.
     provenance : dict
@@ -58,7 +58,7 @@ class ModelSpec:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def network(self) -> TamRL:
-        """A network of this shape, weights not yet set."""
+        """Build a network of this shape with initial weights."""
         light = None
         if "ssrd" in self.predictors:
             number = self.predictors.index("ssrd")
@@ -75,18 +75,18 @@ class ModelSpec:
         )
 
     def scale(self, x: np.ndarray) -> np.ndarray:
-        """(..., feature) predictors in catalogue units -> scaled float32, missing ones 0 (mean)."""
+        """Standardised float32 predictors (..., feature), from catalogue units; 0 where missing."""
         mean, sd = torch.tensor(self.mean), torch.tensor(self.sd)
         scaled = torch.from_numpy(np.asarray(x, np.float32)).sub(mean).div_(sd)  # torch is faster
         return scaled.nan_to_num_(nan=0.0).numpy()
 
 
 MAX_SIZE = 100_000
-"""No size of a network comes near this: a damaged one must not ask for all of the memory."""
+"""Upper bound of any size, so that a damaged header cannot exhaust the memory."""
 
 
 def _check_spec(spec: ModelSpec) -> None:
-    """Raise ValueError where a spec, as JSON gave it, cannot be one."""
+    """Raise ValueError where the fields of a spec, as read from JSON, are not valid."""
     for name in ("hidden_size", "embedding_size", "lookback_days"):
         value = getattr(spec, name)
         if type(value) is not int or not 0 <= value <= MAX_SIZE:
@@ -120,7 +120,7 @@ def components_of(model: str) -> Components:
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Any) -> None:
-    """Write tensors, a JSON header and the checksum of both, whole or not at all."""
+    """Write tensors, a JSON header and the checksum of both, atomically."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     record = {"header": header, "sha256": _checksum(contiguous, header)}
     # one entry: the library writes several in an order that changes from run to run
@@ -140,7 +140,7 @@ def _checksum(tensors: Mapping[str, torch.Tensor], header: Any) -> str:
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], Any]:
-    """Read what `save_tensors` wrote.
+    """Read a file that `save_tensors` wrote.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def load_checkpoint(path: str | Path) -> tuple[TamRL, ModelSpec]:
         network = spec.network()
         network.load_state_dict(tensors)
         if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-            raise ValueError("weights that are not numbers")
+            raise ValueError("some weights are not finite")
     except (TypeError, RuntimeError, AttributeError, ValueError, LookupError) as error:
         raise ContractError(
             "a checkpoint does not fit this version of the model",

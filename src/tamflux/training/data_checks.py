@@ -1,4 +1,4 @@
-"""Training data is proven finite, complete and non-constant before any step is taken."""
+"""Checks that training data are finite, complete and not constant, before the first step."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ MIN_SITES = 2
 FIX = "look at results/towers/rejected.csv, and at the years, the split and the tower files"
 
 
-def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> None:
+def check_training_data(samples: Samples, train_idx: np.ndarray, min_qc: float) -> None:
     """Refuse samples that cannot train a model.
 
     Parameters
     ----------
     samples : Samples
-    chosen : numpy.ndarray
+    train_idx : numpy.ndarray
         (n,) numbers of the training sites.
     min_qc : float
-        Quality a day needs to train.
+        Smallest quality of a day that trains.
 
     Raises
     ------
@@ -29,13 +29,13 @@ def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> 
         If there are too few sites, a flux is never observed or constant, a predictor is
         infinite, constant or missing everywhere, or days are missing within a year or out of order.
     """
-    rows = np.isin(samples.site, chosen)
+    rows = np.isin(samples.site, train_idx)
     usable = np.isfinite(samples.y) & (rows & samples.may_train & (samples.qc >= min_qc))[:, None]
     with_flux = len(np.unique(samples.site[usable.any(axis=1)]))
     if with_flux < MIN_SITES:
         raise TrainingError(
             "too few sites with fluxes to train on",
-            found=f"{with_flux} of {len(chosen)} training sites have days with qc >= {min_qc}",
+            found=f"{with_flux} of {len(train_idx)} training sites have days with qc >= {min_qc}",
             expected=f"at least {MIN_SITES}",
             fix=FIX,
         )
@@ -54,7 +54,7 @@ def check_training_data(samples: Samples, chosen: np.ndarray, min_qc: float) -> 
 
 
 def _check_days(samples: Samples) -> None:
-    """Refuse days out of order, and gaps within a calendar year (whole years may be absent)."""
+    """Refuse days out of order and gaps within a calendar year (entire years may be absent)."""
     step = np.diff(samples.date).astype(int)
     same_site = np.diff(samples.site) == 0
     same_year = np.diff(samples.date.astype("datetime64[Y]")).astype(int) == 0

@@ -1,4 +1,4 @@
-"""Where the network runs, and how precisely it trains."""
+"""Device and precision of training and inference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def choose_device(name: str) -> torch.device:
     Raises
     ------
     ConfigError
-        If CUDA is asked for and not there.
+        If CUDA is requested and not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -28,7 +28,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    """A tensor on a device; to a GPU from pinned memory, so that the processor need not wait."""
+    """Copy an array to a device; to a GPU from pinned memory, without waiting for the copy."""
     tensor = torch.from_numpy(values)
     if device.type == "cuda":
         tensor = tensor.pin_memory()
@@ -36,7 +36,7 @@ def to_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware: elsewhere it would be slow."""
+    """Whether the device multiplies bfloat16 in hardware; emulation would be slow."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported()  # the public check counts emulation too

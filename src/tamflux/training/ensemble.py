@@ -1,4 +1,4 @@
-"""Prediction with the members of one model: the one code path for sites and cells."""
+"""Prediction with the members of one model, by the same code for sites and grid cells."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BATCH_WINDOWS = 64
 """Site-years predicted at once."""
 
 BATCH_CELLS = {"cpu": 450, "cuda": 2048}
-"""Cells computed at once: of a usual tile a processor takes half, a GPU all."""
+"""Cells computed at once: half of a usual tile on a CPU, all of it on a GPU."""
 
 BatchStates = list[list[tuple]]
 """Recurrent states (`RecurrentState` as plain tuples), by batch, then by member."""
 
 
 class Prediction(NamedTuple):
-    """Fluxes (gpp, reco, nee) in g m-2 d-1.
+    """Fluxes (gpp, reco, nee) in g C m-2 d-1.
 
     mean : (cell, time, 3) mean over members, with nee = reco - gpp.
     std : (cell, time, 3) standard deviation over members; 0 for a single member.
@@ -44,10 +44,10 @@ class Prediction(NamedTuple):
 
 
 class Ensemble:
-    """Members of one model that share inputs."""
+    """Members of one model, which share their inputs."""
 
     block_days = BLOCK_DAYS
-    """A past can be kept after multiples of these days."""
+    """Recurrent states can be saved after multiples of these days."""
 
     def __init__(self, networks: Sequence[TamRL], specs: Sequence[ModelSpec], device: str = "cpu"):
         self.device = choose_device(device)
@@ -65,7 +65,7 @@ class Ensemble:
         Raises
         ------
         ContractError
-            If there is none, one is damaged, or members differ in what they are given.
+            If there is none, one is damaged, or members differ in their inputs.
         """
         if not paths:
             raise ContractError("an ensemble needs a checkpoint", found="none")
@@ -94,7 +94,7 @@ class Ensemble:
     def predict(
         self, x: np.ndarray, static: np.ndarray, batch_cells: int | None = None
     ) -> Prediction:
-        """Predict the days after the lookback.
+        """Predict the days after the look-back window.
 
         Parameters
         ----------
@@ -110,33 +110,34 @@ class Ensemble:
         ContractError
             If the shapes are not those of the model.
         """
-        return self.predict_on(x, static, batch_cells)[0]
+        return self.predict_from(x, static, batch_cells)[0]
 
-    def predict_on(
+    def predict_from(
         self,
         x: np.ndarray,
         static: np.ndarray,
         batch_cells: int | None = None,
-        past: BatchStates | None = None,
+        states: BatchStates | None = None,
         keep: Collection[int] = (),
     ) -> tuple[Prediction, dict[int, BatchStates]]:
-        """Predict as `predict`, from a day within the year if its past is given.
+        """Predict as `predict`, or resume within the year from recurrent states.
 
         Parameters
         ----------
         x, static, batch_cells
-            As of `predict`; with a past, the days after it follow the lookback at once.
-        past : BatchStates, optional
-            Kept by an earlier call for the same cells and `batch_cells`.
+            As of `predict`; with `states`, the days after them follow the look-back window
+            immediately.
+        states : BatchStates, optional
+            Saved by an earlier call for the same cells and `batch_cells`.
         keep : collection of int
-            Numbers of days, multiples of `block_days`, after which the past is wanted; below the
-            number of days.
+            Numbers of days, multiples of `block_days` below the number of days, after which the
+            states are wanted.
 
         Returns
         -------
         Prediction
         dict of int to BatchStates
-            What a later call goes on from.
+            States after each day of `keep`, for a later call.
         """
         expected = (len(static), len(self.predictors), len(self.static_features))
         if (len(x), x.shape[-1], static.shape[-1]) != expected or x.shape[1] <= self.lookback_days:
@@ -153,17 +154,17 @@ class Ensemble:
         embeddings = []
         kept: dict[int, BatchStates] = {day: [] for day in keep}
         for number, part in enumerate(self._batches(len(x), batch_cells)):
-            members = past[number] if past else [None] * len(self.networks)
-            batch, pasts = self._predict_batch(x[part], static[part], members, keep)
+            before = states[number] if states else [None] * len(self.networks)
+            batch, after = self._predict_batch(x[part], static[part], before, keep)
             mean[part], std[part] = batch.mean, batch.std
             embeddings.append(batch.embeddings)
             for day, batches in kept.items():
-                batches.append([tuple(_copy(member[day], "cpu")) for member in pasts])
+                batches.append([tuple(_copy(member[day], "cpu")) for member in after])
         return Prediction(mean, std, np.concatenate(embeddings)), kept
 
     @torch.inference_mode()
     def embeddings(self, x: np.ndarray, batch_cells: int | None = None) -> np.ndarray:
-        """Task embeddings of places.
+        """Task embeddings of sites or grid cells.
 
         Parameters
         ----------
@@ -176,12 +177,12 @@ class Ensemble:
         -------
         numpy.ndarray
             (cell, members x embedding) float32, embeddings of all members, concatenated; no columns
-            for the plain LSTM.
+            for a model without encoder.
         """
         lookback = x[:, : self.lookback_days]
         embeddings = [np.empty((len(x), 0), np.float32)]
         for network, spec in zip(self.networks, self.specs, strict=True):
-            if (encoder := getattr(network, "encoder", None)) is None:
+            if (encoder := network.encoder) is None:
                 continue
             batches = (lookback[part] for part in self._batches(len(x), batch_cells))
             scaled = (to_device(spec.scale(b), self.device) for b in batches)
@@ -200,16 +201,16 @@ class Ensemble:
         before: Sequence[tuple | None],
         keep: Collection[int],
     ) -> tuple[Prediction, list[dict[int, RecurrentState]]]:
-        """Prediction for some cells, and the kept pasts of each member."""
+        """Prediction of some cells, and the saved states of each member."""
         condition = to_device(np.ascontiguousarray(static, np.float32), self.device)
         members: list[MemberPrediction] = []
         for _, group in groupby(self.specs, lambda each: (each.mean, each.sd)):
             spec, *others = group  # members of one split share their scaling
             own = slice(len(members), len(members) + 1 + len(others))
-            pasts = [_copy(past, self.device) for past in before[own] if past is not None]
+            states = [_copy(state, self.device) for state in before[own] if state is not None]
             scaled = to_device(spec.scale(x), self.device)
-            given = scaled, condition, self.lookback_days, pasts or None, keep
-            members += predict_members(self.networks[own], *given)
+            inputs = scaled, condition, self.lookback_days, states or None, keep
+            members += predict_members(self.networks[own], *inputs)
         stack = torch.stack([close_balance(member.flux) for member in members])
         mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
         std = (stack - mean).square_().mean(dim=0).sqrt_()
@@ -219,32 +220,32 @@ class Ensemble:
         return Prediction(*(part.cpu().numpy() for part in parts)), kept
 
 
-def _copy(past: tuple, device: str | torch.device) -> RecurrentState:
-    """A past whose tensors lie on a device and share no memory with others."""
+def _copy(state: tuple, device: str | torch.device) -> RecurrentState:
+    """Copy of a state on a device, in memory of its own."""
     copies = tree_map_only(
-        torch.Tensor, lambda values: values.to(device, copy=True).contiguous(), tuple(past)
+        torch.Tensor, lambda values: values.to(device, copy=True).contiguous(), tuple(state)
     )
     return RecurrentState(*copies)
 
 
-def predict_sites(ensemble: Ensemble, samples: Samples, chosen: np.ndarray) -> pd.DataFrame:
+def predict_sites(ensemble: Ensemble, samples: Samples, site_idx: np.ndarray) -> pd.DataFrame:
     """Fluxes of every day of some sites.
 
     Parameters
     ----------
     ensemble : Ensemble
     samples : Samples
-        With the predictors of the ensemble.
-    chosen : numpy.ndarray
+        Samples with the predictors of the ensemble.
+    site_idx : numpy.ndarray
         (n,) numbers of the sites in `samples`.
 
     Returns
     -------
     DataFrame
-        `site_id, date`, the fluxes and their std, g m-2 d-1.
+        `site_id, date`, the fluxes and their std, g C m-2 d-1.
     """
     windows = make_windows(samples)
-    windows = windows.select(np.isin(windows.site, chosen))
+    windows = windows.select(np.isin(windows.site, site_idx))
     parts = []
     for start in range(0, len(windows.rows), BATCH_WINDOWS):
         rows = windows.rows[start : start + BATCH_WINDOWS]

@@ -38,7 +38,7 @@ def fit_trees(
     seed: int,
     threads: int,
 ) -> dict[str, torch.Tensor]:
-    """Tensors of `ObliviousTrees` that give gpp and reco (g m-2 d-1) of single days.
+    """Fit trees; returns the tensors of `ObliviousTrees` for daily gpp and reco, g C m-2 d-1.
 
     The splits are chosen for gpp, reco and nee together, each in its standard deviation.
 
@@ -47,7 +47,7 @@ def fit_trees(
     features : numpy.ndarray
         (day, feature) float32, as `TamRL.tree_features`.
     fluxes : numpy.ndarray
-        (day, 3) gpp, reco, nee, g m-2 d-1, NaN where not observed.
+        (day, 3) gpp, reco, nee, g C m-2 d-1, NaN where not observed.
     weight : numpy.ndarray
         (day,) above 0.
     trees : int
@@ -71,7 +71,7 @@ def fit_trees(
 
 
 def _as_tensors(fitted: dict, trees: int, scale: np.ndarray) -> dict[str, torch.Tensor]:
-    """The trees of CatBoost's JSON; a tree of fewer splits repeats its leaves' unused bits as 0."""
+    """Tensors from CatBoost's JSON; the splits that a shallow tree lacks are never exceeded."""
     tensors = ObliviousTrees(trees, outputs=len(scale)).state_dict()
     factor, bias = fitted["scale_and_bias"]
     for number, tree in enumerate(fitted["oblivious_trees"]):

@@ -1,13 +1,27 @@
-"""Members of the ensemble that makes the product, trained at the pixels of the towers."""
+"""Train one member: pre-training of the forward model, joint training, regression trees."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tamflux.samples.samples import load_samples
-from tamflux.training.train import fit_member, member_seed
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from tamflux.files import atomic_path
+from tamflux.samples.samples import LOOKBACK_DAYS, Samples, load_samples
+from tamflux.training.checkpoint import ModelSpec, save_checkpoint
+from tamflux.training.data_checks import check_training_data
+from tamflux.training.trainer import MIN_QC, Trainer, day_weights
+from tamflux.variables import PREDICTORS
+
+log = logging.getLogger("tamflux")
 
 
 def train_member(
@@ -32,21 +46,21 @@ def train_member(
     Parameters
     ----------
     year_paths : sequence of path
-        Samples of the training years and of those that are their history.
+        Samples of the training years and of their look-back windows.
     sites_path : path
-        Sites with the columns ``split_{split}``.
+        Table of sites with the column ``split_{split}``.
     checkpoint, curve : path
         Files to write.
     name : str
-        ``tamrl`` or ``lstm``, the site-blind baseline.
+        ``tamrl``, or ``lstm``, the baseline without site information.
     member, seed : int
         Number of the member and seed of the run.
     train_years : sequence of int
-        Years whose fluxes are used.
+        Years whose fluxes train.
     split : str
-        igbp, koppen or block.
+        Hold-out split: igbp, koppen or block.
     predictors : sequence of str
-        In the order of the features.
+        Predictors in the order of the features.
     model, training : mapping
         Sections of the configuration.
     code : str
@@ -73,3 +87,118 @@ def train_member(
         provenance={"code": code, "split": split, "member": member},
         threads=threads,
     )
+
+
+def fit_member(
+    samples: Samples,
+    training_sites: Sequence[str],
+    checkpoint: str | Path,
+    curve: str | Path,
+    *,
+    name: str,
+    seed: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    threads: int = 1,
+) -> None:
+    """Train one member and write its checkpoint and learning curve.
+
+    All training sites train, for a fixed number of epochs with a learning rate that falls to zero:
+    early stopping on validation sites cost more skill than it gained. The state is saved next to
+    the checkpoint after every epoch; a killed training resumes from it and ends with the same
+    weights. It is deleted once the checkpoint is written.
+
+    Parameters
+    ----------
+    samples : Samples
+    training_sites : sequence of str
+        Sites whose fluxes may be used.
+    checkpoint, curve : path
+        Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, loss,
+        learning_rate, seconds`) to write.
+    name : str
+        ``tamrl``, ``lstm`` for the site-blind baseline, or ``tamrl_without_...`` (`components_of`).
+    seed : int
+        Of this member.
+    model, training : mapping
+        The sections `model` and `training` of the configuration.
+    provenance : mapping
+        Kept in the checkpoint: code identity, split, fold.
+    threads : int
+        CPU threads.
+
+    Raises
+    ------
+    TrainingError
+        If the samples cannot train a model.
+    """
+    torch.set_num_threads(threads)
+    train_idx = np.flatnonzero(samples.sites["site_id"].isin(training_sites))
+    check_training_data(samples, train_idx, MIN_QC)
+    spec = _build_spec(samples, train_idx, name, seed, model, training, provenance)
+    trainer = Trainer(samples, train_idx, spec, model["balance_weight"], training, seed)
+    state = Path(checkpoint).with_name(f".{Path(checkpoint).stem}.resume.safetensors")
+    trainer.resume(state)
+    epochs = tqdm(
+        range(trainer.epoch, trainer.epochs),
+        initial=trainer.epoch,
+        total=trainer.epochs,
+        unit="epoch",
+        desc=name,
+    )
+    for _ in epochs:
+        row = trainer.run_epoch()
+        trainer.save(state)
+        epochs.set_postfix(loss=row["loss"])
+        log.info(
+            "epoch %d/%d (%s): loss %.4f, %.1f s",
+            row["epoch"], trainer.epochs, row["stage"], row["loss"], row["seconds"],
+        )  # fmt: skip
+    trainer.fit_trees(threads)
+    with atomic_path(curve) as path:
+        pd.DataFrame(trainer.curve).to_csv(path, index=False)
+    save_checkpoint(checkpoint, trainer.network, spec)
+    state.unlink(missing_ok=True)
+
+
+def _build_spec(
+    samples: Samples,
+    train_idx: np.ndarray,
+    name: str,
+    seed: int,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> ModelSpec:
+    """Scaling and names, from the training sites alone."""
+    of_training = np.isin(samples.site, train_idx)
+    used = of_training[:, None] & (day_weights(samples, MIN_QC) > 0)
+    x = samples.x[of_training].astype(np.float64)
+    flux_scale = [samples.y[used[:, k], k].astype(np.float64).std() for k in range(3)]
+    return ModelSpec(
+        model=name,
+        hidden_size=model["hidden_size"],
+        embedding_size=model["embedding_size"],
+        trees=model["trees"],
+        lookback_days=LOOKBACK_DAYS,
+        predictors=samples.predictors,
+        units=tuple(PREDICTORS[predictor].units for predictor in samples.predictors),
+        static_features=samples.static_features,
+        mean=tuple(np.nanmean(x, axis=0).tolist()),
+        sd=tuple(np.nanstd(x, axis=0).tolist()),
+        flux_scale=tuple(map(float, flux_scale)),
+        training_sites=tuple(samples.sites["site_id"].iloc[train_idx]),
+        provenance={
+            **provenance,
+            "seed": seed,
+            "model": dict(model),
+            "training": {k: v for k, v in training.items() if k != "device"},
+        },
+    )
+
+
+def member_seed(seed: int, model: str, member: int) -> int:
+    """Seed of one member, from the seed of the trainer."""
+    words = json.dumps([seed, model, member]).encode()
+    return int.from_bytes(hashlib.sha256(words).digest()[:4], "big")

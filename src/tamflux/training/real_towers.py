@@ -1,4 +1,4 @@
-"""Train on the towers of a site table and predict those that the members have not seen."""
+"""Cross-validation on a table of tower sites: train without a fold, predict its sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.samples.samples import load_samples
 from tamflux.training.ensemble import Ensemble, predict_sites
-from tamflux.training.train import fit_member, member_seed
+from tamflux.training.members import fit_member, member_seed
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
@@ -44,7 +44,7 @@ def train_real_member(
     checkpoint, curve : path
         Checkpoint (safetensors) and learning curve (CSV) to write.
     fold : int or None
-        Fold whose sites the member must not see; None trains on all.
+        Held-out fold; None trains on all sites.
     member, seed : int
         Number of the member and seed of the run.
     model, training : mapping
@@ -82,17 +82,17 @@ def predict_real_towers(
     *,
     threads: int,
 ) -> None:
-    """Predict every site-day of the site tables with members that have not seen the site.
+    """Predict every site-day of the site tables with members not trained on the site.
 
     Parameters
     ----------
     samples_paths, sites_paths : sequences of path
         Samples and sites of each table, from `convert_site_table`.
     checkpoints : mapping of int to paths
-        Members by the fold they were trained without; -1: trained on all folds.
+        Members by their held-out fold; -1: trained on all folds.
     predictions_path : path
         Parquet to write: `site_id, date, fold, gpp, reco, nee, gpp_std, reco_std,
-        nee_std`, g m-2 d-1; the std is the standard deviation over members.
+        nee_std`, g C m-2 d-1; the std is the standard deviation over members.
     threads : int
         CPU threads.
 
@@ -109,20 +109,20 @@ def predict_real_towers(
         samples = load_samples([samples_path], sites_path, predictors)
         of_site = samples.sites["fold"].to_numpy()
         for fold in np.unique(of_site):
-            chosen = np.flatnonzero(of_site == fold)
-            _refuse_seen(ensembles[fold], samples.sites["site_id"].iloc[chosen], fold)
-            tables.append(predict_sites(ensembles[fold], samples, chosen).assign(fold=fold))
-            log.info("fold %d: %d sites predicted", fold, len(chosen))
+            site_idx = np.flatnonzero(of_site == fold)
+            _refuse_leak(ensembles[fold], samples.sites["site_id"].iloc[site_idx], fold)
+            tables.append(predict_sites(ensembles[fold], samples, site_idx).assign(fold=fold))
+            log.info("fold %d: %d sites predicted", fold, len(site_idx))
     columns = ["site_id", "date", "fold", *FLUXES, *(f"{flux}_std" for flux in FLUXES)]
     table = pd.concat(tables)[columns].sort_values(["fold", "site_id", "date"])
     with atomic_path(predictions_path) as path:
         table.to_parquet(path, index=False)
 
 
-def _refuse_seen(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:
+def _refuse_leak(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:
     """Raise where a member was trained on a site of the fold that it is to predict."""
-    seen = {site for member in ensemble.specs for site in member.training_sites}
-    leaked = sorted(seen.intersection(site_ids))
+    trained = {site for member in ensemble.specs for site in member.training_sites}
+    leaked = sorted(trained.intersection(site_ids))
     if leaked:
         raise ContractError(
             "a member was trained on sites that it is to predict",

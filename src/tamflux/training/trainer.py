@@ -1,4 +1,4 @@
-"""One training: the steps of its epochs, and the state that a killed one goes on from."""
+"""Trainer of one member: epochs, regression trees, and the state from which it resumes."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from tamflux.training.fit_trees import fit_trees
 log = logging.getLogger("tamflux")
 
 MIN_QC = 0.5
-"""Days whose NEE is measured or well filled for a smaller share do not train."""
+"""Days do not train if a smaller share of their NEE is measured or well gap-filled."""
 
 RATE_WARM_UP = 0.1
-"""Share of the steps in which the learning rate rises to its peak, before it falls as a cosine."""
+"""Share of the steps in which the learning rate rises linearly; a cosine decay follows."""
 
 WEIGHT_DECAY = 1e-3
 GRADIENT_NORM = 1.0
 
 SITE_EFFECT_RATE = 3.0
-"""Learning rate of the site effects, in that of the network: each is seen a few times an epoch."""
+"""Learning-rate multiplier of the site effects, which receive only a few updates per epoch."""
 
 
 class Trainer:
-    """The state of one training: all that changes from epoch to epoch."""
+    """State of one training; everything that changes from epoch to epoch is saved and restored."""
 
     def __init__(
         self,
         samples: Samples,
-        chosen: np.ndarray,
+        train_idx: np.ndarray,
         spec: ModelSpec,
         balance_weight: float,
         training: Mapping[str, Any],
@@ -72,23 +72,23 @@ class Trainer:
         self.y = torch.tensor(samples.y).to(self.device)
         weight = day_weights(samples, MIN_QC)
         if components.site_weights:
-            weight *= site_weights(samples, chosen, weight)[samples.site, None]
+            weight *= site_weights(samples, train_idx, weight)[samples.site, None]
         self.weight = torch.from_numpy(weight).to(self.device)
         self.static = torch.tensor(samples.static).to(self.device)
-        self.train = self._training_windows(samples, chosen)
+        self.train = self._training_windows(samples, train_idx)
         site_years = np.bincount(self.train.site, minlength=len(samples.sites))
         self.site_years = torch.from_numpy(site_years.astype(np.float32)).to(self.device)
         self.epoch = 0
         self.curve: list[dict[str, Any]] = []
         self.identity = _identity(spec, samples, self.epochs, has_bfloat16(self.device))
 
-    def _training_windows(self, samples: Samples, chosen: np.ndarray) -> Windows:
-        """Site-years of the chosen sites that hold a flux."""
+    def _training_windows(self, samples: Samples, train_idx: np.ndarray) -> Windows:
+        """Site-years of the training sites with an observed flux."""
         windows = make_windows(samples)
         observed = self.weight.sum(-1).cpu().numpy() > 0
         targets = windows.rows[:, LOOKBACK_DAYS:]
         useful = (observed[targets] & (targets != PAD)).any(axis=1)
-        return windows.select(useful & np.isin(windows.site, chosen))
+        return windows.select(useful & np.isin(windows.site, train_idx))
 
     def run_epoch(self) -> dict[str, Any]:
         """One pass over the training site-years; returns the row of the learning curve."""
@@ -130,7 +130,7 @@ class Trainer:
         return row
 
     def fit_trees(self, threads: int) -> None:
-        """Give the network its trees, fitted to the days that it was trained on."""
+        """Fit the regression trees of the network to its training days."""
         trees = self.network.trees
         if trees is None:
             return
@@ -154,7 +154,7 @@ class Trainer:
         log.info("%d trees fitted in %.1f s", number, time.monotonic() - start)
 
     def _check_finite(self, row: Mapping[str, Any]) -> None:
-        """Stop a diverged training."""
+        """Raise where the training has diverged."""
         if not np.isfinite(row["loss"]):
             raise TrainingError(
                 "the training diverged",
@@ -175,7 +175,7 @@ class Trainer:
         return x, self.static[site], self.y[target], weight
 
     def save(self, path: Path) -> None:
-        """Keep everything that the next epoch depends on."""
+        """Save everything that the next epoch depends on."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"effects.{k}": v for k, v in self.effects.state_dict().items()}
         for number, moments in self.optimiser.state_dict()["state"].items():
@@ -192,16 +192,16 @@ class Trainer:
         save_tensors(path, tensors, header)
 
     def resume(self, path: Path) -> None:
-        """Go on from a kept state, if there is one of the same training."""
+        """Restore a saved state, if there is one of the same training."""
         if not path.exists():
             return
         try:
             tensors, header = load_tensors(path)
         except ContractError:
-            log.warning("%s: the state of a killed training is damaged; starting again", path)
+            log.warning("%s: the saved state is damaged; starting again", path)
             return
         if header["identity"] != self.identity:
-            log.info("%s: state of another training; starting again", path)
+            log.info("%s: saved state of another training; starting again", path)
             return
         self.epoch, self.curve = header["epoch"], header["curve"]
         self.random.bit_generator.state = header["random"]
@@ -211,7 +211,7 @@ class Trainer:
         torch.set_rng_state(tensors["random.torch"])
         if "random.cuda" in tensors and self.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        log.info("going on after epoch %d", self.epoch)
+        log.info("resuming after epoch %d", self.epoch)
 
     def _resume_optimiser(self, moments: Mapping[str, torch.Tensor]) -> None:
         state: dict[int, dict[str, torch.Tensor]] = {}
@@ -232,15 +232,15 @@ def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
     return np.where(usable, samples.qc[:, None], 0).astype(np.float32)
 
 
-def site_weights(samples: Samples, chosen: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def site_weights(samples: Samples, train_idx: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(site,) float32 weight of each site: its number of weighted days to the power of -1/2.
 
-    A place with a long record tells more than one with a short record, but not in proportion to
-    its days, which resemble each other. The mean over the days of the chosen sites is 1.
+    A long record is more informative than a short one, but less than in proportion to its days,
+    which are autocorrelated. The mean over the days of the training sites is 1.
     """
     days = np.bincount(samples.site, (weight > 0).any(axis=1), minlength=len(samples.sites))
     of_site = np.maximum(days, 1) ** -0.5
-    mean = np.average(of_site[chosen], weights=np.maximum(days[chosen], 1))
+    mean = np.average(of_site[train_idx], weights=np.maximum(days[train_idx], 1))
     return (of_site / mean).astype(np.float32)
 
 
@@ -252,7 +252,7 @@ def _schedule(progress: float) -> float:
 
 
 def _identity(spec: ModelSpec, samples: Samples, epochs: int, bfloat16: bool) -> str:
-    """Hash of all that decides how a training goes: settings, code identity, precision, data."""
+    """Hash of settings, code identity, precision and data: equal for equal trainings."""
     digest = hashlib.sha256(repr((spec, epochs, bfloat16, samples.train_years)).encode())
     for array in (samples.x, samples.y, samples.qc, samples.static, samples.site, samples.date):
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)

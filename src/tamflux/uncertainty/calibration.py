@@ -1,9 +1,10 @@
-"""Half-widths of intervals and the applicability of a place, from errors at unseen towers.
+"""Prediction intervals and the index of applicability, calibrated with out-of-fold errors.
 
-The half-width of an interval is a scale times a multiplier. The scale is the mean absolute error
-at unseen towers as a function of the predicted activity gpp + reco; the multiplier is the quantile
-of error over scale. Errors are pooled over towers, each tower counting the same whatever its
-number of days: the pooled distribution of Dunn, Wasserman and Ramdas (2022, J. Am. Stat. Assoc.,
+Normalised split-conformal intervals: half-width = difficulty estimate x nonconformity quantile.
+The difficulty estimate is the mean absolute out-of-fold error at the towers as a function of the
+predicted gross flux gpp + reco; the nonconformity score of a day is its error over that estimate.
+Scores are pooled over towers, each with the same weight whatever its number of days: the pooled
+distribution of Dunn, Wasserman and Ramdas (2022, J. Am. Stat. Assoc.,
 doi:10.1080/01621459.2022.2060112) for conformal prediction with groups.
 """
 
@@ -27,95 +28,97 @@ LEVEL = 0.9
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, LEVEL, 0.95)
 
-ACTIVITY = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Knots of the scale in gpp + reco, g m-2 d-1; straight lines between them, constant beyond."""
+GROSS_FLUX_KNOTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Knots of the difficulty estimate in gross flux, g C m-2 d-1: linear between, constant beyond."""
 
-MIN_SCALE = 0.01
-"""g m-2 d-1; the scale where no error was seen at all."""
+MIN_DIFFICULTY = 0.01
+"""Lower bound of the difficulty estimate, g C m-2 d-1: no interval has zero width."""
 
-MAX_DISTANCE = 3.0
-"""Distances beyond this are counted as this: hardly any tower is so far from all others."""
+MAX_DISSIMILARITY = 3.0
+"""Larger dissimilarity indices count as this: hardly any tower supports the fit beyond it."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns fluxes and distance into intervals and applicability.
+    """Coefficients that turn fluxes and dissimilarity into intervals and applicability.
 
     Attributes
     ----------
-    activity : tuple of float
-        Knots of `scale`.
-    scale : mapping of flux to list of float
-        Mean absolute error at the knots, g m-2 d-1; never falls with activity.
-    multiplier : mapping of flux to mapping of level to float
-        Half-width over scale at each level (JSON keys: text such as ``"0.9"``).
-    error_per_activity : tuple of two float
-        Expected error = sqrt(activity) x (first + second x distance), as a share of the
+    gross_flux_knots : tuple of float
+        Knots of `difficulty`, g C m-2 d-1.
+    difficulty : mapping of flux to list of float
+        Mean absolute error at the knots, g C m-2 d-1; does not decrease with gross flux.
+    nonconformity_quantile : mapping of flux to mapping of level to float
+        Half-width over difficulty at each level (JSON keys: text such as ``"0.9"``).
+    error_coefficients : tuple of two float
+        Expected error = sqrt(gross flux) x (first + second x dissimilarity), as a share of the
         standard deviation of the towers' fluxes.
     about : mapping
         Numbers of towers and days, and where the numbers come from.
     """
 
-    activity: tuple[float, ...]
-    scale: Mapping[str, list[float]]
-    multiplier: Mapping[str, Mapping[str, float]]
-    error_per_activity: tuple[float, float]
+    gross_flux_knots: tuple[float, ...]
+    difficulty: Mapping[str, list[float]]
+    nonconformity_quantile: Mapping[str, Mapping[str, float]]
+    error_coefficients: tuple[float, float]
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def half_width(
         self, flux: str, gpp: np.ndarray, reco: np.ndarray, level: float = LEVEL
     ) -> np.ndarray:
-        """Half-width of the interval of a daily flux, g m-2 d-1, in the shape of `gpp`.
+        """Half-width of the interval of a daily flux, g C m-2 d-1, in the shape of `gpp`.
 
         Parameters
         ----------
         flux : str
             gpp, reco or nee.
         gpp, reco : numpy.ndarray
-            Predicted, g m-2 d-1; NaN gives NaN.
+            Predicted, g C m-2 d-1; NaN gives NaN.
         level : float
             One of `LEVELS`.
         """
-        width = np.asarray(self.scale[flux], np.float32) * self.multiplier[flux][str(level)]
-        return np.interp(gpp + reco, self.activity, width).astype(np.float32)
+        quantile = self.nonconformity_quantile[flux][str(level)]
+        width = np.asarray(self.difficulty[flux], np.float32) * quantile
+        return np.interp(gpp + reco, self.gross_flux_knots, width).astype(np.float32)
 
-    def expected_error(self, activity: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Expected mean absolute error of daily fluxes of a place, as a share of their sd.
+    def expected_error(self, gross_flux: np.ndarray, dissimilarity: np.ndarray) -> np.ndarray:
+        """Expected mean absolute error of a cell's daily fluxes, as a share of their sd.
 
         Parameters
         ----------
-        activity : numpy.ndarray
-            Annual mean of predicted gpp + reco, g m-2 d-1.
-        distance : numpy.ndarray
-            To the training towers, see `tamflux.uncertainty.feature_space`.
+        gross_flux : numpy.ndarray
+            Annual mean of predicted gpp + reco, g C m-2 d-1.
+        dissimilarity : numpy.ndarray
+            Dissimilarity index, see `tamflux.uncertainty.feature_space`.
         """
-        first, second = self.error_per_activity
-        return np.sqrt(activity) * (first + second * np.minimum(distance, MAX_DISTANCE))
+        first, second = self.error_coefficients
+        bounded = np.minimum(dissimilarity, MAX_DISSIMILARITY)
+        return np.sqrt(gross_flux) * (first + second * bounded)
 
-    def applicability(self, activity: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    def applicability(self, gross_flux: np.ndarray, dissimilarity: np.ndarray) -> np.ndarray:
         """exp(-expected error), 0 to 1: 1 is no error expected; NaN where an input is NaN."""
-        return np.exp(-self.expected_error(activity, distance)).astype(np.float32)
+        return np.exp(-self.expected_error(gross_flux, dissimilarity)).astype(np.float32)
 
     def save(self, path: str | Path) -> None:
-        """Write JSON, whole or not at all."""
+        """Write JSON atomically."""
         with atomic_path(path) as partial:
             Path(partial).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     def _check(self) -> None:
         """Raise ValueError where the numbers, as JSON gave them, cannot be a calibration."""
-        knots = _positive(self.activity)
+        knots = _non_negative(self.gross_flux_knots)
         if knots.ndim != 1 or len(knots) < 2 or not (np.diff(knots) > 0).all():
-            raise ValueError("the knots of activity do not rise")
-        if _positive(self.error_per_activity).shape != (2,):
-            raise ValueError("error_per_activity are not two numbers")
+            raise ValueError("gross_flux_knots do not increase")
+        if _non_negative(self.error_coefficients).shape != (2,):
+            raise ValueError("error_coefficients are not two numbers")
         for flux in FLUXES:
-            if _positive(self.scale[flux]).shape != knots.shape:
-                raise ValueError(f"the scale of {flux} does not fit the knots")
-            _positive([self.multiplier[flux][str(level)] for level in LEVELS])
+            if _non_negative(self.difficulty[flux]).shape != knots.shape:
+                raise ValueError(f"the difficulty of {flux} does not fit the knots")
+            _non_negative([self.nonconformity_quantile[flux][str(level)] for level in LEVELS])
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises
         ------
@@ -139,7 +142,7 @@ class Calibration:
             ) from error
 
 
-def _positive(numbers) -> np.ndarray:
+def _non_negative(numbers) -> np.ndarray:
     """Numbers as an array; ValueError unless all are finite and none is below zero."""
     array = np.asarray(numbers)
     if array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array >= 0)).all():
@@ -147,17 +150,17 @@ def _positive(numbers) -> np.ndarray:
     return array
 
 
-def fit_widths(
-    error: np.ndarray, activity: np.ndarray, site: np.ndarray
+def fit_half_widths(
+    error: np.ndarray, gross_flux: np.ndarray, site: np.ndarray
 ) -> tuple[list[float], dict[str, float]]:
-    """Scale at the knots and multipliers of one flux.
+    """Difficulty at the knots and nonconformity quantiles of one flux.
 
     Parameters
     ----------
     error : numpy.ndarray
-        (day,) absolute errors at towers that the model had not seen, g m-2 d-1.
-    activity : numpy.ndarray
-        (day,) predicted gpp + reco, g m-2 d-1.
+        (day,) absolute out-of-fold errors, g C m-2 d-1.
+    gross_flux : numpy.ndarray
+        (day,) predicted gpp + reco, g C m-2 d-1.
     site : numpy.ndarray
         (day,) number of the tower.
 
@@ -168,29 +171,29 @@ def fit_widths(
     """
     if not len(error):
         raise ContractError(
-            "no error at unseen towers to calibrate with",
+            "no out-of-fold error to calibrate with",
             found="no tower-day with a flux",
             expected="fluxes of the training towers in the training years",
             fix="add towers, or years to years.train",
         )
     weight = 1 / np.bincount(site)[site]
-    knots = np.array(ACTIVITY)
-    steps = (activity[:, None] - knots[:-1]) / np.diff(knots)
-    # ramps with coefficients that are not negative: a piecewise linear curve that never falls
+    knots = np.array(GROSS_FLUX_KNOTS)
+    steps = (gross_flux[:, None] - knots[:-1]) / np.diff(knots)
+    # ramps with non-negative coefficients: a piecewise linear curve that does not decrease
     ramps = np.concatenate([np.ones((len(error), 1)), np.clip(steps, 0, 1)], axis=1)
     root = np.sqrt(weight)
     rises, _ = nnls(ramps * root[:, None], error * root)
-    scale = np.maximum(np.cumsum(rises), MIN_SCALE)
-    ratio = error / np.interp(activity, knots, scale)
-    order = np.argsort(ratio)
+    difficulty = np.maximum(np.cumsum(rises), MIN_DIFFICULTY)
+    score = error / np.interp(gross_flux, knots, difficulty)
+    order = np.argsort(score)
     share = np.cumsum(weight[order]) / weight.sum()
-    places = np.minimum(np.searchsorted(share, LEVELS), len(ratio) - 1)
-    multiplier = dict(zip(map(str, LEVELS), ratio[order][places].tolist(), strict=True))
-    return scale.tolist(), multiplier
+    rank = np.minimum(np.searchsorted(share, LEVELS), len(score) - 1)
+    quantile = dict(zip(map(str, LEVELS), score[order][rank].tolist(), strict=True))
+    return difficulty.tolist(), quantile
 
 
 def fit_expected_error(
-    error: np.ndarray, activity: np.ndarray, distance: np.ndarray
+    error: np.ndarray, gross_flux: np.ndarray, dissimilarity: np.ndarray
 ) -> tuple[float, float]:
     """The two coefficients of `Calibration.expected_error`.
 
@@ -198,10 +201,10 @@ def fit_expected_error(
     ----------
     error : numpy.ndarray
         (tower,) mean absolute error over the flux's standard deviation, mean of the fluxes.
-    activity, distance : numpy.ndarray
-        (tower,) mean predicted gpp + reco, and distance to the towers that the model had seen.
+    gross_flux, dissimilarity : numpy.ndarray
+        (tower,) mean predicted gpp + reco, g C m-2 d-1, and out-of-fold dissimilarity index.
     """
-    root = np.sqrt(activity)
-    columns = np.stack([root, root * np.minimum(distance, MAX_DISTANCE)], axis=1)
+    root = np.sqrt(gross_flux)
+    columns = np.stack([root, root * np.minimum(dissimilarity, MAX_DISSIMILARITY)], axis=1)
     (first, second), _ = nnls(columns, error)
     return float(first), float(second)

@@ -1,8 +1,9 @@
-"""How far a place is from the training towers: in task embeddings, climatology and land cover.
+"""Dissimilarity of sites and grid cells to the training towers.
 
-The idea of a distance to the nearest training point, in units of what is usual among the training
-points themselves, is that of the dissimilarity index of Meyer and Pebesma (2021, Methods Ecol.
-Evol. 12, doi:10.1111/2041-210X.13650); the space is this project's.
+The feature space holds task embeddings, climatology and land cover. The distance to the nearest
+training tower, divided by the typical distance between training towers of different folds, is the
+dissimilarity index of Meyer and Pebesma (2021, Methods Ecol. Evol. 12,
+doi:10.1111/2041-210X.13650), which they define on the predictors themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,25 +25,30 @@ from tamflux.files import atomic_path
 from tamflux.samples.samples import Samples, make_windows
 from tamflux.training.ensemble import Ensemble
 
-_ARRAYS = ("fold", "centre", "spread", "towers")
+_ARRAYS = ("fold", "mean", "sd", "towers")
 
 SEASONS = 4
-"""Parts of the lookback whose means are the climatology of a place."""
+"""Parts of the look-back window whose means are the climatology."""
 
 
 def compute_features(
     embeddings: np.ndarray, lookback: np.ndarray, static: np.ndarray
 ) -> np.ndarray:
-    """(place, feature) float32 description: task embeddings, seasonal means of predictors, static.
+    """Coordinates in the feature space: task embeddings, seasonal means of predictors, static.
 
     Parameters
     ----------
     embeddings : numpy.ndarray
-        (place, members x embedding) task embeddings; a site-blind model has none.
+        (cell, members x embedding) task embeddings; a model without encoder has no columns.
     lookback : numpy.ndarray
-        (place, time, predictor) in catalogue units, NaN where missing.
+        (cell, time, predictor) in catalogue units, NaN where missing.
     static : numpy.ndarray
-        (place, static feature).
+        (cell, static feature).
+
+    Returns
+    -------
+    numpy.ndarray
+        (cell, feature) float32.
     """
     edges = np.linspace(0, lookback.shape[1], SEASONS + 1).astype(int)
     seasons = []
@@ -56,8 +62,8 @@ def compute_features(
     return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 
-def describe_sites(ensemble: Ensemble, samples: Samples, observed: np.ndarray) -> np.ndarray:
-    """(site, feature) mean description over the years in which a site was observed, else NaN.
+def site_features(ensemble: Ensemble, samples: Samples, observed: np.ndarray) -> np.ndarray:
+    """(site, feature) mean coordinates over the years in which a site was observed, else NaN.
 
     Parameters
     ----------
@@ -79,7 +85,7 @@ def describe_sites(ensemble: Ensemble, samples: Samples, observed: np.ndarray) -
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """The training towers in the space of specs.
+    """The training towers in the feature space.
 
     Attributes
     ----------
@@ -87,71 +93,67 @@ class FeatureSpace:
         Training towers.
     fold : numpy.ndarray
         (tower,) fold of the cross-validation.
-    centre, spread : numpy.ndarray
+    mean, sd : numpy.ndarray
         (feature,) mean and standard deviation over the towers.
     towers : numpy.ndarray
-        (tower, feature) standardised specs.
+        (tower, feature) standardised coordinates.
     unit : float
         Median over towers of the distance to the nearest tower of another fold.
     """
 
     site_ids: tuple[str, ...]
     fold: np.ndarray
-    centre: np.ndarray
-    spread: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
     towers: np.ndarray
     unit: float
 
     @classmethod
-    def of_towers(cls, site_ids, fold: np.ndarray, features: np.ndarray) -> FeatureSpace:
-        """From the specs (tower, feature) of the training towers."""
-        centre = np.nan_to_num(np.nanmean(features, axis=0))
-        spread = np.nan_to_num(np.nanstd(features, axis=0))
-        places = cls(tuple(site_ids), np.asarray(fold), centre, spread, np.empty(0), 1.0)
-        places = cls(places.site_ids, places.fold, centre, spread, places._standardise(features), 1)
-        unit = float(np.median(places.unseen_distance())) or 1.0
-        return cls(places.site_ids, places.fold, centre, spread, places.towers, unit)
+    def from_towers(cls, site_ids, fold: np.ndarray, features: np.ndarray) -> FeatureSpace:
+        """From the coordinates (tower, feature) of the training towers."""
+        mean = np.nan_to_num(np.nanmean(features, axis=0))
+        sd = np.nan_to_num(np.nanstd(features, axis=0))
+        towers = _standardise(features, mean, sd)
+        space = cls(tuple(site_ids), np.asarray(fold), mean, sd, towers, 1.0)
+        unit = float(np.median(space.out_of_fold_dissimilarity())) or 1.0
+        return replace(space, unit=unit)
 
-    def distance(self, features: np.ndarray) -> np.ndarray:
-        """(place,) float32 distance to the nearest training tower; 1 is usual of unseen towers.
+    def dissimilarity(self, features: np.ndarray) -> np.ndarray:
+        """Dissimilarity index (cell,) float32 of coordinates (cell, feature).
+
+        1 is the median over the training towers of their distance to the nearest tower of another
+        fold.
 
         Raises
         ------
         ContractError
-            If the specs (place, feature) are not of the towers' features.
+            If the coordinates are not those of the towers.
         """
-        if features.shape[1] != len(self.centre):
+        if features.shape[1] != len(self.mean):
             raise ContractError(
-                "the places of the training towers were described by another model",
-                found=f"{len(self.centre)} features",
+                "the feature space of the training towers is that of another model",
+                found=f"{len(self.mean)} features",
                 expected=f"{features.shape[1]}",
-                fix="delete results/models/*_places.safetensors and run snakemake again",
+                fix="delete results/models/*_feature_space.safetensors and run snakemake again",
             )
-        return self._nearest(self._standardise(features), np.ones((len(features), 1), bool))
+        cells = _standardise(features, self.mean, self.sd)
+        return self._nearest(cells, np.ones((len(features), 1), bool))
 
-    def unseen_distance(self) -> np.ndarray:
-        """(tower,) distance of each training tower to the nearest one of another fold."""
+    def out_of_fold_dissimilarity(self) -> np.ndarray:
+        """Dissimilarity index (tower,) of each training tower to those of other folds."""
         return self._nearest(self.towers, self.fold[:, None] != self.fold)
 
-    def _standardise(self, features: np.ndarray) -> np.ndarray:
-        """A feature that does not vary among the towers does not count; a missing one is usual."""
-        scaled = np.divide(
-            features - self.centre, self.spread, out=np.zeros_like(features),
-            where=self.spread > 1e-6,
-        )  # fmt: skip
-        return np.nan_to_num(scaled)
-
-    def _nearest(self, places: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-        """Root mean square difference over features to the nearest allowed tower."""
-        nearest = np.full(len(places), np.inf)
-        for number, tower in enumerate(self.towers):  # one place does not depend on the others
-            square = np.square(places - tower).mean(axis=1, dtype=np.float64)
+    def _nearest(self, cells: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+        """Root mean square difference over features to the nearest allowed tower, in `unit`."""
+        nearest = np.full(len(cells), np.inf)
+        for number, tower in enumerate(self.towers):  # tower by tower: cells stay independent
+            square = np.square(cells - tower).mean(axis=1, dtype=np.float64)
             here = allowed[:, number if allowed.shape[1] > 1 else 0]
             nearest = np.where(here, np.minimum(nearest, square), nearest)
         return (np.sqrt(nearest) / self.unit).astype(np.float32)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file, whole or not at all."""
+        """Write a safetensors file atomically."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         header: dict[str, Any] = {"site_ids": self.site_ids, "unit": self.unit}
         header["sha256"] = _checksum(header, arrays)
@@ -160,7 +162,7 @@ class FeatureSpace:
 
     @classmethod
     def load(cls, path: str | Path) -> FeatureSpace:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises
         ------
@@ -174,22 +176,28 @@ class FeatureSpace:
             if header.pop("sha256") != _checksum(header, arrays):
                 raise ValueError("the checksum is not that of the content")
             n_towers, n_features = arrays["towers"].shape
-            sizes = {"fold": n_towers, "centre": n_features, "spread": n_features}
-            whole = all(arrays[name].shape == (size,) for name, size in sizes.items())
-            whole &= len(header["site_ids"]) == n_towers > 0 and 0 < header["unit"] < np.inf
-            if not whole or not all(np.isfinite(array).all() for array in arrays.values()):
-                raise ValueError("arrays that do not fit together, or no numbers")
-            if (arrays["spread"] < 0).any():
-                raise ValueError("a spread below zero")
+            sizes = {"fold": n_towers, "mean": n_features, "sd": n_features}
+            fits = all(arrays[name].shape == (size,) for name, size in sizes.items())
+            fits &= len(header["site_ids"]) == n_towers > 0 and 0 < header["unit"] < np.inf
+            if not fits or not all(np.isfinite(array).all() for array in arrays.values()):
+                raise ValueError("arrays do not fit together or are not finite")
+            if (arrays["sd"] < 0).any():
+                raise ValueError("a standard deviation is negative")
             return cls(tuple(header["site_ids"]), unit=header["unit"], **arrays)
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
             raise ContractError(
-                "cannot read the places of the training towers",
+                "cannot read the feature space of the training towers",
                 file=path,
                 found=f"{type(error).__name__}: {error}",
-                expected="a safetensors file written by the rule compute_features",
+                expected="a safetensors file written by the rule build_feature_space",
                 fix="delete it and run snakemake again",
             ) from error
+
+
+def _standardise(features: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Standardised coordinates; 0 for a missing one and for one that is constant over towers."""
+    scaled = np.divide(features - mean, sd, out=np.zeros_like(features), where=sd > 1e-6)
+    return np.nan_to_num(scaled)
 
 
 def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -1,4 +1,4 @@
-"""Cross-validation over the training towers: members that have not seen a fold of them."""
+"""Cross-validation over the training towers: a member for each fold, trained without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from tamflux.errors import ContractError
 from tamflux.samples.samples import load_samples
 from tamflux.samples.splits import neighbours
-from tamflux.training.train import fit_member, member_seed
+from tamflux.training.members import fit_member, member_seed
 
 
 def train_fold(
@@ -34,15 +34,14 @@ def train_fold(
 ) -> None:
     """Train a member like those of the product on the training towers of all folds but one.
 
-    Parameters are those of `tamflux.training.members.train_member`; `fold` is the one left out
-    of `folds`.
+    Parameters are those of `tamflux.training.members.train_member`; `fold` of `folds` is held out.
     """
     samples = load_samples(year_paths, sites_path, predictors, train_years)
-    of_site = draw_folds(samples.sites, split, folds, seed)
-    learnt = (of_site >= 0) & (of_site != fold)
+    of_site = assign_calibration_folds(samples.sites, split, folds, seed)
+    trained = (of_site >= 0) & (of_site != fold)
     fit_member(
         samples,
-        samples.sites["site_id"][learnt].to_list(),
+        samples.sites["site_id"][trained].to_list(),
         checkpoint,
         curve,
         name="tamrl",
@@ -54,10 +53,10 @@ def train_fold(
     )
 
 
-def draw_folds(sites: pd.DataFrame, split: str, folds: int, seed: int) -> np.ndarray:
+def assign_calibration_folds(sites: pd.DataFrame, split: str, folds: int, seed: int) -> np.ndarray:
     """(site,) fold of each training tower of a split, -1 for held-out ones.
 
-    Every class is spread over the folds, and towers within 5 km share one. The result does not
+    Folds are stratified by vegetation class; towers within 5 km share one. The result does not
     depend on the order of the sites.
 
     Raises

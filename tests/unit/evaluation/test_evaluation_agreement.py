@@ -91,15 +91,15 @@ def test_site_predictions_equal_the_tiles_at_the_towers_cells(tmp_path):
         "lstm": write_members(tmp_path, "lstm", 1),
     }
     tiles = tmp_path / "tamrl_2004.zarr"
-    places = tmp_path / "places.safetensors"
+    space = tmp_path / "feature_space.safetensors"
     width = 2 * 4 + 4 * len(FEATURES) + len(STATIC_FEATURES)  # codes, seasons, static
-    FeatureSpace.of_towers("AB", np.arange(2), np.eye(2, width, dtype=np.float32)).save(places)
+    FeatureSpace.from_towers("AB", np.arange(2), np.eye(2, width, dtype=np.float32)).save(space)
     predict_tiles(
         cube=tmp_path / "2004.zarr",
         lookback=tmp_path / "2003.zarr",
         static=tmp_path / "static.nc",
         checkpoints=members["tamrl"],
-        places=places,
+        feature_space=space,
         output=tiles,
         workers=1,
         batch_cells=5,

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from tamflux.evaluation.intervals import evaluate_intervals
 from tamflux.figures.interval_figures import plot_intervals
 from tamflux.grid import Grid
-from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
 from tamflux.variables import IGBP_CLASSES, VEGETATED
 
 FLUXES = ("gpp", "reco", "nee")
@@ -41,7 +41,7 @@ def study(tmp_path_factory):
     fluxes = {"gpp": gpp, "reco": gpp, "nee": 0 * gpp}
     truth = {"gpp": true, "reco": true, "nee": true - gpp}
     distance = np.where((land > 0) & ~desert, 0.2 * south_to_north, np.nan)
-    tiles = store(folder / "tiles.zarr", fluxes | {"distance": distance})
+    tiles = store(folder / "tiles.zarr", fluxes | {"dissimilarity_index": distance})
     share = {name: np.zeros(GRID.shape, np.float32) for name in IGBP_CLASSES}
     share["WAT"], share["BSV"] = 1 - land, np.where(desert, land, 0)
     share["GRA"] = np.where(desert, 0, land)
@@ -51,9 +51,12 @@ def study(tmp_path_factory):
     data["koppen"] = (("lat", "lon"), np.ones(GRID.shape, np.int8))
     static = folder / "static.nc"
     xr.Dataset(data, {"lat": GRID.lat, "lon": GRID.lon}).to_netcdf(static)
-    multiplier = {str(level): level / 0.9 for level in LEVELS}
+    quantile = {str(level): level / 0.9 for level in LEVELS}
     intervals = Calibration(
-        ACTIVITY, dict.fromkeys(FLUXES, [2.0] * 7), dict.fromkeys(FLUXES, multiplier), (0.1, 0.05)
+        GROSS_FLUX_KNOTS,
+        dict.fromkeys(FLUXES, [2.0] * 7),
+        dict.fromkeys(FLUXES, quantile),
+        (0.1, 0.05),
     )
     intervals.save(folder / "calibration.json")
     return SimpleNamespace(

@@ -12,7 +12,7 @@ import pytest
 import toy_planet
 import xarray as xr
 import zarr
-from toy_planet import ToyEnsemble, toy_fluxes, write_places, write_planet
+from toy_planet import ToyEnsemble, toy_fluxes, write_feature_space, write_planet
 
 from tamflux.errors import ConfigError, ContractError, TamfluxError
 from tamflux.grid import Grid
@@ -106,7 +106,7 @@ def test_a_year_without_a_year_before_uses_its_own_first_days(planet, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_tiles_carry_their_origin_and_leave_no_work_behind(done):
+def test_tiles_carry_their_provenance_and_leave_no_working_directory(done):
     planet, path, _ = done
     attrs = zarr.open_group(path, mode="r").attrs
     assert attrs["year"] == 2004 and len(attrs["members"]) == len(planet["checkpoints"])
@@ -118,22 +118,22 @@ def test_a_killed_run_goes_on_and_gives_the_same_tiles(done, tmp_path):
     write_planet(tmp_path)
     command = [sys.executable, str(TOY), str(tmp_path)]
     output = tmp_path / "tiles" / "toy_2004.zarr"
-    marks = tmp_path / "tiles" / ".toy_2004.work" / "marks"
+    markers = tmp_path / "tiles" / ".toy_2004.work" / "done"
     process = subprocess.Popen([*command, "0.2"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while len(list(marks.glob("r*"))) < 3 and time.monotonic() < deadline:
+    while len(list(markers.glob("r*"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not output.exists()
-    finished = {mark: mark.stat().st_mtime_ns for mark in marks.glob("r*")}
+    finished = {marker: marker.stat().st_mtime_ns for marker in markers.glob("r*")}
     assert 3 <= len(finished) < 12
     process = subprocess.Popen([*command, "0.02"], stderr=subprocess.PIPE, text=True)
     kept = {}
-    while process.poll() is None:  # the marks of finished tiles are not written again
-        for mark in finished:
+    while process.poll() is None:  # the markers of finished tiles are not written again
+        for marker in finished:
             try:
-                kept[mark] = mark.stat().st_mtime_ns
+                kept[marker] = marker.stat().st_mtime_ns
             except FileNotFoundError:  # the run is over
                 break
         time.sleep(0.01)
@@ -146,12 +146,12 @@ def failing_at(tile_id, monkeypatch, calls=None):
     """Let the prediction of one tile fail; record those that are computed."""
     original = predict.predict_tile
 
-    def predict_one(sources, tile, batch_cells):
+    def predict_one(opened, tile, batch_cells):
         if calls is not None:
             calls.append(tile.id)
         if tile.id == tile_id:
             raise ValueError("no luck")
-        return original(sources, tile, batch_cells)
+        return original(opened, tile, batch_cells)
 
     monkeypatch.setattr(predict, "predict_tile", predict_one)
 
@@ -164,7 +164,7 @@ def test_a_failing_tile_is_named_and_the_finished_ones_are_kept(planet, tmp_path
             predict_tiles(**planet, output=output, workers=1, batch_cells=9)
         assert "no luck" in str(error.value)
         assert not output.exists()
-    finished = {mark.name for mark in (tmp_path / ".t_2004.work" / "marks").iterdir()}
+    finished = {marker.name for marker in (tmp_path / ".t_2004.work" / "done").iterdir()}
     assert finished
     failing_at(None, monkeypatch, calls)
     predict_tiles(**planet, output=output, **RUN)
@@ -178,7 +178,7 @@ def test_a_damaged_tile_and_other_inputs_are_computed_again(planet, tmp_path, mo
         with pytest.raises(TamfluxError):
             predict_tiles(**planet, output=output, workers=1, batch_cells=9)
     work = tmp_path / ".t_2004.work"
-    finished = sorted(mark.name for mark in (work / "marks").iterdir())
+    finished = sorted(marker.name for marker in (work / "done").iterdir())
     first = work / "tiles.zarr" / "gpp" / "c" / "0" / "1" / "0"
     first.write_bytes(first.read_bytes()[:-20])
     failing_at("r0008c0020", monkeypatch, calls)
@@ -186,7 +186,7 @@ def test_a_damaged_tile_and_other_inputs_are_computed_again(planet, tmp_path, mo
         predict_tiles(**planet, output=output, workers=1, batch_cells=9)
     assert "r0004c0000" in calls and set(finished) & set(calls) == {"r0004c0000"}
     calls.clear()
-    planet["checkpoints"] = planet["checkpoints"][:1]  # another ensemble: nothing is believed
+    planet["checkpoints"] = planet["checkpoints"][:1]  # another ensemble: nothing is reused
     with pytest.raises(TamfluxError):
         predict_tiles(**planet, output=output, workers=1, batch_cells=9)
     assert len(calls) >= len(finished)
@@ -213,14 +213,16 @@ def test_a_tile_without_memory_is_named_and_how_to_need_less(
     assert "lower inference.batch_cells" in error.value.details["fix"]
 
 
-def test_a_run_after_a_kill_names_the_tile_that_was_in_work(planet, tmp_path, caplog, monkeypatch):
+def test_a_run_after_a_kill_names_the_tile_that_was_in_progress(
+    planet, tmp_path, caplog, monkeypatch
+):
     output = tmp_path / "t_2004.zarr"
     monkeypatch.setattr(predict.log, "propagate", True)
-    with open_tile_store(output, "killed", lambda path: path.mkdir()) as work:
+    with open_tile_store(output, "killed", lambda path: path.mkdir()) as store:
         tile = Grid(15.0).tiles(4)[3]
-        work.begin(tile)
+        store.mark_in_progress(tile)
     predict_tiles(**planet, output=output, **RUN)
-    assert f"cut off in tiles {tile.id}" in caplog.text and "batch_cells" in caplog.text
+    assert f"interrupted in tiles {tile.id}" in caplog.text and "batch_cells" in caplog.text
     assert not (tmp_path / ".t_2004.work").exists()
 
 
@@ -241,23 +243,23 @@ def test_static_fields_of_another_grid_are_refused(planet, tmp_path):
         predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
 
 
-def test_a_history_of_the_wrong_year_is_refused(planet, tmp_path):
+def test_a_look_back_cube_of_the_wrong_year_is_refused(planet, tmp_path):
     planet["cube"], planet["lookback"] = planet["lookback"], planet["cube"]
     with pytest.raises(ContractError, match="not the year before"):
         predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
 
 
-def test_a_model_that_wants_other_predictors_is_refused(planet, tmp_path, monkeypatch):
+def test_a_model_with_other_predictors_is_refused(planet, tmp_path, monkeypatch):
     monkeypatch.setattr(ToyEnsemble, "predictors", ("ndvi", "swvl1"))
-    with pytest.raises(ContractError, match="predictors that the inputs do not have") as error:
+    with pytest.raises(ContractError, match="the inputs lack predictors") as error:
         predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
     assert error.value.details["variable"] == "swvl1"
 
 
-def test_fluxes_that_are_not_numbers_are_refused(planet, tmp_path, monkeypatch):
+def test_fluxes_that_are_not_finite_are_refused(planet, tmp_path, monkeypatch):
     missing = np.full((1, 366, 3), np.nan)
     monkeypatch.setattr("toy_planet.toy_fluxes", lambda x, static: missing.repeat(len(x), axis=0))
-    with pytest.raises(TamfluxError, match="not numbers"):
+    with pytest.raises(TamfluxError, match="not finite"):
         predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
 
 
@@ -283,16 +285,19 @@ def test_a_running_cluster_is_used(done, tmp_path):
     xr.testing.assert_identical(values(tmp_path / "t_2004.zarr"), done[2])
 
 
-def test_distance_is_known_where_and_only_where_there_is_vegetated_land(done):
+def test_dissimilarity_is_known_where_and_only_where_there_is_vegetated_land(done):
     planet, _, tiles = done
     static = xr.open_dataset(planet["static"])
     vegetated = (static["land_fraction"] > 0) & (static["vegetated_fraction"] > 0)
     assert not vegetated[7, 7] and float(static["land_fraction"][7, 7]) > 0
-    np.testing.assert_array_equal(np.isfinite(tiles["distance"]), vegetated)
-    assert float(tiles["distance"].min()) >= 0 and float(tiles["distance"].std()) > 0
+    np.testing.assert_array_equal(np.isfinite(tiles["dissimilarity_index"]), vegetated)
+    assert (
+        float(tiles["dissimilarity_index"].min()) >= 0
+        and float(tiles["dissimilarity_index"].std()) > 0
+    )
 
 
-def test_other_places_of_towers_are_other_inputs(planet, tmp_path):
-    write_places(tmp_path, codes=1, predictors=2, static_features=3)
-    with pytest.raises(TamfluxError, match="described by another model"):
+def test_a_feature_space_of_another_model_is_refused(planet, tmp_path):
+    write_feature_space(tmp_path, embeddings=1, predictors=2, static_features=3)
+    with pytest.raises(TamfluxError, match="of another model"):
         predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)

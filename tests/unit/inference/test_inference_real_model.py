@@ -1,10 +1,10 @@
-"""The network itself, with weights by chance: what tiles hold is what it gives for each cell."""
+"""Tiles hold the prediction of the real network, with random weights, for each cell."""
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
-from toy_planet import write_places, write_planet
+from toy_planet import write_feature_space, write_planet
 
 from tamflux.errors import TamfluxError
 from tamflux.inference.predict import predict_tiles
@@ -14,7 +14,7 @@ from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
 from tamflux.uncertainty.feature_space import FeatureSpace, compute_features
 
-FEATURES = {"codes": 2 * 4, "predictors": 3, "static_features": len(STATIC_FEATURES)}
+FEATURES = {"embeddings": 2 * 4, "predictors": 3, "static_features": len(STATIC_FEATURES)}
 PREDICTORS, UNITS = ("t2m", "ndvi", "ssrd"), ("degC", "1", "W m-2")
 
 
@@ -22,25 +22,25 @@ def write_members(folder, units=UNITS):
     paths = []
     for seed in range(2):
         torch.manual_seed(seed)
-        description = ModelSpec(
+        spec = ModelSpec(
             model="tamrl", hidden_size=8, embedding_size=4, trees=2, lookback_days=365,
             predictors=PREDICTORS, units=units, static_features=STATIC_FEATURES,
             mean=(10, 0.5, 150), sd=(8, 0.3, 90), flux_scale=(3, 2, 2),
             training_sites=("A", "B"), provenance={"seed": seed},
         )  # fmt: skip
-        network = description.network()
+        network = spec.network()
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.add_(0.3 * torch.randn_like(parameter))
         paths.append(folder / f"tamrl_{seed}.safetensors")
-        save_checkpoint(paths[-1], network, description)
+        save_checkpoint(paths[-1], network, spec)
     return paths
 
 
 def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
     planet = write_planet(tmp_path)
     planet["checkpoints"] = write_members(tmp_path)
-    planet["places"] = write_places(tmp_path, **FEATURES)
+    planet["feature_space"] = write_feature_space(tmp_path, **FEATURES)
     predict_tiles(**planet, output=tmp_path / "a_2004.zarr", workers=2, batch_cells=7)
     tiles = xr.open_zarr(tmp_path / "a_2004.zarr").load()
     rows, cols = np.array([5, 11, 1, 8]), np.array([6, 23, 23, 0])
@@ -57,10 +57,10 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
             found = tiles[name][:, row, col], tiles[f"{name}_std"][:, row, col]
             np.testing.assert_allclose(found[0], expected.mean[0, :, number], atol=1e-5)
             np.testing.assert_allclose(found[1], expected.std[0, :, number], atol=1e-5)
-        history = x[:, : ensemble.lookback_days]
-        place = compute_features(ensemble.embeddings(x), history, static[alone])
-        distance = FeatureSpace.load(planet["places"]).distance(place)
-        np.testing.assert_allclose(tiles["distance"][row, col], distance[0], atol=1e-5)
+        lookback = x[:, : ensemble.lookback_days]
+        features = compute_features(ensemble.embeddings(x), lookback, static[alone])
+        index = FeatureSpace.load(planet["feature_space"]).dissimilarity(features)
+        np.testing.assert_allclose(tiles["dissimilarity_index"][row, col], index[0], atol=1e-5)
     assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_std"].max()) > 0.01
 
 
@@ -76,7 +76,7 @@ def test_the_cut_of_the_run_does_not_matter(tmp_path, monkeypatch):
         monkeypatch.setattr("tamflux.inference.predict.TILES_FOR_PROCESSES", tiles_for_processes)
         planet = write_planet(folder, tile_size)
         planet["checkpoints"] = write_members(folder)
-        planet["places"] = write_places(folder, **FEATURES)
+        planet["feature_space"] = write_feature_space(folder, **FEATURES)
         output = folder / "t_2004.zarr"
         predict_tiles(**planet, output=output, workers=workers, batch_cells=batch_cells)
         found.append(xr.open_zarr(output).load())

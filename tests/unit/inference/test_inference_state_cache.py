@@ -1,15 +1,15 @@
-"""A year that grows: a new month costs its own days, and gives what a run from scratch gives."""
+"""A partial year: a new month costs its own days and equals a run from scratch."""
 
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
 from test_inference_real_model import FEATURES, write_members
-from toy_planet import write_places, write_planet
+from toy_planet import write_feature_space, write_planet
 
 from tamflux.errors import TamfluxError
 from tamflux.inference.predict import predict_tiles
-from tamflux.inference.state_cache import fingerprints
+from tamflux.inference.state_cache import hash_inputs
 from tamflux.predictors.cube import Cube, create_store
 from tamflux.training.ensemble import Ensemble
 from tamflux.variables import PREDICTORS, REFL_FILLED
@@ -23,13 +23,13 @@ CELLS = 227  # with vegetation
 def planet(tmp_path):
     planet = write_planet(tmp_path)
     planet["checkpoints"] = write_members(tmp_path)
-    planet["places"] = write_places(tmp_path, **FEATURES)
+    planet["feature_space"] = write_feature_space(tmp_path, **FEATURES)
     return planet
 
 
 @pytest.fixture
 def computed(monkeypatch):
-    """(cells, days, whether from a past) of every batch that the network computes."""
+    """(cells, days, whether from a cached state) of every batch that the network computes."""
     calls, original = [], Ensemble._predict_batch
 
     def predict_batch(self, x, static, before, keep):
@@ -42,16 +42,16 @@ def computed(monkeypatch):
 
 def until(planet, days, change=None):
     """The planet with the first days of its year; `change` alters the fields before."""
-    whole = Cube.open(planet["cube"])
+    complete = Cube.open(planet["cube"])
     path = planet["cube"].with_name("cut") / "2004.zarr"
-    group = zarr.open_group(whole.path, mode="r")
-    fields = {name: group[name][:] for name in (*whole.variables, "refl_filled")}
+    group = zarr.open_group(complete.path, mode="r")
+    fields = {name: group[name][:] for name in (*complete.variables, "refl_filled")}
     for field in fields.values():
         field[days:] = 2 if field.dtype == np.int8 else np.nan
     if change:
         change(fields)
-    catalogue = [*(PREDICTORS[name] for name in whole.variables), REFL_FILLED]
-    with create_store(path, whole.grid, 2004, whole.tile_size, catalogue, days) as store:
+    catalogue = [*(PREDICTORS[name] for name in complete.variables), REFL_FILLED]
+    with create_store(path, complete.grid, 2004, complete.tile_size, catalogue, days) as store:
         for name, field in fields.items():
             store[name][:] = field
     return planet | {"cube": path}
@@ -68,7 +68,7 @@ def run(planet, output):
 
 
 def days_of(calls):
-    """Cell-days that were computed, those of the history aside."""
+    """Cell-days that were computed, those of the look-back window aside."""
     return sum(cells * days for cells, days, _ in calls)
 
 
@@ -76,11 +76,11 @@ def test_a_new_month_costs_its_own_days_and_equals_a_run_from_scratch(planet, tm
     output = tmp_path / "out" / "t_2004.zarr"
     april = run(until(planet, APRIL, hold_reflectance), output)
     assert april.sizes["time"] == APRIL and april["time"][-1] == np.datetime64("2004-04-30")
-    assert days_of(computed) == CELLS * APRIL and not any(past for *_, past in computed)
+    assert days_of(computed) == CELLS * APRIL and not any(resumed for *_, resumed in computed)
     computed.clear()
     may = run(until(planet, MAY), output)
     assert days_of(computed) == CELLS * (MAY - 100)  # the 4 days that changed, and full blocks
-    assert all(past for *_, past in computed)
+    assert all(resumed for *_, resumed in computed)
     xr.testing.assert_identical(may, run(until(planet, MAY), tmp_path / "scratch" / "t_2004.zarr"))
     assert (may["gpp"][117:APRIL] != april["gpp"][117:]).any()
 
@@ -91,7 +91,7 @@ def test_the_last_month_leaves_nothing_behind(planet, tmp_path, computed):
     assert list(output.parent.glob(".*"))
     computed.clear()
     year = run(planet, output)
-    assert days_of(computed) == CELLS * (366 - 140) and all(past for *_, past in computed)
+    assert days_of(computed) == CELLS * (366 - 140) and all(resumed for *_, resumed in computed)
     assert [path.name for path in output.parent.iterdir()] == [output.name]
     xr.testing.assert_identical(year, run(planet, tmp_path / "scratch" / "t_2004.zarr"))
 
@@ -109,37 +109,37 @@ def test_a_changed_day_has_its_tile_computed_again_from_before_it(planet, tmp_pa
     from_60, from_0 = ([n for n, days, _ in computed if days == APRIL - s] for s in (60, 0))
     assert sum(from_60) == 16 and sum(from_0) == 16
     assert days_of(computed) == 16 * (APRIL - 60) + 16 * APRIL + (CELLS - 32) * (APRIL - 100)
-    assert all(past for *_, past in computed)  # the history is the same
+    assert all(resumed for *_, resumed in computed)  # the look-back window is the same
     expected = run(until(planet, APRIL, change), tmp_path / "scratch" / "t_2004.zarr")
     xr.testing.assert_identical(found, expected)
 
 
-def test_what_is_damaged_or_of_another_model_is_not_believed(planet, tmp_path, computed):
+def test_a_damaged_entry_or_one_of_another_model_is_not_used(planet, tmp_path, computed):
     output = tmp_path / "out" / "t_2004.zarr"
     expected = run(until(planet, APRIL), output)
-    kept = next(iter(sorted((output.parent / ".t_2004.states").iterdir())))
-    data = bytearray(kept.read_bytes())
+    entry = next(iter(sorted((output.parent / ".t_2004.states").iterdir())))
+    data = bytearray(entry.read_bytes())
     data[len(data) // 2] ^= 1
-    kept.write_bytes(data)
+    entry.write_bytes(data)
     computed.clear()
     xr.testing.assert_identical(run(until(planet, APRIL), output), expected)
-    assert 0 < sum(cells for cells, _, past in computed if not past) <= 16
+    assert 0 < sum(cells for cells, _, resumed in computed if not resumed) <= 16
     computed.clear()
     other = planet | {"checkpoints": planet["checkpoints"][::-1]}
     run(until(other, APRIL), output)
-    assert days_of(computed) == CELLS * APRIL and not any(past for *_, past in computed)
+    assert days_of(computed) == CELLS * APRIL and not any(resumed for *_, resumed in computed)
 
 
 def test_a_year_that_is_not_over_needs_the_year_before(planet, tmp_path):
     cut = until(planet, APRIL)
-    with pytest.raises(TamfluxError, match="lookback of the year is not whole"):
+    with pytest.raises(TamfluxError, match="look-back window of the year is not complete"):
         predict_tiles(**cut | {"lookback": cut["cube"]}, output=tmp_path / "t_2004.zarr", **RUN)
 
 
-def test_fingerprints_depend_on_what_lies_before_their_day_alone():
+def test_hashes_depend_on_the_days_before_theirs_alone():
     x = np.random.default_rng(0).normal(size=(3, 10, 2)).astype(np.float32)
     changed = x.copy()
-    changed[1, 4 + 3, 0] += 1  # day 3 of the year, after a history of 4 days
-    before, after = (fingerprints(values, 4, [0, 3, 4, 9]) for values in (x, changed))
+    changed[1, 4 + 3, 0] += 1  # day 3 of the year, after a look-back window of 4 days
+    before, after = (hash_inputs(values, 4, [0, 3, 4, 9]) for values in (x, changed))
     assert set(before) == {0, 3, 4}  # day 9 is not there yet
     assert {day: before[day] == after[day] for day in before} == {0: True, 3: True, 4: False}

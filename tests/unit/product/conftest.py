@@ -12,7 +12,7 @@ from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.totals import tabulate_totals
-from tamflux.uncertainty.calibration import ACTIVITY, LEVELS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
 
 CONFIG = {
     "seed": 7,
@@ -47,7 +47,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     coords = {"time": days.astype("datetime64[ns]"), "lat": grid.lat, "lon": grid.lon}
     data = {name: (dims, np.where(land, v, np.nan)) for name, v in fields.items()}
     distance = np.where(land_fraction == 1, random.uniform(0, 4, grid.shape), np.nan)
-    data["distance"] = (dims[1:], distance.astype(np.float32))
+    data["dissimilarity_index"] = (dims[1:], distance.astype(np.float32))
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
     members = [
         {
@@ -65,7 +65,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     static = xr.Dataset({"land_fraction": (dims[1:], land_fraction)}, coords).drop_vars("time")
     static.to_netcdf(folder / "static.nc")
     calibration = Calibration(
-        ACTIVITY,
+        GROSS_FLUX_KNOTS,
         {name: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7 + k] for k, name in enumerate(fields) if k < 3},
         {name: dict.fromkeys(map(str, LEVELS), 2.0) for name in ("gpp", "reco", "nee")},
         (0.1, 0.05),

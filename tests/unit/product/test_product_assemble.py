@@ -141,14 +141,14 @@ def test_uncertainty_and_applicability_follow_the_calibration(product):
     row, col = np.argwhere(product.source.land_fraction == 1)[3]
     cell = daily.isel(lat=row, lon=col)
     for name in FLUXES:
-        knots = 2.0 * np.array(calibration.scale[name])
-        expected = np.interp(cell["gpp"] + cell["reco"], calibration.activity, knots)
+        knots = 2.0 * np.array(calibration.difficulty[name])
+        expected = np.interp(cell["gpp"] + cell["reco"], calibration.gross_flux_knots, knots)
         np.testing.assert_allclose(cell[f"{name}_pi90_halfwidth"], expected, atol=QUANTUM)
-    distance = float(product.source.data["distance"][row, col])
+    distance = float(product.source.data["dissimilarity_index"][row, col])
     error = np.sqrt(float((cell["gpp"] + cell["reco"]).mean())) * (0.1 + 0.05 * min(distance, 3))
     assert float(cell["applicability"]) == pytest.approx(np.exp(-error), rel=1e-4)
     assert float(cell["dissimilarity_index"]) == pytest.approx(distance)
-    unknown = np.isnan(product.source.data["distance"].values)
+    unknown = np.isnan(product.source.data["dissimilarity_index"].values)
     np.testing.assert_array_equal(np.isnan(daily["applicability"]), unknown)
 
 

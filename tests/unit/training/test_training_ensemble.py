@@ -9,9 +9,9 @@ from tamflux.training.checkpoint import ModelSpec, load_checkpoint, save_checkpo
 from tamflux.training.device import choose_device
 from tamflux.training.ensemble import Ensemble
 
-HISTORY, DAYS, CELLS = 20, 15, 7
-DESCRIPTION = ModelSpec(
-    model="tamrl", hidden_size=6, embedding_size=2, trees=4, lookback_days=HISTORY,
+LOOKBACK, DAYS, CELLS = 20, 15, 7
+SPEC = ModelSpec(
+    model="tamrl", hidden_size=6, embedding_size=2, trees=4, lookback_days=LOOKBACK,
     predictors=("t2m", "vpd", "ndvi"), units=("degC", "hPa", "1"),
     static_features=STATIC_FEATURES, mean=(10.0, 5.0, 0.4), sd=(12.0, 4.0, 0.2),
     flux_scale=(4.0, 3.0, 2.0), training_sites=("AA-Aaa",),
@@ -20,11 +20,11 @@ DESCRIPTION = ModelSpec(
 
 def member(path, seed, **change):
     torch.manual_seed(seed)
-    description = ModelSpec(**{**vars(DESCRIPTION), **change})
-    network = description.network()
+    spec = ModelSpec(**{**vars(SPEC), **change})
+    network = spec.network()
     for film in (network.film_input, network.film_output):
         torch.nn.init.normal_(film.weight, std=0.3)
-    save_checkpoint(path, network, description)
+    save_checkpoint(path, network, spec)
     return path
 
 
@@ -36,28 +36,28 @@ def paths(tmp_path):
 @pytest.fixture
 def inputs():
     random = np.random.default_rng(0)
-    x = random.normal([10, 5, 0.4], [12, 4, 0.2], (CELLS, HISTORY + DAYS, 3)).astype(np.float32)
+    x = random.normal([10, 5, 0.4], [12, 4, 0.2], (CELLS, LOOKBACK + DAYS, 3)).astype(np.float32)
     return x, random.random((CELLS, len(STATIC_FEATURES)), np.float32)
 
 
 def test_a_checkpoint_gives_back_what_was_saved(paths):
-    network, description = load_checkpoint(paths[0])
-    assert description == DESCRIPTION
+    network, spec = load_checkpoint(paths[0])
+    assert spec == SPEC
     for name, tensor in load_file(paths[0]).items():
         torch.testing.assert_close(network.state_dict()[name], tensor)
 
 
 @pytest.mark.parametrize("scales", [(12.0, 12.0, 12.0), (12.0, 12.0, 9.0), (9.0, 12.0, 9.0)])
-def test_mean_and_spread_are_those_of_the_members(tmp_path, inputs, scales):
+def test_mean_and_std_are_those_of_the_members(tmp_path, inputs, scales):
     paths = [
         member(tmp_path / f"{seed}.safetensors", seed, sd=(sd, 4.0, 0.2))
         for seed, sd in enumerate(scales)
     ]
-    mean, spread, _ = Ensemble.load(paths).predict(*inputs)
+    mean, std, _ = Ensemble.load(paths).predict(*inputs)
     single = np.stack([Ensemble.load([path]).predict(*inputs).mean for path in paths])
     np.testing.assert_allclose(mean, single.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(spread, single.std(axis=0), atol=1e-5)
-    assert mean.shape == spread.shape == (CELLS, DAYS, 3)
+    np.testing.assert_allclose(std, single.std(axis=0), atol=1e-5)
+    assert mean.shape == std.shape == (CELLS, DAYS, 3)
 
 
 def test_the_mean_balances_and_is_physical(paths, inputs):
@@ -76,14 +76,14 @@ def test_the_batch_does_not_matter(paths, inputs, batch_cells):
     )
 
 
-def test_codes_are_those_of_each_member_and_need_the_history_alone(paths, inputs):
+def test_embeddings_are_those_of_each_member_and_need_the_look_back_window_alone(paths, inputs):
     x, static = inputs
     ensemble = Ensemble.load(paths)
-    codes = ensemble.embeddings(x, batch_cells=3)
-    np.testing.assert_array_equal(ensemble.predict(x, static, batch_cells=3).embeddings, codes)
-    single = [Ensemble.load([path]).embeddings(x[:, :HISTORY]) for path in paths]
-    np.testing.assert_allclose(codes, np.concatenate(single, axis=1), atol=1e-6)
-    assert codes.shape == (CELLS, 3 * DESCRIPTION.embedding_size) and codes.std(axis=0).min() > 0
+    embeddings = ensemble.embeddings(x, batch_cells=3)
+    np.testing.assert_array_equal(ensemble.predict(x, static, batch_cells=3).embeddings, embeddings)
+    single = [Ensemble.load([path]).embeddings(x[:, :LOOKBACK]) for path in paths]
+    np.testing.assert_allclose(embeddings, np.concatenate(single, axis=1), atol=1e-6)
+    assert embeddings.shape == (CELLS, 3 * SPEC.embedding_size) and embeddings.std(axis=0).min() > 0
 
 
 def test_a_missing_predictor_counts_as_its_training_mean(paths, inputs):
@@ -118,7 +118,7 @@ def test_inputs_that_do_not_fit_are_refused(paths, inputs):
         (x[..., :2], static),
         (x, static[:, :3]),
         (x[:3], static),
-        (x[:, :HISTORY], static),
+        (x[:, :LOOKBACK], static),
     ):
         with pytest.raises(ContractError, match="inputs do not fit the model"):
             ensemble.predict(*bad)
@@ -143,8 +143,8 @@ def test_a_flipped_bit_of_a_weight_is_noticed(paths):
 def test_weights_of_another_shape_are_refused(tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "m.safetensors"
-    wrong = ModelSpec(**{**vars(DESCRIPTION), "hidden_size": 9})
-    save_checkpoint(path, DESCRIPTION.network(), wrong)
+    wrong = ModelSpec(**{**vars(SPEC), "hidden_size": 9})
+    save_checkpoint(path, SPEC.network(), wrong)
     with pytest.raises(ContractError, match="does not fit this version of the model"):
         load_checkpoint(path)
 

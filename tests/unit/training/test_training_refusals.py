@@ -10,10 +10,10 @@ import torch
 from tamflux.errors import TrainingError
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import Samples
-from tamflux.training import train, trainer
+from tamflux.training import members, trainer
 from tamflux.training.data_checks import check_training_data
 
-SITES, CHOSEN = 3, np.arange(3)
+SITES, TRAIN_IDX = 3, np.arange(3)
 
 
 @pytest.fixture
@@ -41,27 +41,27 @@ def rows_of(samples, keep):
 
 
 def test_an_absent_year_is_accepted(samples):
-    check_training_data(samples, CHOSEN, 0.5)
+    check_training_data(samples, TRAIN_IDX, 0.5)
 
 
 def test_a_day_missing_within_a_year_is_refused(samples):
     gap = np.arange(len(samples.date)) != 730 + 99  # BB-Two, 10 April 2001
     with pytest.raises(TrainingError, match="BB-Two: 2001-04-11 after 2001-04-09"):
-        check_training_data(rows_of(samples, gap), CHOSEN, 0.5)
+        check_training_data(rows_of(samples, gap), TRAIN_IDX, 0.5)
 
 
 def test_days_out_of_order_are_refused(samples):
     order = np.arange(len(samples.date))
     order[[10, 11]] = order[[11, 10]]
     with pytest.raises(TrainingError, match="AA-One: 2001-01-12 after 2001-01-10"):
-        check_training_data(rows_of(samples, order), CHOSEN, 0.5)
+        check_training_data(rows_of(samples, order), TRAIN_IDX, 0.5)
 
 
 def test_a_training_that_diverges_leaves_no_checkpoint(samples, tmp_path, monkeypatch):
     real_loss = trainer.training_loss
     monkeypatch.setattr(trainer, "training_loss", lambda *args: real_loss(*args) * torch.nan)
     with pytest.raises(TrainingError, match=r"diverged(.|\n)*nan(.|\n)*epoch 1"):
-        train.fit_member(
+        members.fit_member(
             samples,
             samples.sites["site_id"].to_list(),
             tmp_path / "tamrl_0.safetensors",

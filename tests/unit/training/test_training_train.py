@@ -16,7 +16,7 @@ from tamflux.samples.samples import LOOKBACK_DAYS, make_windows
 from tamflux.training import device, trainer
 from tamflux.training.checkpoint import load_tensors
 from tamflux.training.ensemble import Ensemble
-from tamflux.training.train import fit_member, member_seed
+from tamflux.training.members import fit_member, member_seed
 from tamflux.training.trainer import Trainer, day_weights
 
 MODEL = {"hidden_size": 8, "embedding_size": 2, "trees": 3, "balance_weight": 0.1}
@@ -52,11 +52,13 @@ def test_same_seed_same_weights_other_seed_other_weights(tmp_path):
 def test_a_long_record_weighs_by_the_root_of_its_days():
     samples = toy_samples(12)
     weight = day_weights(samples, 0.5)
-    chosen = np.arange(8)
-    of_site = trainer.site_weights(samples, chosen, weight)
+    train_idx = np.arange(8)
+    of_site = trainer.site_weights(samples, train_idx, weight)
     days = np.bincount(samples.site, (weight > 0).any(axis=1))
     np.testing.assert_allclose(of_site / of_site[0], (days / days[0]) ** -0.5, rtol=1e-6)
-    np.testing.assert_allclose(np.average(of_site[chosen], weights=days[chosen]), 1, rtol=1e-6)
+    np.testing.assert_allclose(
+        np.average(of_site[train_idx], weights=days[train_idx]), 1, rtol=1e-6
+    )
 
 
 class Killed(Exception):
@@ -70,8 +72,8 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, e
     for module in (device, trainer):
         monkeypatch.setattr(module, "has_bfloat16", lambda device: bfloat16)
     samples = toy_samples(12)
-    (tmp_path / "whole").mkdir()
-    whole = fit(tmp_path / "whole", samples)[0]
+    (tmp_path / "complete").mkdir()
+    complete = fit(tmp_path / "complete", samples)[0]
     run_epoch, runs = Trainer.run_epoch, []
 
     def killed_after(self):
@@ -86,7 +88,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, monkeypatch, e
     assert (tmp_path / ".m.resume.safetensors").exists()
     assert not (tmp_path / "m.safetensors").exists()
     monkeypatch.setattr(Trainer, "run_epoch", run_epoch)
-    assert equal(fit(tmp_path, samples)[0], whole)
+    assert equal(fit(tmp_path, samples)[0], complete)
     assert not (tmp_path / ".m.resume.safetensors").exists()
     curve = pd.read_csv(tmp_path / "m_curve.csv")
     assert list(curve["epoch"]) == [1, 2, 3]
@@ -114,11 +116,11 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_weights(tmp_path
         process.kill()
         assert process.wait() == -signal.SIGKILL
         reached = load_tensors(state)[1]["epoch"]
-    (tmp_path / "whole").mkdir()
+    (tmp_path / "complete").mkdir()
     samples = toy_samples(12)
-    whole = fit(tmp_path / "whole", samples, training=LONG_TRAINING)
+    complete = fit(tmp_path / "complete", samples, training=LONG_TRAINING)
     resumed = fit(tmp_path, samples, training=LONG_TRAINING)
-    assert equal(resumed[0], whole[0]) and resumed[1] == whole[1]
+    assert equal(resumed[0], complete[0]) and resumed[1] == complete[1]
 
 
 @NEEDS_BFLOAT16
@@ -146,16 +148,16 @@ def test_the_state_of_another_training_is_not_used(tmp_path, monkeypatch):
     with pytest.raises(Killed):
         fit(tmp_path, toy_samples(12, seed=5))
     monkeypatch.undo()
-    (tmp_path / "whole").mkdir()
+    (tmp_path / "complete").mkdir()
     samples = toy_samples(12)
-    assert equal(fit(tmp_path, samples)[0], fit(tmp_path / "whole", samples)[0])
+    assert equal(fit(tmp_path, samples)[0], fit(tmp_path / "complete", samples)[0])
 
 
 def test_a_damaged_state_is_not_used(tmp_path):
     (tmp_path / ".m.resume.safetensors").write_bytes(b"half")
-    (tmp_path / "whole").mkdir()
+    (tmp_path / "complete").mkdir()
     samples = toy_samples(12)
-    assert equal(fit(tmp_path, samples)[0], fit(tmp_path / "whole", samples)[0])
+    assert equal(fit(tmp_path, samples)[0], fit(tmp_path / "complete", samples)[0])
 
 
 def test_fluxes_of_held_out_sites_change_nothing(tmp_path):
@@ -221,8 +223,8 @@ def test_member_seeds_differ():
     assert member_seed(42, "tamrl", 0) != member_seed(43, "tamrl", 0)
 
 
-def test_the_task_code_finds_a_trait_at_places_never_seen(tmp_path):
-    """Held-out sites: TAM-RL reads the trait off the history, a site-blind model cannot."""
+def test_the_task_embedding_finds_a_trait_at_held_out_sites(tmp_path):
+    """TAM-RL reads the trait off the look-back window; the plain LSTM cannot."""
     samples = toy_samples(60)
     training_sites = samples.sites["site_id"][:45]
     windows = make_windows(samples)

@@ -1,4 +1,4 @@
-"""Towers whose flux depends on a trait that only their history of predictors shows."""
+"""Towers whose flux depends on a trait that only their past predictors reveal."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ DAYS = 730
 def toy_samples(sites: int, seed: int = 0) -> Samples:
     """Two years of daily t2m and ssrd; gpp = trait x light, and the trait is the mean of t2m.
 
-    In the second year t2m is the same everywhere, so the trait can be read off the history alone.
+    In the second year t2m is the same everywhere, so only the look-back window reveals the trait.
     """
     random = np.random.default_rng(seed)
     trait = random.uniform(0.2, 1.8, sites)
@@ -26,7 +26,7 @@ def toy_samples(sites: int, seed: int = 0) -> Samples:
     table = pd.DataFrame({"site_id": [f"AA-{i:03d}" for i in range(sites)]})
     y = np.stack([gpp, reco, reco - gpp], axis=-1).reshape(-1, 3).astype(np.float32)
     qc = np.ones(sites * DAYS, np.float32)
-    qc.reshape(sites, DAYS)[:, :365] = 0  # the first year is only history
+    qc.reshape(sites, DAYS)[:, :365] = 0  # the first year serves as look-back only
     return Samples(
         sites=table,
         site=np.repeat(np.arange(sites), DAYS),

@@ -1,53 +1,56 @@
-"""Intervals cover what they promise at places that took no part; towers count the same."""
+"""Intervals have their nominal coverage at new sites; towers have equal weight."""
 
 import numpy as np
 import pytest
 
 from tamflux.errors import ContractError
 from tamflux.uncertainty.calibration import (
-    ACTIVITY,
+    GROSS_FLUX_KNOTS,
     LEVELS,
     Calibration,
     fit_expected_error,
-    fit_widths,
+    fit_half_widths,
 )
 
 FLUXES = ("gpp", "reco", "nee")
 
 
 def draw(sites, days, seed):
-    """Errors whose spread grows with activity, with a bias of each site."""
+    """Errors that grow with gross flux, with a bias of each site."""
     random = np.random.default_rng(seed)
-    activity = random.uniform(0, 16, (sites, days))
+    gross_flux = random.uniform(0, 16, (sites, days))
     bias = random.normal(0, 0.5, (sites, 1))
-    error = (0.2 + 0.1 * activity) * (bias + random.laplace(0, 0.5, (sites, days)))
-    return np.abs(error).ravel(), activity.ravel(), np.repeat(np.arange(sites), days)
+    error = (0.2 + 0.1 * gross_flux) * (bias + random.laplace(0, 0.5, (sites, days)))
+    return np.abs(error).ravel(), gross_flux.ravel(), np.repeat(np.arange(sites), days)
 
 
-def calibration(scale, multiplier):
+def calibration(difficulty, quantile):
     return Calibration(
-        ACTIVITY, dict.fromkeys(FLUXES, scale), dict.fromkeys(FLUXES, multiplier), (0.1, 0.05)
+        GROSS_FLUX_KNOTS,
+        dict.fromkeys(FLUXES, difficulty),
+        dict.fromkeys(FLUXES, quantile),
+        (0.1, 0.05),
     )
 
 
-def test_new_sites_are_covered_at_every_level_and_activity():
-    intervals = calibration(*fit_widths(*draw(400, 60, seed=1)))
-    error, activity, _ = draw(400, 60, seed=2)
+def test_new_sites_are_covered_at_every_level_and_gross_flux():
+    intervals = calibration(*fit_half_widths(*draw(400, 60, seed=1)))
+    error, gross_flux, _ = draw(400, 60, seed=2)
     for level in LEVELS:
-        inside = error <= intervals.half_width("nee", activity, np.zeros_like(activity), level)
+        inside = error <= intervals.half_width("nee", gross_flux, np.zeros_like(gross_flux), level)
         assert inside.mean() == pytest.approx(level, abs=0.02)
         if level == 0.9:
             for low in (0, 4, 12):
-                here = (activity >= low) & (activity < low + 4)
+                here = (gross_flux >= low) & (gross_flux < low + 4)
                 assert inside[here].mean() == pytest.approx(0.9, abs=0.03)
 
 
 def test_a_site_counts_once_however_long_it_measured():
-    error, activity, site = draw(60, 50, seed=3)
+    error, gross_flux, site = draw(60, 50, seed=3)
     longer = np.isin(site, [0, 1, 2])
     repeat = np.where(longer, 40, 1)
-    once = fit_widths(error, activity, site)
-    often = fit_widths(*(np.repeat(values, repeat) for values in (error, activity, site)))
+    once = fit_half_widths(error, gross_flux, site)
+    often = fit_half_widths(*(np.repeat(values, repeat) for values in (error, gross_flux, site)))
     np.testing.assert_allclose(often[0], once[0], rtol=1e-6)
     assert often[1]["0.9"] == pytest.approx(once[1]["0.9"], rel=1e-2)
 
@@ -55,11 +58,11 @@ def test_a_site_counts_once_however_long_it_measured():
 def test_half_widths_never_fall_with_activity_and_never_vanish():
     random = np.random.default_rng(0)
     falling = np.abs(random.normal(0, 1, 5000))
-    activity = random.uniform(0, 16, 5000)
-    scale, _ = fit_widths(falling * (17 - activity), activity, np.arange(5000) % 20)
-    assert (np.diff(scale) >= 0).all()
-    scale, multiplier = fit_widths(np.zeros(10), np.full(10, 3.0), np.arange(10))
-    assert min(scale) > 0 and multiplier["0.9"] == 0
+    gross_flux = random.uniform(0, 16, 5000)
+    difficulty, _ = fit_half_widths(falling * (17 - gross_flux), gross_flux, np.arange(5000) % 20)
+    assert (np.diff(difficulty) >= 0).all()
+    difficulty, quantile = fit_half_widths(np.zeros(10), np.full(10, 3.0), np.arange(10))
+    assert min(difficulty) > 0 and quantile["0.9"] == 0
 
 
 def test_half_width_is_linear_between_knots_and_missing_where_the_flux_is():
@@ -71,12 +74,12 @@ def test_half_width_is_linear_between_knots_and_missing_where_the_flux_is():
 
 def test_expected_error_finds_the_law_that_made_the_errors():
     random = np.random.default_rng(0)
-    activity, distance = random.uniform(1, 20, 300), random.uniform(0, 3, 300)
-    error = np.sqrt(activity) * (0.08 + 0.05 * distance)
-    assert fit_expected_error(error, activity, distance) == pytest.approx((0.08, 0.05))
+    gross_flux, dissimilarity = random.uniform(1, 20, 300), random.uniform(0, 3, 300)
+    error = np.sqrt(gross_flux) * (0.08 + 0.05 * dissimilarity)
+    assert fit_expected_error(error, gross_flux, dissimilarity) == pytest.approx((0.08, 0.05))
 
 
-def test_applicability_falls_with_distance_up_to_what_towers_show():
+def test_applicability_falls_with_dissimilarity_up_to_its_bound():
     intervals = calibration([1.0] * 7, {"0.9": 1.0})
     reach = intervals.applicability(np.full(5, 9.0), np.array([0, 1, 3, 30, np.nan]))
     np.testing.assert_allclose(reach[:3], np.exp(-3 * np.array([0.1, 0.15, 0.25])), rtol=1e-6)
@@ -84,7 +87,7 @@ def test_applicability_falls_with_distance_up_to_what_towers_show():
 
 
 def test_a_saved_calibration_is_the_same_and_a_damaged_one_is_refused(tmp_path):
-    intervals = calibration(*fit_widths(*draw(20, 30, seed=4)))
+    intervals = calibration(*fit_half_widths(*draw(20, 30, seed=4)))
     intervals.save(tmp_path / "c.json")
     loaded = Calibration.load(tmp_path / "c.json")
     gpp = np.linspace(0, 20, 50)
@@ -98,5 +101,5 @@ def test_a_saved_calibration_is_the_same_and_a_damaged_one_is_refused(tmp_path):
 
 
 def test_no_day_at_all_is_refused():
-    with pytest.raises(ContractError, match="no error at unseen towers"):
-        fit_widths(np.empty(0), np.empty(0), np.empty(0, int))
+    with pytest.raises(ContractError, match="no out-of-fold error"):
+        fit_half_widths(np.empty(0), np.empty(0), np.empty(0, int))

@@ -1,4 +1,4 @@
-"""Distances equal a plain search, in units of what is usual among towers of other folds."""
+"""The dissimilarity index equals a brute-force search in units of its median over towers."""
 
 import numpy as np
 import pytest
@@ -17,55 +17,55 @@ def towers(seed=0):
 
 
 def make():
-    return FeatureSpace.of_towers([f"T{i:02d}" for i in range(30)], FOLD, towers())
+    return FeatureSpace.from_towers([f"T{i:02d}" for i in range(30)], FOLD, towers())
 
 
-def brute_force(places, features):
+def brute_force(features):
     known = towers()[:, :3]
     scaled = [(a[:, :3] - known.mean(0)) / known.std(0) for a in (features, towers())]
     return cdist(*scaled)
 
 
-def test_distance_is_that_of_a_plain_search():
-    places, new = make(), towers(seed=1)
+def test_dissimilarity_is_that_of_a_brute_force_search():
+    space, new = make(), towers(seed=1)
     new[:, 3] = np.random.default_rng(2).normal(0, 100, 30)
-    among = brute_force(places, towers())
+    among = brute_force(towers())
     among[FOLD[:, None] == FOLD] = np.inf
     unit = np.median(among.min(1))
-    np.testing.assert_allclose(places.distance(new), brute_force(places, new).min(1) / unit, 1e-4)
-    np.testing.assert_allclose(places.unseen_distance(), among.min(1) / unit, 1e-4)
-    assert np.median(places.unseen_distance()) == pytest.approx(1)
-    np.testing.assert_allclose(places.distance(towers()), 0, atol=1e-6)
+    np.testing.assert_allclose(space.dissimilarity(new), brute_force(new).min(1) / unit, 1e-4)
+    np.testing.assert_allclose(space.out_of_fold_dissimilarity(), among.min(1) / unit, 1e-4)
+    assert np.median(space.out_of_fold_dissimilarity()) == pytest.approx(1)
+    np.testing.assert_allclose(space.dissimilarity(towers()), 0, atol=1e-6)
 
 
-def test_a_place_does_not_depend_on_those_beside_it():
-    places, new = make(), towers(seed=1)
-    alone = np.concatenate([places.distance(new[i : i + 1]) for i in range(30)])
-    np.testing.assert_array_equal(alone, places.distance(new))
+def test_a_cell_does_not_depend_on_the_others():
+    space, new = make(), towers(seed=1)
+    alone = np.concatenate([space.dissimilarity(new[i : i + 1]) for i in range(30)])
+    np.testing.assert_array_equal(alone, space.dissimilarity(new))
 
 
-def test_a_missing_feature_counts_as_usual():
-    places, new = make(), towers()[:1]
+def test_a_missing_feature_counts_as_the_mean():
+    space, new = make(), towers()[:1]
     new[0, 1] = np.nan
     filled = new.copy()
     filled[0, 1] = towers()[:, 1].mean()
-    np.testing.assert_allclose(places.distance(new), places.distance(filled), atol=1e-5)
+    np.testing.assert_allclose(space.dissimilarity(new), space.dissimilarity(filled), atol=1e-5)
 
 
 def test_a_saved_file_is_the_same_and_a_damaged_or_foreign_one_is_refused(tmp_path):
-    places = make()
-    places.save(tmp_path / "p.safetensors")
+    space = make()
+    space.save(tmp_path / "p.safetensors")
     loaded = FeatureSpace.load(tmp_path / "p.safetensors")
-    np.testing.assert_array_equal(loaded.distance(towers(1)), places.distance(towers(1)))
-    assert loaded.site_ids == places.site_ids
+    np.testing.assert_array_equal(loaded.dissimilarity(towers(1)), space.dissimilarity(towers(1)))
+    assert loaded.site_ids == space.site_ids
     with pytest.raises(ContractError, match="another model"):
-        loaded.distance(towers()[:, :2])
+        loaded.dissimilarity(towers()[:, :2])
     (tmp_path / "p.safetensors").write_bytes(b"\x08")
-    with pytest.raises(ContractError, match="cannot read the places"):
+    with pytest.raises(ContractError, match="cannot read the feature space"):
         FeatureSpace.load(tmp_path / "p.safetensors")
 
 
-def test_a_place_is_described_by_code_seasons_and_static():
+def test_features_are_embeddings_seasons_and_static():
     x = np.random.default_rng(0).normal(size=(3, 365, 2)).astype(np.float32)
     x[0, :5, 1] = np.nan
     x[1, :, 1] = np.nan

@@ -1,4 +1,4 @@
-"""Folds leave whole neighbourhoods out; a member that saw its towers is refused; noise averages."""
+"""Folds keep neighbours together; leaks are refused; smoothing averages random errors."""
 
 import json
 
@@ -13,8 +13,8 @@ from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.uncertainty import out_of_fold
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.uncertainty.feature_space import FeatureSpace
-from tamflux.uncertainty.folds import draw_folds
-from tamflux.uncertainty.out_of_fold import calibrate, locate_towers, smooth_errors
+from tamflux.uncertainty.folds import assign_calibration_folds
+from tamflux.uncertainty.out_of_fold import build_feature_space, calibrate, smooth_errors
 
 PREDICTORS = ("t2m", "ssrd")
 
@@ -31,7 +31,7 @@ def sites(n=40, seed=0):
 
 def test_folds_spread_classes_and_keep_neighbours_together():
     table = sites()
-    fold = draw_folds(table, "igbp", 4, seed=1)
+    fold = assign_calibration_folds(table, "igbp", 4, seed=1)
     assert (fold[table["split_igbp"] == "test"] == -1).all()
     assert fold[0] == fold[1]
     train = fold >= 0
@@ -39,20 +39,20 @@ def test_folds_spread_classes_and_keep_neighbours_together():
     counts = pd.crosstab(table["igbp"][train], fold[train])
     assert (counts.max(axis=1) - counts.min(axis=1)).max() <= 2
     shuffled = table.sample(frac=1, random_state=0)
-    again = pd.Series(draw_folds(shuffled, "igbp", 4, seed=1), index=shuffled.index)
+    again = pd.Series(assign_calibration_folds(shuffled, "igbp", 4, seed=1), index=shuffled.index)
     np.testing.assert_array_equal(again.sort_index(), fold)
     with pytest.raises(ContractError, match="too few training towers"):
-        draw_folds(table.head(3), "igbp", 4, seed=1)
+        assign_calibration_folds(table.head(3), "igbp", 4, seed=1)
 
 
 def test_running_means_are_those_of_pandas():
     random = np.random.default_rng(0)
     error = random.normal(size=(2, 50, 3))
-    counts = random.random((2, 50, 3)) < 0.7
-    smooth, enough = smooth_errors(error, counts)
+    observed = random.random((2, 50, 3)) < 0.7
+    smooth, enough = smooth_errors(error, observed)
     for window in range(2):
         for flux in range(3):
-            series = pd.Series(np.where(counts, error, np.nan)[window, :, flux])
+            series = pd.Series(np.where(observed, error, np.nan)[window, :, flux])
             expected = series.rolling(3, center=True, min_periods=2).mean().where(series.notna())
             found = np.where(enough, smooth, np.nan)[window, :, flux]
             np.testing.assert_allclose(found, expected, atol=1e-12)
@@ -76,38 +76,38 @@ def study(tmp_path):
         table[name] = 0.0
     table["koppen"] = "Cfb"
     table.assign(igbp_GRA=1.0).to_csv(tmp_path / "sites.csv", index=False)
-    fold = draw_folds(table, "igbp", 2, seed=3)
+    fold = assign_calibration_folds(table, "igbp", 2, seed=3)
     for number in (0, 1):
         torch.manual_seed(number)
-        seen = table["site_id"][(fold >= 0) & (fold != number)]
-        save_member(tmp_path / f"{number}.safetensors", seen)
+        training_sites = table["site_id"][(fold >= 0) & (fold != number)]
+        save_member(tmp_path / f"{number}.safetensors", training_sites)
     common = {"train_years": [2001], "predictors": PREDICTORS}
     files = [[tmp_path / "2001.parquet"], tmp_path / "sites.csv"]
     members = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
-    places = tmp_path / "places.safetensors"
-    locate_towers(*files, members, places, split="igbp", folds=2, seed=3, **common)
+    space = tmp_path / "feature_space.safetensors"
+    build_feature_space(*files, members, space, split="igbp", folds=2, seed=3, **common)
 
     def run():
-        calibrate(*files, members, places, tmp_path / "c.json", code="x", threads=1, **common)
+        calibrate(*files, members, space, tmp_path / "c.json", code="x", threads=1, **common)
         return Calibration.load(tmp_path / "c.json")
 
     return tmp_path, table, fold, run
 
 
-def save_member(path, seen):
-    description = ModelSpec(
+def save_member(path, training_sites):
+    spec = ModelSpec(
         model="tamrl", hidden_size=4, embedding_size=3, trees=2, lookback_days=365,
         predictors=PREDICTORS,
         units=("degC", "W m-2"), static_features=STATIC_FEATURES, mean=(10, 150), sd=(5, 90),
-        flux_scale=(2, 1, 2), training_sites=tuple(seen), provenance={},
+        flux_scale=(2, 1, 2), training_sites=tuple(training_sites), provenance={},
     )  # fmt: skip
-    save_checkpoint(path, description.network(), description)
+    save_checkpoint(path, spec.network(), spec)
 
 
 def test_calibration_covers_the_towers_it_is_made_from(study):
     folder, table, fold, run = study
-    places = FeatureSpace.load(folder / "places.safetensors")
-    assert set(places.site_ids) == set(table["site_id"][fold >= 0])
+    space = FeatureSpace.load(folder / "feature_space.safetensors")
+    assert set(space.site_ids) == set(table["site_id"][fold >= 0])
     calibration = run()
     about = json.loads((folder / "c.json").read_text())["about"]
     assert about["towers"] == (fold >= 0).sum() and about["folds"] == 2
@@ -122,8 +122,8 @@ def test_without_averaging_nine_of_ten_days_are_inside(study, monkeypatch):
     assert list(inside.values()) == pytest.approx([0.9] * 3, abs=0.01)
 
 
-def test_a_member_that_has_seen_its_towers_is_refused(study):
+def test_a_member_trained_on_its_held_out_towers_is_refused(study):
     folder, table, _, run = study
     save_member(folder / "1.safetensors", table["site_id"])
-    with pytest.raises(ContractError, match="has seen the towers left out"):
+    with pytest.raises(ContractError, match="trained on its held-out towers"):
         run()

@@ -1,13 +1,13 @@
 from tamflux.job import job
 
-with job(snakemake, f"locate towers {snakemake.wildcards.model}"):
-    from tamflux.uncertainty.out_of_fold import locate_towers
+with job(snakemake, f"build the feature space of {snakemake.wildcards.model}"):
+    from tamflux.uncertainty.out_of_fold import build_feature_space
 
-    locate_towers(
+    build_feature_space(
         snakemake.input.samples,
         snakemake.input.sites,
         snakemake.input.checkpoints,
-        snakemake.output.places,
+        snakemake.output.feature_space,
         train_years=snakemake.params.years,
         predictors=snakemake.params.predictors,
         split=snakemake.params.split,
