@@ -99,8 +99,8 @@ def write_feature_space(folder: Path) -> None:
 def read_feature_space(folder: Path) -> dict[str, np.ndarray]:
     space = FeatureSpace.load(folder / "feature_space.safetensors")
     return {
-        "distance": space.dissimilarity(FEATURES + 1),
-        "unseen": space.out_of_fold_dissimilarity(),
+        "dissimilarity": space.dissimilarity(FEATURES + 1),
+        "out_of_fold": space.out_of_fold_dissimilarity(),
     }
 
 

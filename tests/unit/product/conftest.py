@@ -60,7 +60,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     ]
     tiles.attrs = {"year": year, "resolution": resolution, "bbox": list(grid.bbox),
                    "tile_size": 8, "code": "abc", "members": members}  # fmt: skip
-    chunks = {name: {"chunks": (len(days), 8, 8)} for name in data if name != "distance"}
+    chunks = {name: {"chunks": (len(days), 8, 8)} for name in data if name != "dissimilarity_index"}
     tiles.to_zarr(folder / "tiles.zarr", zarr_format=3, consolidated=False, encoding=chunks)
     static = xr.Dataset({"land_fraction": (dims[1:], land_fraction)}, coords).drop_vars("time")
     static.to_netcdf(folder / "static.nc")
