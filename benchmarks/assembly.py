@@ -93,7 +93,9 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
             spread = np.abs(0.1 * values * weather)
             store[f"{name}_std"][:, band] = np.where(here, spread, np.nan)
     dissimilarity = np.where(land, random.uniform(0, 3, land.shape), np.nan).astype(np.float32)
-    store.create_array("dissimilarity_index", data=dissimilarity, chunks=(side, side), dimension_names=dims[1:])
+    store.create_array(
+        "dissimilarity_index", data=dissimilarity, chunks=(side, side), dimension_names=dims[1:]
+    )
     quality = np.zeros(land.shape, np.int8)
     store.create_array("quality", data=quality, chunks=(side, side), dimension_names=dims[1:])
     xr.Dataset(
