@@ -12,17 +12,17 @@ UNITS = {"t2m": "K", "d2m": "K", "ssrd": "J m**-2", "strd": "J m**-2", "tp": "m"
 
 
 def write_era5(
-    path, variables, stamps, lat=LAT, lon=LON, time="valid_time", units=UNITS, attrs=None
+    path, variables, timestamps, lat=LAT, lon=LON, time="valid_time", units=UNITS, attrs=None
 ) -> Path:
-    """Write fields (time, lat, lon), or numbers, as the store's NetCDF. `stamps`: datetime64."""
+    """Write fields (time, lat, lon), or numbers, as the store's NetCDF."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (len(stamps), len(lat), len(lon))
+    shape = (len(timestamps), len(lat), len(lon))
     with netCDF4.Dataset(path, "w") as file:
         for name, size in zip((time, "latitude", "longitude"), shape, strict=True):
             file.createDimension(name, size)
         axis = file.createVariable(time, "i8", (time,))
         axis.units, axis.calendar = "seconds since 1970-01-01", "proleptic_gregorian"
-        axis[:] = np.asarray(stamps, "datetime64[s]").astype("i8")
+        axis[:] = np.asarray(timestamps, "datetime64[s]").astype("i8")
         file.createVariable("latitude", "f8", ("latitude",))[:] = lat
         file.createVariable("longitude", "f8", ("longitude",))[:] = lon
         file.createVariable("number", "i8", ())[:] = 0

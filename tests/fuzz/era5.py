@@ -65,14 +65,14 @@ def era5_fault(pattern: str, change):
     return apply
 
 
-def rewrite(pattern: str, name: str, values, units=None, lat=LAT, lon=LON, stamps=None):
+def rewrite(pattern: str, name: str, values, units=None, lat=LAT, lon=LON, days=None):
     """A fault that writes a file anew with other values, unit or axes."""
 
     def apply(folder: Path) -> None:
         path = next(folder.glob(pattern))
         units_ = UNITS | ({name: units} if units else {})
-        stamps_ = days_of(YEAR) if stamps is None else stamps
-        write_era5(path, {name: values}, stamps_, lat, lon, units=units_)
+        timestamps = days_of(YEAR) if days is None else days
+        write_era5(path, {name: values}, timestamps, lat, lon, units=units_)
 
     return apply
 
@@ -110,9 +110,9 @@ ERA5_FAULTS = {
     "time in months": era5_fault(T2M, set_time("units", "months since 1970-01-01")),
     "time unit is a number": era5_fault(T2M, set_time("units", 5)),
     "unit is a number": era5_fault(T2M, lambda f, v: v.setncattr("units", 5)),
-    "another year": rewrite(T2M, "t2m", 285.0, stamps=days_of(2002)),
-    "days missing": rewrite(T2M, "t2m", 285.0, stamps=days_of(YEAR)[:-3]),
-    "a day twice": rewrite(T2M, "t2m", 285.0, stamps=days_of(YEAR)[[0, *range(364)]]),
+    "another year": rewrite(T2M, "t2m", 285.0, days=days_of(2002)),
+    "days missing": rewrite(T2M, "t2m", 285.0, days=days_of(YEAR)[:-3]),
+    "a day twice": rewrite(T2M, "t2m", 285.0, days=days_of(YEAR)[[0, *range(364)]]),
     "half of the globe": rewrite(T2M, "t2m", 285.0, lat=LAT[:3]),
     "irregular latitude": rewrite(T2M, "t2m", 285.0, lat=LAT**3 / 8100),
     "NaN latitude": rewrite(T2M, "t2m", 285.0, lat=np.where(LAT > 80, np.nan, LAT)),

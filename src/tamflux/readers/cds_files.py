@@ -28,6 +28,8 @@ _MAGIC = {b"\x89HDF": "netcdf", b"CDF\x01": "netcdf", b"CDF\x02": "netcdf", b"CD
 LIBRARY_ERRORS = (OSError, RuntimeError, UnicodeDecodeError, MemoryError)
 """Exceptions of netCDF4 on damaged headers and values."""
 _REDO = "download the file again"
+_AS_NETCDF = 'download with "data_format": "netcdf"'
+_REGULAR = "use data on the regular latitude-longitude grid"
 _MAX_MEMBERS = 1000
 _MAX_RATIO = 500
 """A member that unpacks to more than this multiple of its size is not a weather field."""
@@ -50,31 +52,21 @@ def unpack(path: Path, folder: Path) -> list[Path]:
     with open(path, "rb") as file:
         magic = file.read(4)
     if not magic:
-        raise InputError(
-            "file is empty", file=path, found="0 bytes", expected="NetCDF or zip", fix=_REDO
-        )
+        raise _error("file is empty", path, "0 bytes", "NetCDF or zip")
     if magic in _MAGIC:
         return [path]
     if magic == b"GRIB":
-        raise InputError(
-            "file is GRIB", file=path, found="GRIB", expected="NetCDF or zip of NetCDF",
-            fix='download with "data_format": "netcdf"',
-        )  # fmt: skip
+        raise _error("file is GRIB", path, "GRIB", "NetCDF or zip of NetCDF", _AS_NETCDF)
     if magic[:2] != b"PK":
-        raise InputError(
-            "file is neither NetCDF nor a zip", file=path, found=f"first bytes {magic!r}",
-            expected="NetCDF (HDF5 or classic) or a zip of NetCDF files", fix=_REDO,
-        )  # fmt: skip
+        expected = "NetCDF (HDF5 or classic) or a zip of NetCDF files"
+        raise _error("file is neither NetCDF nor a zip", path, f"first bytes {magic!r}", expected)
     try:
         with zipfile.ZipFile(path) as archive:
             return _extract(archive, path, folder)
     except (*DAMAGED_ZIP, OSError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # not the zip's fault
             raise
-        raise InputError(
-            "zip is truncated or damaged", file=path, found=str(error),
-            expected="a complete zip", fix=_REDO,
-        ) from error  # fmt: skip
+        raise _error("zip is truncated or damaged", path, str(error), "a complete zip") from error
 
 
 def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
@@ -82,32 +74,24 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path) -> list[Path]:
     for info in members:
         name = PurePosixPath(info.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or ":" in info.filename:
-            raise InputError(
-                "zip has an entry that escapes its folder", file=path, found=info.filename,
-                expected="plain file names", fix="do not use this file; download it anew",
-            )  # fmt: skip
+            raise _error("zip has an entry that escapes its folder", path, info.filename,
+                         "plain file names", "do not use this file; download it anew")  # fmt: skip
     members = [
         info for info in members
         if info.filename.endswith(".nc") and not Path(info.filename).name.startswith("._")
     ]  # fmt: skip
     if len(members) > _MAX_MEMBERS:
-        raise InputError(
-            "zip holds more files than the store delivers", file=path, found=len(members),
-            expected=f"at most {_MAX_MEMBERS} NetCDF files", fix=_REDO,
-        )  # fmt: skip
+        raise _error("zip holds more files than the store delivers", path, len(members),
+                     f"at most {_MAX_MEMBERS} NetCDF files")  # fmt: skip
     if not members:
-        raise InputError(
-            "zip holds no NetCDF file", file=path, found=archive.namelist()[:5], expected="*.nc",
-            fix='download with "data_format": "netcdf"',
-        )  # fmt: skip
+        found = archive.namelist()[:5]
+        raise _error("zip holds no NetCDF file", path, found, "*.nc", _AS_NETCDF)
     size = sum(info.file_size for info in members)
     free = shutil.disk_usage(folder).free
     if any(i.file_size > _MAX_RATIO * max(i.compress_size, 1000) for i in members) or size > free:
-        raise InputError(
-            "zip unpacks to an implausible size", file=path, found=f"{size} bytes",
-            expected=f"at most {_MAX_RATIO} times its size, and the {free} bytes free on disk",
-            fix="free disk space, or download the file again",
-        )  # fmt: skip
+        expected = f"at most {_MAX_RATIO} times its size, and the {free} bytes free on disk"
+        raise _error("zip unpacks to an implausible size", path, f"{size} bytes", expected,
+                     "free disk space, or download the file again")  # fmt: skip
     unpacked = []
     for number, info in enumerate(members):
         target = folder / f"{path.stem}_{number}" / PurePosixPath(info.filename).name
@@ -135,10 +119,8 @@ def open_netcdf(path: Path, label: str) -> netCDF4.Dataset:
             raise OSError(reason)
         file = netCDF4.Dataset(path)
     except LIBRARY_ERRORS as error:
-        raise InputError(
-            "NetCDF file is truncated or damaged", file=label, found=str(error),
-            expected="a complete NetCDF file", fix=_REDO,
-        ) from error  # fmt: skip
+        raise _error("NetCDF file is truncated or damaged", label, str(error),
+                     "a complete NetCDF file") from error  # fmt: skip
     file.set_auto_maskandscale(False)
     return file
 
@@ -147,10 +129,8 @@ def read_times(file: netCDF4.Dataset, label: str) -> tuple[str, np.ndarray]:
     """Name of the time axis and its timestamps as datetime64[h]; (1,) where time is a scalar."""
     name = next((n for n in ("valid_time", "time") if n in file.variables), None)
     if name is None:
-        raise InputError(
-            "file has no time axis", file=label, found=list(file.variables),
-            expected="valid_time or time", fix="download with the time axis",
-        )  # fmt: skip
+        raise _error("file has no time axis", label, list(file.variables), "valid_time or time",
+                     "download with the time axis")  # fmt: skip
     variable = file[name]
     try:
         moments = netCDF4.num2date(
@@ -162,16 +142,14 @@ def read_times(file: netCDF4.Dataset, label: str) -> tuple[str, np.ndarray]:
         )
         seconds = np.array(moments, "datetime64[s]")
     except (ValueError, AttributeError, TypeError, OverflowError) as error:
-        raise InputError(
-            "time axis cannot be decoded", file=label, variable=name,
-            found=f"{getattr(variable, 'units', 'no units')}: {error}",
-            expected="hours, days or seconds since a date of the standard calendar", fix=_REDO,
+        raise _error(
+            "time axis cannot be decoded", label,
+            f"{getattr(variable, 'units', 'no units')}: {error}",
+            "hours, days or seconds since a date of the standard calendar", variable=name,
         ) from error  # fmt: skip
     if variable.ndim > 1:
-        raise InputError(
-            "time axis has two dimensions", file=label, variable=name, found=variable.dimensions,
-            expected="one dimension", fix="use the store's own NetCDF, not a GRIB conversion",
-        )  # fmt: skip
+        raise _error("time axis has two dimensions", label, variable.dimensions, "one dimension",
+                     "use the store's own NetCDF, not a GRIB conversion", name)  # fmt: skip
     return name, seconds.astype("datetime64[h]")
 
 
@@ -182,11 +160,10 @@ def read_axis(file: netCDF4.Dataset, name: str, label: str) -> np.ndarray:
     """
     found = next((n for n in (name, name[:3]) if n in file.variables), None)
     if found is None or file[found].ndim != 1 or file[found].size < 2:
-        raise InputError(
-            f"file has no regular {name} axis", file=label,
-            found={n: v.dimensions for n, v in file.variables.items() if n[:3] == name[:3]},
-            expected=f"one-dimensional {name} with at least two nodes",
-            fix="use data on the regular latitude-longitude grid",
+        raise _error(
+            f"file has no regular {name} axis", label,
+            {n: v.dimensions for n, v in file.variables.items() if n[:3] == name[:3]},
+            f"one-dimensional {name} with at least two nodes", _REGULAR,
         )  # fmt: skip
     values = np.asarray(_read(file[found], slice(None), label), float)
     if name == "longitude":
@@ -196,11 +173,11 @@ def read_axis(file: netCDF4.Dataset, name: str, label: str) -> np.ndarray:
     westward = name == "longitude" and steps.mean() < 0
     beyond = name == "latitude" and abs(values).max() > 90 + 1e-3
     if not np.isfinite(values).all() or not regular or westward or beyond or steps.mean() == 0:
-        raise InputError(
-            f"{name} is not a regular axis", file=label, variable=found,
-            found=f"{values[0]:g} to {values[-1]:g}, steps {steps.min():g} to {steps.max():g}",
-            expected="equal steps" + (", eastward" if name == "longitude" else ", -90 to 90"),
-            fix="use data on the regular latitude-longitude grid",
+        raise _error(
+            f"{name} is not a regular axis", label,
+            f"{values[0]:g} to {values[-1]:g}, steps {steps.min():g} to {steps.max():g}",
+            "equal steps" + (", eastward" if name == "longitude" else ", -90 to 90"),
+            _REGULAR, found,
         )  # fmt: skip
     return np.linspace(values[0], values[-1], len(values))
 
@@ -218,15 +195,13 @@ def check_cover(lat: np.ndarray, lon: np.ndarray, grid: Grid, label: str) -> Non
         and (abs(span - 360) < 1e-2 or offset + east - west <= span + 1e-2)
     )
     if repeated or not covered:
-        raise InputError(
-            "file repeats longitudes" if repeated else "file does not cover the region",
-            file=label,
-            found=f"{lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E, every {d_lon:g}",
-            expected=f"{south:g} to {north:g} N, {west:g} to {east:g} E (grid.bbox)",
-            fix="take the last column out of the file"
-            if repeated
-            else "download a larger area, or make grid.bbox smaller",
-        )  # fmt: skip
+        found = f"{lat[0]:g} to {lat[-1]:g} N, {lon[0]:g} to {lon[-1]:g} E, every {d_lon:g}"
+        expected = f"{south:g} to {north:g} N, {west:g} to {east:g} E (grid.bbox)"
+        if repeated:
+            fix = "take the last column out of the file"
+            raise _error("file repeats longitudes", label, found, expected, fix)
+        fix = "download a larger area, or make grid.bbox smaller"
+        raise _error("file does not cover the region", label, found, expected, fix)
 
 
 def check_dimensions(file: netCDF4.Dataset, name: str, time: str, label: str) -> None:
@@ -236,11 +211,10 @@ def check_dimensions(file: netCDF4.Dataset, name: str, time: str, label: str) ->
     spare = {d: n for d, n in sizes.items() if d not in {*plane, *file[time].dimensions, "expver"}}
     timed = set(file[time].dimensions) <= set(sizes)
     if len(plane & set(sizes)) != 2 or not timed or any(n != 1 for n in spare.values()):
-        raise InputError(
-            "variable has unexpected dimensions", file=label, variable=name, found=sizes,
-            expected="(time, latitude, longitude)",
-            fix="download the reanalysis, not the ensemble members, as NetCDF",
-        )  # fmt: skip
+        raise _error("variable has unexpected dimensions", label, sizes,
+                     "(time, latitude, longitude)",
+                     "download the reanalysis, not the ensemble members, as NetCDF",
+                     name)  # fmt: skip
 
 
 def open_deflated(path: Path, file: netCDF4.Dataset, name: str) -> DeflatedVariable | None:
@@ -288,9 +262,9 @@ def read_fields(
     try:
         values = _unpack_values(variable, raw, label)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(
-            "packing attributes are not numbers", file=label, variable=name, found=str(error),
-            expected="numbers as _FillValue, missing_value, scale_factor, add_offset", fix=_REDO,
+        raise _error(
+            "packing attributes are not numbers", label, str(error),
+            "numbers as _FillValue, missing_value, scale_factor, add_offset", variable=name,
         ) from error  # fmt: skip
     for axis, dim in reversed(list(enumerate(variable.dimensions))):
         if dim == "expver":
@@ -304,11 +278,11 @@ def read_fields(
         values = values[None]
     bounds = field_bounds(values)
     if (sentinel := np.isclose(bounds.ravel()[:, None], _SENTINELS, rtol=1e-6, atol=0)).any():
-        raise InputError(
-            "a fill value is not masked", file=label, variable=name,
-            found=f"{bounds.ravel()[sentinel.any(axis=1)][0]:g} among the values",
-            expected="missing values marked by _FillValue",
-            fix=f"add a _FillValue attribute to {name}, or download the file again",
+        raise _error(
+            "a fill value is not masked", label,
+            f"{bounds.ravel()[sentinel.any(axis=1)][0]:g} among the values",
+            "missing values marked by _FillValue",
+            f"add a _FillValue attribute to {name}, or download the file again", name,
         )  # fmt: skip
     latitude = "latitude" if "latitude" in file.variables else "lat"
     southward = file[latitude][0] > file[latitude][-1]
@@ -323,6 +297,12 @@ def field_bounds(fields: np.ndarray) -> np.ndarray:
     return bounds
 
 
+def _error(
+    what: str, file: str | Path, found, expected: str, fix: str = _REDO, variable: str | None = None
+) -> InputError:
+    return InputError(what, file=file, variable=variable, found=found, expected=expected, fix=fix)
+
+
 def _read(variable: netCDF4.Variable, index, label: str) -> np.ndarray:
     return _guard(lambda: variable[index], variable, label)
 
@@ -331,10 +311,8 @@ def _guard(read: Callable[[], np.ndarray], variable: netCDF4.Variable, label: st
     try:
         return read()
     except (*LIBRARY_ERRORS, IndexError) as error:
-        raise InputError(
-            "values cannot be read: the file is truncated or damaged", file=label,
-            variable=variable.name, found=str(error), expected="every value", fix=_REDO,
-        ) from error  # fmt: skip
+        raise _error("values cannot be read: the file is truncated or damaged", label, str(error),
+                     "every value", variable=variable.name) from error  # fmt: skip
 
 
 def _unpack_values(variable: netCDF4.Variable, raw: np.ndarray, label: str) -> np.ndarray:

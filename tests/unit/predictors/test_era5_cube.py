@@ -21,8 +21,12 @@ ALL = [*METEOROLOGY, *ASTRONOMY]
 GRID = Grid(10.0)
 
 
-def prepared(tmp_path, paths, kind="daily_statistics", year=2003, grid=GRID, variables=ALL, tile=7):
-    prepare_era5(paths, kind, year, grid, tile, variables, tmp_path / "out" / f"{year}.zarr")
+def prepared(
+    tmp_path, paths, dataset_type="daily_statistics", year=2003, grid=GRID, variables=ALL, tile=7
+):
+    prepare_era5(
+        paths, dataset_type, year, grid, tile, variables, tmp_path / "out" / f"{year}.zarr"
+    )
     return Cube.open(tmp_path / "out" / f"{year}.zarr")
 
 
@@ -70,14 +74,14 @@ def test_a_field_of_its_own_coordinate_keeps_its_place(tmp_path):
     np.testing.assert_allclose(found, 250 - 273.15 + own, rtol=STORED, atol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["hourly", "land_hourly"])
-def test_hourly_vpd_wind_and_extremes_are_made_each_hour(tmp_path, kind):
+@pytest.mark.parametrize("dataset_type", ["hourly", "land_hourly"])
+def test_hourly_vpd_wind_and_extremes_are_made_each_hour(tmp_path, dataset_type):
     hours = np.arange("2004-01-01T00", "2005-01-01T01", dtype="datetime64[h]")
     wave = np.sin(2 * np.pi * np.arange(len(hours)) / 24)[:, None, None]
     fields = {"t2m": 290 + 8 * wave, "d2m": 280.0, "u10": 5 * wave, "v10": 0.0}
     paths = [write_era5(tmp_path / f"{n}.nc", {n: v}, hours) for n, v in fields.items()]
     names = ["t2m", "t2m_min", "t2m_max", "vpd", "wind"]
-    cube = prepared(tmp_path, paths, kind, 2004, variables=names)
+    cube = prepared(tmp_path, paths, dataset_type, 2004, variables=names)
     found = dict(zip(names, cube.read(slice(0, 1), slice(0, 1))[:, 0, 0].T, strict=True))
     day = wave[:24, 0, 0]
     np.testing.assert_allclose(found["t2m"], 290 - 273.15, rtol=STORED, atol=1e-3)

@@ -22,8 +22,8 @@ YEAR = 2003
 HOURS = np.arange("2003-01-01T00", "2004-01-01T01", dtype="datetime64[h]")
 
 
-def open_year(tmp_path, paths, kind, predictors, grid=GRID, year=YEAR):
-    era5 = Era5Year(paths, kind, year, grid, predictors, tmp_path)
+def open_year(tmp_path, paths, dataset_type, predictors, grid=GRID, year=YEAR):
+    era5 = Era5Year(paths, dataset_type, year, grid, predictors, tmp_path)
     if era5.problems:
         raise era5.problems[0]
     return era5
@@ -34,10 +34,10 @@ def daily(tmp_path, values=280.0, name="t2m", days=None, file="2m_temperature_da
     return write_era5(tmp_path / "raw" / file, {name: values}, days, **kw)
 
 
-# --- what a stamp means -------------------------------------------------------------------------
+# --- meaning of timestamps ----------------------------------------------------------------------
 
 
-def test_hourly_radiation_and_rain_belong_to_the_hour_that_ends_at_the_stamp(tmp_path):
+def test_hourly_radiation_and_rain_belong_to_the_hour_that_ends_at_the_timestamp(tmp_path):
     values = np.random.default_rng(0).gamma(1, 1, len(HOURS))
     paths = [
         write_era5(tmp_path / "a.nc", {"ssrd": values[:, None, None] * 1e6}, HOURS),
@@ -71,33 +71,33 @@ def test_land_hourly_radiation_is_the_total_at_the_next_midnight(tmp_path):
 
 
 def test_the_end_of_the_year_needs_the_first_hour_of_the_next(tmp_path):
-    for kind in ("hourly", "land_hourly"):
-        path = write_era5(tmp_path / f"{kind}.nc", {"tp": 1e-4}, HOURS[:-1])
-        (problem,) = inspect_era5([path], kind, YEAR, GRID, ["tp"])
+    for dataset_type in ("hourly", "land_hourly"):
+        path = write_era5(tmp_path / f"{dataset_type}.nc", {"tp": 1e-4}, HOURS[:-1])
+        (problem,) = inspect_era5([path], dataset_type, YEAR, GRID, ["tp"])
         assert problem.what == "days are missing" and problem.details["variable"] == "tp"
         assert "2003-12-31" in problem.details["found"]
         assert "2004-01-01 00 UTC" in problem.details["fix"]
-        next_year = write_era5(tmp_path / f"{kind}_next.nc", {"tp": 1e-4}, HOURS[-1:])
-        assert inspect_era5([path, next_year], kind, YEAR, GRID, ["tp"]) == []
+        next_year = write_era5(tmp_path / f"{dataset_type}_next.nc", {"tp": 1e-4}, HOURS[-1:])
+        assert inspect_era5([path, next_year], dataset_type, YEAR, GRID, ["tp"]) == []
 
 
-@pytest.mark.parametrize("told_by", ["file", "variable", "cell_methods", "member"])
-def test_daily_statistics_are_told_apart(tmp_path, told_by):
+@pytest.mark.parametrize("given_by", ["file", "variable", "cell_methods", "member"])
+def test_daily_statistics_are_distinguished(tmp_path, given_by):
     paths = []
     for number, (statistic, value) in enumerate({"mean": 285, "minimum": 280, "max": 290}.items()):
         folder = tmp_path / str(number)
-        file = f"2m_temperature_daily-{statistic}.nc" if told_by in ("file", "member") else "x.nc"
-        name = f"t2m_{statistic}" if told_by == "variable" else "t2m"
-        attrs = {name: {"cell_methods": f"time: {statistic}"}} if told_by == "cell_methods" else {}
+        file = f"2m_temperature_daily-{statistic}.nc" if given_by in ("file", "member") else "x.nc"
+        name = f"t2m_{statistic}" if given_by == "variable" else "t2m"
+        attrs = {name: {"cell_methods": f"time: {statistic}"}} if given_by == "cell_methods" else {}
         path = write_era5(folder / file, {name: float(value)}, days_of(YEAR), attrs=attrs)
-        if told_by == "member":
+        if given_by == "member":
             with zipfile.ZipFile(folder / "download.nc", "w") as archive:
                 archive.write(path, file)
             path = folder / "download.nc"
         paths.append(path)
     era5 = open_year(tmp_path, paths, "daily_statistics", ["t2m", "t2m_min", "t2m_max"])
-    for role, value in {"t2m": 285, "t2m_min": 280, "t2m_max": 290}.items():
-        assert era5.read(role, slice(0, 1)).mean() == pytest.approx(value - 273.15, abs=1e-4)
+    for variable, value in {"t2m": 285, "t2m_min": 280, "t2m_max": 290}.items():
+        assert era5.read(variable, slice(0, 1)).mean() == pytest.approx(value - 273.15, abs=1e-4)
 
 
 def test_daily_sums_and_daily_means_of_hourly_sums_give_the_same_flux(tmp_path):
@@ -232,14 +232,14 @@ def test_rounding_below_zero_is_clipped(tmp_path):
 # --- bad input ----------------------------------------------------------------------------------
 
 
-def message(tmp_path, paths, kind="daily_statistics", predictors=("t2m",), grid=GRID):
+def message(tmp_path, paths, dataset_type="daily_statistics", predictors=("t2m",), grid=GRID):
     """The error that a year raises when it is opened and read."""
     with (
         pytest.raises(InputError) as caught,
-        closing(open_year(tmp_path, paths, kind, predictors, grid)) as era5,
+        closing(open_year(tmp_path, paths, dataset_type, predictors, grid)) as era5,
     ):
-        for role in era5.raw_variables:
-            era5.read(role, slice(0, 365))
+        for variable in era5.raw_variables:
+            era5.read(variable, slice(0, 365))
     assert caught.value.details["file"] and caught.value.details["fix"]
     return str(caught.value)
 
@@ -442,8 +442,8 @@ def test_real_file_of_the_converter(shared_data):
     path = shared_data / "era5" / "cds_grib_to_netcdf_sample.nc"
     expected = xr.open_dataset(path)
     with open_netcdf(path, str(path)) as file:
-        time, stamps = read_times(file, str(path))
-        assert time == "valid_time" and stamps[0] == expected.valid_time.values
+        time, timestamps = read_times(file, str(path))
+        assert time == "valid_time" and timestamps[0] == expected.valid_time.values
         np.testing.assert_allclose(read_axis(file, "latitude", ""), expected.latitude)
         np.testing.assert_allclose(read_axis(file, "longitude", ""), expected.longitude)
         found, _ = read_fields(file, "t2m", time, slice(0, 1), str(path))

@@ -15,37 +15,39 @@ HOURS = np.arange("2003-01-01T00", "2004-01-01T01", dtype="datetime64[h]")
 LAT, LON = np.arange(90.0, -91, -45), np.arange(0.0, 360, 45)
 
 
-def prepare(folder, paths, kind, *variables):
+def prepare(folder, paths, dataset_type, *variables):
     target = folder / "out" / "2003.zarr"
     try:
-        prepare_era5(paths, kind, 2003, Grid(45.0), 4, variables, target)
+        prepare_era5(paths, dataset_type, 2003, Grid(45.0), 4, variables, target)
     finally:
         left = sorted(path.name for path in (folder / "out").iterdir())
         assert left in ([], ["2003.zarr"])
     return target
 
 
-def radiation(kind):
+def radiation(dataset_type):
     """(hour, 1, lon) J m-2: the sun over each meridian, of single hours or since 00 UTC."""
     angle = 2 * np.pi * (np.arange(len(HOURS))[:, None] / 24 + LON / 360 - 0.5)
     hourly = 3600 * 800 * np.maximum(np.cos(angle), 0)
-    if kind == "land_hourly":  # the stamp 01 begins a day, 00 ends it
+    if dataset_type == "land_hourly":  # the timestamp 01 begins a day, 00 ends it
         days = hourly[1:].reshape(-1, 24, LON.size).cumsum(axis=1)
         hourly[1:] = days.reshape(-1, LON.size)
     return hourly[:, None]
 
 
-@pytest.mark.parametrize("kind", ["hourly", "land_hourly"])
+@pytest.mark.parametrize("dataset_type", ["hourly", "land_hourly"])
 @pytest.mark.parametrize("said", ["hourly", "land_hourly"])
-def test_hourly_kinds_are_told_apart(tmp_path, kind, said):
-    path = write_era5(tmp_path / "ssrd.nc", {"ssrd": radiation(kind)}, HOURS, LAT, LON)
-    if kind == said:
+def test_hourly_dataset_types_are_distinguished(tmp_path, dataset_type, said):
+    path = write_era5(tmp_path / "ssrd.nc", {"ssrd": radiation(dataset_type)}, HOURS, LAT, LON)
+    if dataset_type == said:
         assert prepare(tmp_path, [path], said, "ssrd").is_dir()
         return
     with pytest.raises(InputError) as error:
         prepare(tmp_path, [path], said, "ssrd")
     message = str(error.value)
-    assert all(word in message for word in ("ssrd.nc", f"set inputs.era5.kind to {kind}", said))
+    assert all(
+        word in message for word in ("ssrd.nc", f"set inputs.era5.kind to {dataset_type}", said)
+    )
 
 
 @pytest.mark.parametrize(
