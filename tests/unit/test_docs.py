@@ -1,10 +1,14 @@
 """What the pages name is there: modules, rule files, linked files."""
 
+import ast
+import json
 import pkgutil
 import re
 from pathlib import Path
 
 import pytest
+
+import tamflux
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -44,3 +48,19 @@ def test_every_page_is_reached_from_the_first():
         links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
         left += [page.parent / link for link in links if not link.startswith("http")]
     assert {page.resolve() for page in ROOT.glob("docs/**/*.md")} <= reached
+
+
+ALLOWED = {"tamflux", "numpy", "pandas", "xarray", "matplotlib", "pathlib"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/notebooks/*.ipynb")), ids=lambda p: p.stem)
+def test_notebooks_use_the_public_module_alone_and_hold_no_output(path):
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert cells and not any(cell["outputs"] or cell["execution_count"] for cell in cells)
+    for node in (node for cell in cells for node in ast.walk(ast.parse("".join(cell["source"])))):
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= ALLOWED
+        if isinstance(node, ast.ImportFrom):
+            assert node.module == "pathlib"  # `from tamflux.x import y` is not public
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tamflux":
+            assert node.attr in tamflux.__all__

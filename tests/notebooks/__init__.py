@@ -1,0 +1,1 @@
+"""The notebooks of docs/notebooks, executed on the results of a run: `make notebooks`."""

@@ -1,0 +1,69 @@
+"""Execute the notebooks on a run, and write the page that one of them becomes.
+
+``python -m notebooks RUN`` executes each in the folder of a run and exits 1 where one fails;
+``--write`` writes docs/library.md and its figures from the executed notebook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import MarkdownExporter
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "predict_at_a_site"
+NOTE = """*This page is the executed notebook `docs/notebooks/predict_at_a_site.ipynb`. The run
+behind it is the coarse one of `make conformance`, whose tiny network has no skill to speak of.*
+"""
+
+
+def execute(path: Path, run: Path) -> nbformat.NotebookNode:
+    """A notebook with the outputs that it has in the folder of a run."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(run)}})
+    return client.execute()
+
+
+def write_page(notebook: nbformat.NotebookNode) -> None:
+    """docs/library.md; its figures go to docs/images."""
+    exporter = MarkdownExporter()
+    text, resources = exporter.from_notebook_node(notebook)
+    for number, (name, content) in enumerate(sorted(resources["outputs"].items()), 1):
+        target = f"images/library_{number}.png"
+        (DOCS / target).write_bytes(content)
+        text = text.replace(name, target)
+    text = re.sub(r"<style.*?</style>\n*", "", text, flags=re.DOTALL)
+    text = re.sub(r"^\n*(# .*\n)", lambda title: f"{title[1]}\n{NOTE}", text, count=1)
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    (DOCS / "library.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def main() -> int:
+    """1 where a notebook fails."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run", type=Path, help="folder that holds results/")
+    parser.add_argument("--write", action="store_true", help="write docs/library.md")
+    given = parser.parse_args()
+    failed = 0
+    paths = sorted((DOCS / "notebooks").glob("*.ipynb"))
+    for path in paths:
+        try:
+            notebook = execute(path, given.run.resolve())
+        except CellExecutionError as error:
+            failed += 1
+            print(f"{path.name}:\n{error}")
+            continue
+        if given.write and path.stem == PAGE:
+            write_page(notebook)
+    print(f"notebooks: {len(paths) - failed} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
