@@ -43,6 +43,7 @@ rule all:
         ),
         expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
         "results/models/responses.txt",
+        "results/models/model_card.md",
         "results/report.html",
 
 

@@ -45,3 +45,33 @@ rule write_report:
         "writing the report"
     script:
         "../scripts/write_report.py"
+
+
+rule write_model_card:
+    input:
+        checkpoints=expand(
+            "results/models/tamrl_{member}.safetensors",
+            member=range(config["training"]["members"]),
+        ),
+        sites="results/samples/sites.csv",
+        scores="results/validation/scores.csv",
+        calibration="results/models/calibration.json",
+        template=Path(workflow.basedir, "src/tamflux/report/templates/model_card.md.j2"),
+    output:
+        card="results/models/model_card.md",
+    log:
+        "results/logs/validation/write_model_card.log",
+    benchmark:
+        "results/benchmarks/validation/write_model_card.tsv"
+    conda:
+        "../../envs/tamflux.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        years=config["years"]["train"],
+        demo=config["validation"]["truth"] is not None,
+        code=code_hash("tamflux.report.model_card"),
+    message:
+        "writing the model card"
+    script:
+        "../scripts/write_model_card.py"

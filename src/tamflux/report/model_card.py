@@ -50,7 +50,9 @@ def write_model_card(
     _, _, off = spec["model"].partition("_without_")
     table = pd.read_csv(scores)
     overall = table[(table["group"] == "all") & (table["model"] != "msc")]
-    classes = _count_classes(pd.read_csv(sites), spec["training_sites"], spec["provenance"]["split"])
+    classes = _count_classes(
+        pd.read_csv(sites), spec["training_sites"], spec["provenance"]["split"]
+    )
     settings = {**spec["provenance"]["model"], **spec["provenance"]["training"]}
     text = _template().render(
         version=tamflux.__version__,
