@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORES ?= all
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test slow browser fuzz faults conformance audit lock bench bench-year dry check verify lint format coverage docs dag report clean
+.PHONY: run test slow browser fuzz faults conformance notebooks audit lock bench bench-year dry check verify lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -42,6 +42,10 @@ conformance: .venv/conformance
 		--configfile config.yaml workflow/config/smoke.yaml tests/conformance/published.yaml \
 		-- results/product/totals.csv ilamb zarr
 	cd tests && ../$(BIN)/python -m conformance ../results/conformance/results/product
+
+notebooks: .venv/installed
+	$(BIN)/pip install --quiet --constraint .venv/versions.txt -e ".[notebooks]"
+	cd tests && ../$(BIN)/python -m notebooks ../$(or $(RUN),results/conformance) $(if $(WRITE),--write)
 
 audit: .venv/installed
 	$(BIN)/ruff check --select S --ignore S101 src workflow

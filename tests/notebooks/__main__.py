@@ -26,13 +26,20 @@ behind it is the coarse one of `make conformance`, whose tiny network has no ski
 def execute(path: Path, run: Path) -> nbformat.NotebookNode:
     """A notebook with the outputs that it has in the folder of a run."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(run)}})
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        resources={"metadata": {"path": str(run)}},
+        extra_arguments=["--Application.log_level=ERROR"],
+    )
     return client.execute()
 
 
 def write_page(notebook: nbformat.NotebookNode) -> None:
     """docs/library.md; its figures go to docs/images."""
     exporter = MarkdownExporter()
+    priority = {"display_data_priority": ["image/png", "text/plain"]}  # no HTML of xarray, pandas
+    exporter.config.update({"NbConvertBase": priority})
     text, resources = exporter.from_notebook_node(notebook)
     for number, (name, content) in enumerate(sorted(resources["outputs"].items()), 1):
         target = f"images/library_{number}.png"
@@ -41,6 +48,7 @@ def write_page(notebook: nbformat.NotebookNode) -> None:
     text = re.sub(r"<style.*?</style>\n*", "", text, flags=re.DOTALL)
     text = re.sub(r"^\n*(# .*\n)", lambda title: f"{title[1]}\n{NOTE}", text, count=1)
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    text = text.replace("![png]", "![Figure]")
     (DOCS / "library.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
 
 
