@@ -92,7 +92,7 @@ coverage: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/pip install --quiet -e ".[docs]"
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "documentation: $(CURDIR)/build/docs/index.html"
 
 dag: .venv/installed
