@@ -28,14 +28,14 @@ LON = -179.875 + 0.25 * np.arange(1440)
 def derive_surface(wheels: Path) -> None:
     """`surface.nc`: pixels per class, Köppen class and range of NDVI of every 0.25 degree cell."""
     blocks = _read_image(wheels, "MCD12C1*.tif")[::-1].reshape(720, 5, 1440, 5)
-    counts = np.stack([(blocks == code).sum((1, 3)) for code in range(17)]).astype("u1")
-    counts[0] += (25 - counts.sum(0)).astype("u1")  # pixels without a class lie in the sea
+    pixels = np.stack([(blocks == code).sum((1, 3)) for code in range(17)]).astype("u1")
+    pixels[0] += (25 - pixels.sum(0)).astype("u1")  # pixels without a class lie in the sea
     with netCDF4.Dataset(DATA / "surface.nc", "w") as out:
         out.title = "Surface of the demo Earth on a grid of 0.25 degree"
         out.createDimension("igbp", 17)
         _axes(out, LAT, LON)
         _store(
-            out, "igbp_count", ("igbp", "lat", "lon"), counts,
+            out, "igbp_count", ("igbp", "lat", "lon"), pixels,
             long_name="number of the cell's 25 pixels of 0.05 degree in an IGBP class",
             classes=" ".join(IGBP_CLASSES),
             source="MODIS MCD12C1 v006 2019 (Friedl and Sulla-Menashe), Majority_Land_Cover_Type_1,"

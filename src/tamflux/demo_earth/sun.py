@@ -15,19 +15,19 @@ def declination(day_of_year: np.ndarray) -> np.ndarray:
 
 def potential_radiation(lat: np.ndarray, date: np.ndarray) -> np.ndarray:
     """(time, point) daily mean radiation at the top of the atmosphere, W m-2 (eqs. 21 to 25)."""
-    lat, place = np.unique(lat, return_inverse=True)  # a row of the grid shares its sun
+    lat, row = np.unique(lat, return_inverse=True)  # points of a grid row share their sun
     tilt, sunset = _sun(lat, date)
     phi = np.radians(lat)
     height = sunset * np.sin(phi) * np.sin(tilt) + np.cos(phi) * np.cos(tilt) * np.sin(sunset)
     distance = 1 + 0.033 * np.cos(2 * np.pi * _day_of_year(date) / 365)
     radiation = SOLAR_CONSTANT / np.pi * distance * np.maximum(height, 0)
-    return radiation.astype(np.float32)[:, place]
+    return radiation.astype(np.float32)[:, row]
 
 
 def day_length(lat: np.ndarray, date: np.ndarray) -> np.ndarray:
     """(time, point) hours of sun (eq. 34)."""
-    lat, place = np.unique(lat, return_inverse=True)
-    return (24 / np.pi * _sun(lat, date)[1]).astype(np.float32)[:, place]
+    lat, row = np.unique(lat, return_inverse=True)
+    return (24 / np.pi * _sun(lat, date)[1]).astype(np.float32)[:, row]
 
 
 def _sun(lat: np.ndarray, date: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

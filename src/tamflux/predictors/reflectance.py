@@ -79,7 +79,7 @@ def prepare_modis(
     bands = needed_bands([variable.name for variable in wanted])
     dates, days = np.array(list(files), "datetime64[D]"), year_days(year)
     reach = complete_months(days, dates[-1] + LONGEST_GAP) if may_end_early else len(days)
-    grows = may_end_early and dates[-1] < days[-1] - _USUAL_GAP
+    is_partial = may_end_early and dates[-1] < days[-1] - _USUAL_GAP
     settings = (
         product,
         bands,
@@ -99,11 +99,11 @@ def prepare_modis(
         shape = (len(dates), *grid.shape)
         means = disk_array(scratch / "means", np.float32, (len(bands), *shape))
         pixels = disk_array(scratch / "pixels", np.uint16, shape)
-        kept = cache_folder(target)
+        cache = cache_folder(target)
         for step, path in enumerate(tqdm(files.values(), desc=f"MODIS {year}", unit="file")):
-            if grows or kept.is_dir():
+            if is_partial or cache.is_dir():
                 key = repr((path.name, file_hash(path), *settings))
-                means[:, step], pixels[step] = cached_arrays(kept, key, partial(read, path))
+                means[:, step], pixels[step] = cached_arrays(cache, key, partial(read, path))
             else:
                 means[:, step], pixels[step] = read(path)
         if not (pixels > 0).any():
@@ -117,7 +117,7 @@ def prepare_modis(
         names = [variable.name for variable in wanted]
         _write_tiles(store, means, bands, dates, days, names, tile_size)
         _write_valid_pixels(store, pixels, dates, tile_size)
-    if not grows:
+    if not is_partial:
         drop_cache(target)
 
 
