@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_map_only
 from tamflux.errors import ContractError
 from tamflux.model.rollout import BLOCK_DAYS, MemberPrediction, predict_members
 from tamflux.model.tamrl import RecurrentState, TamRL, close_balance
-from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, make_windows
+from tamflux.samples.samples import PAD, Samples, make_windows
 from tamflux.training.checkpoint import ModelSpec, load_checkpoint
 from tamflux.training.device import choose_device, to_device
 from tamflux.variables import FLUXES
@@ -248,11 +248,10 @@ def predict_sites(ensemble: Ensemble, samples: Samples, site_idx: np.ndarray) ->
     windows = windows.select(np.isin(windows.site, site_idx))
     parts = []
     for start in range(0, len(windows.rows), BATCH_WINDOWS):
-        rows = windows.rows[start : start + BATCH_WINDOWS]
-        x = np.where((rows != PAD)[..., None], samples.x[rows], np.nan)
-        static = samples.static[windows.site[start : start + BATCH_WINDOWS]]
-        prediction = ensemble.predict(x, static)
-        year = rows[:, LOOKBACK_DAYS:]
+        end = min(start + BATCH_WINDOWS, len(windows.rows))
+        batch = windows.select(np.arange(start, end))
+        prediction = ensemble.predict(*samples.gather(batch))
+        year = batch.year_rows
         values = np.concatenate([prediction.mean, prediction.std], axis=-1)[year != PAD]
         row = year[year != PAD]
         part = pd.DataFrame(values, columns=[*FLUXES, *(f"{flux}_std" for flux in FLUXES)])

@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
-from tamflux.samples.samples import Samples, make_windows
+from tamflux.samples.samples import PAD, Samples, make_windows
 from tamflux.training.ensemble import Ensemble
 
 _ARRAYS = ("fold", "mean", "sd", "towers")
@@ -71,12 +71,11 @@ def site_features(ensemble: Ensemble, samples: Samples, observed: np.ndarray) ->
         (row,) bool, rows of the samples with a flux.
     """
     windows = make_windows(samples)
-    rows = windows.rows[:, : ensemble.lookback_days]
-    year = windows.rows[:, ensemble.lookback_days :]
-    useful = (observed[year] & (year >= 0)).any(axis=1)
-    site = windows.site[useful]
-    lookback = samples.x[rows[useful]]
-    features = compute_features(ensemble.embeddings(lookback), lookback, samples.static[site])
+    year = windows.year_rows
+    windows = windows.select((observed[year] & (year != PAD)).any(axis=1))
+    x, static = samples.gather(windows)
+    lookback, site = x[:, : ensemble.lookback_days], windows.site
+    features = compute_features(ensemble.embeddings(lookback), lookback, static)
     means = np.full((len(samples.sites), features.shape[1]), np.nan, np.float32)
     for number in np.unique(site):
         means[number] = features[site == number].mean(axis=0)

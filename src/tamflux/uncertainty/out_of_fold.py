@@ -155,9 +155,7 @@ def _predict_out_of_fold(
         window_idx = np.flatnonzero(fold[windows.site] == number)
         for start in range(0, len(window_idx), BATCH_WINDOWS):
             part = window_idx[start : start + BATCH_WINDOWS]
-            rows = windows.rows[part]
-            x = np.where((rows == PAD)[..., None], np.float32(np.nan), samples.x[rows])
-            predicted[part] = ensemble.predict(x, samples.static[windows.site[part]]).mean
+            predicted[part] = ensemble.predict(*samples.gather(windows.select(part))).mean
     return predicted
 
 

@@ -3,10 +3,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tamflux.errors import ConfigError, ContractError
+from tamflux.errors import ContractError
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.training.checkpoint import ModelSpec, load_checkpoint, save_checkpoint
-from tamflux.training.device import choose_device
 from tamflux.training.ensemble import Ensemble
 
 LOOKBACK, DAYS, CELLS = 20, 15, 7
@@ -149,17 +148,10 @@ def test_weights_of_another_shape_are_refused(tmp_path):
         load_checkpoint(path)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_where_there_is_none_is_refused():
-    assert choose_device("auto").type == "cpu"
-    with pytest.raises(ConfigError, match="PyTorch sees no CUDA device"):
-        choose_device("cuda")
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_gives_the_same_as_the_cpu(paths, inputs):
     np.testing.assert_allclose(
         Ensemble.load(paths, "cuda").predict(*inputs).mean,
         Ensemble.load(paths, "cpu").predict(*inputs).mean,
-        atol=1e-3,
+        atol=1e-4,
     )
