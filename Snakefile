@@ -9,12 +9,14 @@ snakemake --cores 2 compare_models     our model beside those that users would p
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
 
+from pathlib import Path
+
 from snakemake.utils import min_version, validate
 
 min_version("9.20")
 
 
-configfile: "config.yaml"
+configfile: Path(workflow.basedir, "config.yaml")
 
 
 validate(config, "workflow/schemas/config.schema.yaml")
@@ -24,6 +26,10 @@ wildcard_constraints:
     year=r"\d{4}",
     model="tamrl|lstm",
     member=r"\d+",
+    seed=r"\d+",
+    table="folds|zero_shot",
+    fold=r"\d+|all",
+    protocol="|".join(config["comparison"]["protocols"]),
     reference=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
@@ -31,6 +37,8 @@ localrules:
     all,
     check,
     verify,
+    ilamb,
+    zarr,
 
 
 rule all:
@@ -48,32 +56,25 @@ rule all:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/raw_files.smk"
-include: "workflow/rules/lock.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/demo_earth.smk"
 include: "workflow/rules/predictors.smk"
 include: "workflow/rules/towers.smk"
+include: "workflow/rules/samples.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/uncertainty.smk"
 include: "workflow/rules/inference.smk"
-include: "workflow/rules/provenance.smk"
 include: "workflow/rules/product.smk"
-include: "workflow/rules/copies.smk"
-include: "workflow/rules/validation.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/scores.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/references.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/intervals.smk"
-include: "workflow/rules/real_towers.smk"
-include: "workflow/rules/carbonfluxbench.smk"
 include: "workflow/rules/comparison.smk"
 
 
-if CELLS:
-
-    include: "workflow/rules/comparison_cells.smk"
-
-
-include: "workflow/rules/comparison_scores.smk"
+# One environment for all: what runs the workflow is what its rules need.
+for each in workflow.rules:
+    if each.script:
+        each.conda_env = str(Path(workflow.basedir, "envs/tamflux.yaml"))

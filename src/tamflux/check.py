@@ -56,7 +56,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     inputs, years = config["inputs"], config["years"]
     era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
-    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    grid = Grid.from_config(config["grid"])
     wanted = [name for name in config["predictors"]["variables"] if name in METEOROLOGY]
     cube_years = sorted({*years["train"], *years["product"], *years["lookback"]})
     later = demo_files(config)

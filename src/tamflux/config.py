@@ -35,7 +35,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     ConfigError
         Naming the key, what was found and how to correct it.
     """
-    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    grid = Grid.from_config(config["grid"])
     years = config["years"]
     for year in years["lookback"]:
         if year in years["train"] or year in years["product"]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +68,11 @@ class Grid:
                     expected="180 and every edge (from -180, -90) a multiple of the resolution",
                     fix="choose a resolution such as 0.25, 0.5 or 1 and edges on its cell borders",
                 )
+
+    @classmethod
+    def from_config(cls, section: Mapping[str, Any]) -> Grid:
+        """The grid of a mapping with `resolution` and `bbox`: of a configuration, or of a cube."""
+        return cls(section["resolution"], tuple(section["bbox"]))
 
     @property
     def shape(self) -> tuple[int, int]:

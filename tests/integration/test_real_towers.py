@@ -62,4 +62,4 @@ def test_folds_and_further_sites(shared_data, tmp_path):
 def test_without_a_site_table(tmp_path):
     result = real_towers(tmp_path)
     assert result.returncode != 0
-    assert "names no site table" in result.stdout + result.stderr
+    assert "no section real_towers" in result.stdout + result.stderr

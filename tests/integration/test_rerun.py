@@ -27,7 +27,7 @@ def test_a_changed_era5_file_of_the_product_year_trains_nothing(finished_run):
         data.sync()
         rules = finished_run.rules()
     assert {"prepare_era5", "assemble_cube"} | BEHIND_INFERENCE <= rules
-    assert not rules & {"train_member", "train_baseline", "prepare_modis", "harmonise_towers"}
+    assert not rules & {"train_member", "train_fold", "prepare_modis", "harmonise_towers"}
     assert not any(rule.startswith("simulate") for rule in rules)
 
 

@@ -1,3 +1,4 @@
+# Shared by all: years, members, sites to compare models on, figures.
 import sys
 from glob import glob
 from pathlib import Path
@@ -8,9 +9,93 @@ from tamflux.provenance import code_hash
 
 check_config(config)
 
-CUBE_YEARS = sorted(
-    {*config["years"]["train"], *config["years"]["product"], *config["years"]["lookback"]}
-)
+SPLIT_AND_SIZE = ("split", "members")
+TRAINING = {
+    key: value for key, value in config["training"].items() if key not in SPLIT_AND_SIZE
+}
+GRID = {key: config["grid"][key] for key in ("resolution", "bbox")}
+MEMBERS = {"tamrl": range(config["training"]["members"]), "lstm": range(1)}
+FOLDS = config["calibration"]["folds"]
+TRUTH = config["validation"]["truth"]  # null with real data: no part with the truth
+REFERENCES = {
+    reference["name"]: reference for reference in config["validation"]["references"]
+}
+REFERENCE_TABLE = "results/validation/reference_scores.csv"
+REFERENCE_FIGURES = [
+    "results/validation/figures/reference_zonal.png",
+    *(f"results/validation/figures/reference_map_{name}.png" for name in REFERENCES),
+]
+FIGURES = {
+    "maps": ["map_gpp", "map_reco", "map_nee", "map_std", "map_seasons"],
+    "seasons": ["zonal_means", "seasonal_cycles"],
+    "scores": [
+        "site_scores",
+        "site_means",
+        "tower_series_gpp",
+        "tower_series_reco",
+        "tower_series_nee",
+    ],
+    "truth": ["truth_maps", "truth_skill", "truth_scatter", "truth_distance"],
+    "intervals": [
+        "interval_reliability",
+        "interval_classes",
+        "map_applicability",
+        "applicability_error",
+    ],
+    "towers": ["tower_network"],
+    "training": ["learning_curves"],
+}
+if not TRUTH:
+    FIGURES["intervals"].remove("applicability_error")
+
+
+RECORDED = {  # what the product says of its making
+    key: config[key]
+    for key in "seed grid inputs predictors towers model calibration product".split()
+} | {
+    "training": {k: v for k, v in config["training"].items() if k != "device"},
+    "years": {"train": config["years"]["train"]},
+}
+
+
+def lookback_year(year):
+    """The year whose cube is the look-back window of `year`: the year before, else `year`."""
+    return int(year) - 1 if int(year) - 1 in CUBE_YEARS else int(year)
+
+
+def with_lookback(years):
+    """Years, and those of their look-back windows."""
+    return sorted({*years, *map(lookback_year, years)})
+
+
+YEARS = config["years"]
+CUBE_YEARS = sorted({*YEARS["train"], *YEARS["product"], *YEARS["lookback"]})
+TRAINING_YEARS = with_lookback(YEARS["train"])
+EVALUATED_YEARS = with_lookback([*YEARS["train"], *YEARS["product"]])
+PRODUCT_YEARS = sorted(YEARS["product"])
+PERIODS = [  # first and last of the product years that follow each other
+    (first, next(y for y in range(first, first + 1000) if y + 1 not in PRODUCT_YEARS))
+    for first in PRODUCT_YEARS
+    if first - 1 not in PRODUCT_YEARS
+]
+
+COMPARISON = config["comparison"]
+PROTOCOLS = COMPARISON["protocols"]
+SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
+CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
+# the samples compared on: those of a site table or of the benchmark, else those of the cube
+COMPARED = {
+    "samples": expand("results/samples/{year}.parquet", year=EVALUATED_YEARS),
+    "sites": "results/samples/sites.csv",
+}
+if SITE_TABLE:
+    table = "real_towers/folds_" if config["real_towers"] else "carbonfluxbench/"
+    COMPARED = {
+        "samples": [f"results/{table}samples.parquet"],
+        "sites": f"results/{table}sites.csv",
+    }
+REAL_TOWERS = config["real_towers"] or {"folds": 0, "predict_days": None}
+REAL_TABLES = ["folds", "zero_shot"] if REAL_TOWERS["predict_days"] else ["folds"]
 
 
 def stop(what, **details):
@@ -21,66 +106,19 @@ def stop(what, **details):
     sys.exit(str(ConfigError(what, **details)))
 
 
-def lookback_year(year):
-    """The year whose cube is the history of `year`: the year before, else `year` itself."""
-    return int(year) - 1 if int(year) - 1 in CUBE_YEARS else int(year)
-
-
-def members_of(wc):
+def checkpoints_of(wc):
     """Checkpoints of a model: the ensemble, or the one baseline."""
-    members = range(config["training"]["members"] if wc.model == "tamrl" else 1)
-    return [f"results/models/{wc.model}_{member}.safetensors" for member in members]
-
-
-def site_table(wildcards):
-    """Files of a site table: the one with folds, or the second, to predict."""
-    if config["real_towers"] is None:
-        stop(
-            "the configuration names no site table",
-            expected="a section real_towers",
-            fix="add --configfile workflow/config/fluxnet2015.yaml",
-        )
-    prefix = "" if wildcards.table == "folds" else "predict_"
     return [
-        config["real_towers"][f"{prefix}days"],
-        config["real_towers"][f"{prefix}sites"],
+        f"results/models/{wc.model}_{member}.safetensors"
+        for member in MEMBERS[wc.model]
     ]
 
 
-def carbonfluxbench_files(wildcards):
-    """The benchmark's files."""
-    if config["carbonfluxbench"] is None:
+def section_of(name, overlay):
+    """An optional section of the configuration, where it is needed."""
+    if config[name] is None:
         stop(
-            "the configuration names no folder of CarbonFluxBench",
-            expected="a section carbonfluxbench",
-            fix="add --configfile workflow/config/carbonfluxbench.yaml",
+            f"the configuration has no section {name}",
+            fix=f"add --configfile workflow/config/{overlay}.yaml",
         )
-    folder = config["carbonfluxbench"]["folder"]
-    names = [
-        "MOD09GA.parquet",
-        "ERA5.parquet",
-        "koppen_sites.json",
-        "koppen_sites_short.json",
-    ]
-    targets = sorted(glob(f"{folder}/target_fluxes*.parquet"))
-    return [
-        *(targets or [f"{folder}/target_fluxes.parquet"]),
-        *(f"{folder}/{name}" for name in names),
-    ]
-
-
-def cell_files(wc):
-    """Predictors of a year at the cells, and the truth of the years that are scored."""
-    files = {
-        "cube": f"results/predictors/{wc.year}.zarr",
-        "cells": "results/comparison/cells.csv",
-    }
-    if int(wc.year) in config["years"]["product"]:
-        files["truth"] = config["validation"]["truth"].format(year=wc.year)
-    return files
-
-
-def reference_files(wc):
-    """Files of a reference product in all product years."""
-    path, years = REFERENCES[wc.reference]["path"], config["years"]["product"]
-    return sorted({file for year in years for file in raw_files(path, year)})
+    return config[name]

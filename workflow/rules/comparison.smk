@@ -1,54 +1,6 @@
-COMPARISON = config["comparison"]
-PROTOCOLS = COMPARISON["protocols"]
-SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
-CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
-
-# the samples compared on: those of a site table or of the benchmark, else those of the cube
-COMPARED_YEARS = sorted({*VALIDATION_YEARS, *map(lookback_year, VALIDATION_YEARS)})
-if config["real_towers"]:
-    COMPARED = {
-        "samples": ["results/real_towers/folds_samples.parquet"],
-        "sites": "results/real_towers/folds_sites.csv",
-    }
-elif config["carbonfluxbench"]:
-    COMPARED = {
-        "samples": ["results/carbonfluxbench/samples.parquet"],
-        "sites": "results/carbonfluxbench/sites.csv",
-    }
-else:
-    COMPARED = {
-        "samples": expand("results/samples/{year}.parquet", year=COMPARED_YEARS),
-        "sites": "results/samples/sites.csv",
-    }
+# The models that users would pick instead, fitted and scored as ours under each protocol.
 COMPARED_TRAIN_YEARS = None if SITE_TABLE else config["years"]["train"]
 COMPARED_PREDICTORS = None if SITE_TABLE else config["predictors"]["variables"]
-
-
-wildcard_constraints:
-    protocol="|".join(PROTOCOLS),
-    seed=r"\d+",
-
-
-rule draw_folds:
-    input:
-        sites=COMPARED["sites"],
-    output:
-        folds="results/comparison/{protocol}/folds.csv",
-    log:
-        "results/logs/comparison/draw_folds_{protocol}.log",
-    benchmark:
-        "results/benchmarks/comparison/draw_folds_{protocol}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    resources:
-        mem_mb=1000,
-    params:
-        seed=config["seed"],
-        code=code_hash("tamflux.samples.protocols"),
-    message:
-        "drawing the folds of {wildcards.protocol}"
-    script:
-        "../scripts/draw_folds.py"
 
 
 rule search_settings:
@@ -63,9 +15,6 @@ rule search_settings:
         "results/benchmarks/comparison/search_settings_{model}.tsv"
     wildcard_constraints:
         model=r"\w+",
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
     params:
@@ -100,9 +49,6 @@ rule compare_model:
     wildcard_constraints:
         model=r"\w+",
         protocol="|".join({*PROTOCOLS} - ({"igbp"} if CELLS else set())) or "none",
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
     params:
@@ -114,3 +60,32 @@ rule compare_model:
         "{wildcards.protocol}: fitting {wildcards.model}, repetition {wildcards.seed}"
     script:
         "../scripts/compare_model.py"
+
+
+if CELLS:
+
+    use rule compare_model as compare_model_and_cells with:
+        input:
+            **rules.compare_model.input,
+            cells=expand(
+                "results/comparison/cells_{year}.parquet",
+                year=with_lookback(PRODUCT_YEARS),
+            ),
+            cells_sites="results/comparison/cells.csv",
+        output:
+            predictions="results/comparison/{protocol}/{model}_{seed}.parquet",
+            cells="results/comparison/{protocol}/{model}_{seed}_cells.parquet",
+        wildcard_constraints:
+            model=r"\w+",
+            protocol="igbp",
+
+
+rule compare_models:
+    input:
+        rules.write_comparison.output,
+
+
+rule real_towers:
+    input:
+        rules.score_real_towers.output,
+        rules.predict_real_towers.output,

@@ -17,9 +17,6 @@ rule simulate_era5:
         "results/logs/demo_earth/simulate_era5_{year}.log",
     benchmark:
         "results/benchmarks/demo_earth/simulate_era5_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2500,
     params:
@@ -41,9 +38,6 @@ rule simulate_modis:
         "results/logs/demo_earth/simulate_modis_{year}.log",
     benchmark:
         "results/benchmarks/demo_earth/simulate_modis_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
     params:
@@ -65,9 +59,6 @@ rule simulate_static:
         "results/logs/demo_earth/simulate_static.log",
     benchmark:
         "results/benchmarks/demo_earth/simulate_static.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=500,
     params:
@@ -85,9 +76,6 @@ rule simulate_towers:
         "results/logs/demo_earth/simulate_towers.log",
     benchmark:
         "results/benchmarks/demo_earth/simulate_towers.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
     params:
@@ -108,9 +96,6 @@ rule simulate_truth:
         "results/logs/demo_earth/simulate_truth_{year}.log",
     benchmark:
         "results/benchmarks/demo_earth/simulate_truth_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
     params:

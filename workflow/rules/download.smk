@@ -4,13 +4,6 @@ from tamflux.download.targets import MANIFESTS, manifests, missing_files, modis_
 workflow.global_resources.setdefault("downloads", 2)
 
 
-localrules:
-    download,
-    download_era5,
-    download_modis,
-    download_landcover,
-
-
 rule download:
     input:
         lambda wc: manifests(config),
@@ -25,8 +18,6 @@ rule download_era5:
         "results/logs/download/era5/{role}_{year}.log",
     wildcard_constraints:
         role="[a-z0-9]+(_min|_max)?",
-    conda:
-        "../../envs/tamflux.yaml"
     resources:
         downloads=1,
     params:
@@ -47,8 +38,6 @@ rule download_modis:
         manifest=f"{MANIFESTS}/modis/{{year}}.csv",
     log:
         "results/logs/download/modis/{year}.log",
-    conda:
-        "../../envs/tamflux.yaml"
     resources:
         downloads=1,
     params:
@@ -66,8 +55,6 @@ rule download_landcover:
         manifest=f"{MANIFESTS}/landcover.csv",
     log:
         "results/logs/download/landcover.log",
-    conda:
-        "../../envs/tamflux.yaml"
     resources:
         downloads=1,
     params:

@@ -1,31 +1,7 @@
-FIGURES = {
-    "maps": ["map_gpp", "map_reco", "map_nee", "map_std", "map_seasons"],
-    "seasons": ["zonal_means", "seasonal_cycles"],
-    "scores": [
-        "site_scores",
-        "site_means",
-        "tower_series_gpp",
-        "tower_series_reco",
-        "tower_series_nee",
-    ],
-    "truth": ["truth_maps", "truth_skill", "truth_scatter", "truth_distance"],
-    "intervals": [
-        "interval_reliability",
-        "interval_classes",
-        "map_applicability",
-        "applicability_error",
-    ],
-    "towers": ["tower_network"],
-    "training": ["learning_curves"],
-}
 PLOTS = {
     section: {name: f"results/validation/figures/{name}.png" for name in names}
     for section, names in FIGURES.items()
 }
-if not TRUTH:
-    del FIGURES["truth"]
-    FIGURES["intervals"].remove("applicability_error")
-    del PLOTS["intervals"]["applicability_error"]
 
 
 rule plot_product:
@@ -43,16 +19,13 @@ rule plot_product:
         **PLOTS["maps"],
         **PLOTS["seasons"],
     log:
-        "results/logs/validation/plot_product.log",
+        "results/logs/figures/plot_product.log",
     benchmark:
-        "results/benchmarks/validation/plot_product.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
+        "results/benchmarks/figures/plot_product.tsv"
     resources:
         mem_mb=2000,
     params:
-        resolution=config["grid"]["resolution"],
-        bbox=config["grid"]["bbox"],
+        grid=GRID,
         code=code_hash("tamflux.figures.product_figures"),
     message:
         "drawing maps, zonal means and seasonal cycles"
@@ -76,16 +49,13 @@ rule plot_sites:
         **PLOTS["towers"],
         **PLOTS["training"],
     log:
-        "results/logs/validation/plot_sites.log",
+        "results/logs/figures/plot_sites.log",
     benchmark:
-        "results/benchmarks/validation/plot_sites.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
+        "results/benchmarks/figures/plot_sites.tsv"
     resources:
         mem_mb=2000,
     params:
-        resolution=config["grid"]["resolution"],
-        bbox=config["grid"]["bbox"],
+        grid=GRID,
         split=config["training"]["split"],
         code=code_hash("tamflux.figures.site_figures"),
     message:
@@ -103,19 +73,71 @@ rule plot_truth:
     output:
         **PLOTS["truth"],
     log:
-        "results/logs/validation/plot_truth.log",
+        "results/logs/figures/plot_truth.log",
     benchmark:
-        "results/benchmarks/validation/plot_truth.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
+        "results/benchmarks/figures/plot_truth.tsv"
     resources:
         mem_mb=2000,
     params:
-        resolution=config["grid"]["resolution"],
-        bbox=config["grid"]["bbox"],
+        grid=GRID,
         split=config["training"]["split"],
         code=code_hash("tamflux.figures.truth_figures"),
     message:
         "drawing product and truth"
     script:
         "../scripts/plot_truth.py"
+
+
+rule plot_intervals:
+    input:
+        coverage="results/validation/coverage.csv",
+        ranking="results/validation/applicability.csv",
+        cells="results/validation/intervals.nc",
+        sites="results/samples/sites.csv",
+        static="results/predictors/static.nc",
+    output:
+        **PLOTS["intervals"],
+    log:
+        "results/logs/figures/plot_intervals.log",
+    benchmark:
+        "results/benchmarks/figures/plot_intervals.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        grid=GRID,
+        split=config["training"]["split"],
+        code=code_hash("tamflux.figures.interval_figures"),
+    message:
+        "drawing intervals and applicability"
+    script:
+        "../scripts/plot_intervals.py"
+
+
+rule plot_references:
+    input:
+        references=expand(
+            "results/validation/references/{reference}.nc", reference=REFERENCES
+        ),
+        monthly=expand(
+            "results/product/tamflux_monthly_{year}.nc",
+            year=config["years"]["product"],
+        ),
+        static="results/predictors/static.nc",
+    output:
+        table=REFERENCE_TABLE,
+        figures=REFERENCE_FIGURES,
+    log:
+        "results/logs/figures/plot_references.log",
+    benchmark:
+        "results/benchmarks/figures/plot_references.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        names=list(REFERENCES),
+        years=config["years"]["product"],
+        grid=GRID,
+        code=code_hash("tamflux.figures.reference_figures"),
+    message:
+        "comparing the product with {params.names}"
+    script:
+        "../scripts/plot_references.py"

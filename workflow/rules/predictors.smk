@@ -10,9 +10,6 @@ rule prepare_era5:
         "results/logs/predictors/prepare_era5_{year}.log",
     benchmark:
         "results/benchmarks/predictors/prepare_era5_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2500 if config["inputs"]["era5"]["kind"] == "daily_statistics" else 4000,
     params:
@@ -41,9 +38,6 @@ rule prepare_modis:
         "results/logs/predictors/prepare_modis_{year}.log",
     benchmark:
         "results/benchmarks/predictors/prepare_modis_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2500,
     params:
@@ -71,9 +65,6 @@ rule prepare_static:
         "results/logs/predictors/prepare_static.log",
     benchmark:
         "results/benchmarks/predictors/prepare_static.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -86,7 +77,7 @@ rule prepare_static:
                 ),
             )
         ),
-        grid={key: config["grid"][key] for key in ("resolution", "bbox")},
+        grid=GRID,
         code=code_hash("tamflux.predictors.land_surface"),
     message:
         "averaging land cover and climate classes to the grid"
@@ -104,9 +95,6 @@ rule assemble_cube:
         "results/logs/predictors/assemble_cube_{year}.log",
     benchmark:
         "results/benchmarks/predictors/assemble_cube_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=500,
     params:

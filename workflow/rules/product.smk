@@ -10,8 +10,6 @@ rule assemble_product:
         "results/logs/product/assemble_product_{year}.log",
     benchmark:
         "results/benchmarks/product/assemble_product_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
     threads: 2
     resources:
         mem_mb=2000,
@@ -34,8 +32,6 @@ rule aggregate_product:
         "results/logs/product/aggregate_product_{year}.log",
     benchmark:
         "results/benchmarks/product/aggregate_product_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -57,8 +53,6 @@ rule tabulate_totals:
         "results/logs/product/tabulate_totals.log",
     benchmark:
         "results/benchmarks/product/tabulate_totals.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
     resources:
         mem_mb=1000,
     params:
@@ -69,59 +63,82 @@ rule tabulate_totals:
         "../scripts/tabulate_totals.py"
 
 
-rule test_product:
+rule ilamb:
+    input:
+        [
+            f"results/product/ilamb/{flux}_tamflux_{first}-{last}.nc"
+            for flux in ("gpp", "reco", "nee")
+            for first, last in PERIODS
+        ],
+        "results/product/ilamb/areacella_tamflux.nc",
+        "results/product/ilamb/sftlf_tamflux.nc",
+
+
+rule zarr:
+    input:
+        expand("results/product/tamflux_daily_{year}.zarr", year=PRODUCT_YEARS),
+
+
+rule write_ilamb_flux:
+    input:
+        monthly=lambda wc: expand(
+            "results/product/tamflux_monthly_{year}.nc",
+            year=range(int(wc.first), int(wc.last) + 1),
+        ),
+    output:
+        flux="results/product/ilamb/{flux}_tamflux_{first}-{last}.nc",
+    log:
+        "results/logs/product/write_ilamb_flux_{flux}_{first}-{last}.log",
+    benchmark:
+        "results/benchmarks/product/write_ilamb_flux_{flux}_{first}-{last}.tsv"
+    wildcard_constraints:
+        flux="gpp|reco|nee",
+        first=r"\d{4}",
+        last=r"\d{4}",
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("tamflux.product.ilamb"),
+    message:
+        "writing monthly {wildcards.flux} for ILAMB"
+    script:
+        "../scripts/write_ilamb_flux.py"
+
+
+rule write_ilamb_cells:
+    input:
+        monthly=f"results/product/tamflux_monthly_{PRODUCT_YEARS[0]}.nc",
+    output:
+        areacella="results/product/ilamb/areacella_tamflux.nc",
+        sftlf="results/product/ilamb/sftlf_tamflux.nc",
+    log:
+        "results/logs/product/write_ilamb_cells.log",
+    benchmark:
+        "results/benchmarks/product/write_ilamb_cells.tsv"
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("tamflux.product.ilamb"),
+    message:
+        "writing the area of cells and land for ILAMB"
+    script:
+        "../scripts/write_ilamb_cells.py"
+
+
+rule copy_to_zarr:
     input:
         daily="results/product/tamflux_daily_{year}.nc",
-        monthly="results/product/tamflux_monthly_{year}.nc",
-        annual="results/product/tamflux_annual_{year}.nc",
-        totals="results/product/totals.csv",
-        static="results/predictors/static.nc",
-        tests=collect(
-            "{test}",
-            test=[
-                path
-                for path in sorted(
-                    Path(workflow.basedir, "tests/product").glob("*.py")
-                )
-                if path.stem != "test_responses"
-            ],
-        ),
     output:
-        report="results/product/tests_{year}.txt",
+        store=directory("results/product/tamflux_daily_{year}.zarr"),
     log:
-        "results/logs/product/test_product_{year}.log",
+        "results/logs/product/copy_to_zarr_{year}.log",
     benchmark:
-        "results/benchmarks/product/test_product_{year}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
+        "results/benchmarks/product/copy_to_zarr_{year}.tsv"
     resources:
         mem_mb=2000,
+    params:
+        code=code_hash("tamflux.product.zarr_copy"),
     message:
-        "testing the product of {wildcards.year}"
+        "copying the daily product of {wildcards.year} to Zarr"
     script:
-        "../scripts/test_product.py"
-
-
-rule test_responses:
-    input:
-        members=expand(
-            "results/models/tamrl_{member}.safetensors",
-            member=range(config["training"]["members"]),
-        ),
-        samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
-        sites="results/samples/sites.csv",
-        tests=str(Path(workflow.basedir, "tests/product/test_responses.py")),
-    output:
-        report="results/models/responses.txt",
-    log:
-        "results/logs/product/test_responses.log",
-    benchmark:
-        "results/benchmarks/product/test_responses.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    resources:
-        mem_mb=2500,
-    message:
-        "testing the responses of the members to light, drought, warmth and snow"
-    script:
-        "../scripts/test_responses.py"
+        "../scripts/copy_to_zarr.py"

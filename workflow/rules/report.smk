@@ -5,6 +5,7 @@ rule write_report:
                 f"results/validation/figures/{name}.png" for name in names
             ]
             for section, names in FIGURES.items()
+            if TRUTH or section != "truth"
         },
         references_figures=REFERENCE_FIGURES if REFERENCES else [],
         references=REFERENCE_TABLE if REFERENCES else [],
@@ -31,11 +32,9 @@ rule write_report:
     output:
         report="results/report.html",
     log:
-        "results/logs/validation/write_report.log",
+        "results/logs/report/write_report.log",
     benchmark:
-        "results/benchmarks/validation/write_report.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
+        "results/benchmarks/report/write_report.tsv"
     resources:
         mem_mb=1000,
     params:
@@ -60,11 +59,9 @@ rule write_model_card:
     output:
         card="results/models/model_card.md",
     log:
-        "results/logs/validation/write_model_card.log",
+        "results/logs/report/write_model_card.log",
     benchmark:
-        "results/benchmarks/validation/write_model_card.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
+        "results/benchmarks/report/write_model_card.tsv"
     resources:
         mem_mb=1000,
     params:
@@ -75,3 +72,27 @@ rule write_model_card:
         "writing the model card"
     script:
         "../scripts/write_model_card.py"
+
+
+rule write_comparison:
+    input:
+        **({"cells": "results/comparison/cells_scores.csv"} if CELLS else {}),
+        summary=rules.score_comparison.output.summary,
+        differences=rules.score_comparison.output.differences,
+    output:
+        differences="results/comparison/differences.png",
+        errors="results/comparison/errors.png",
+        markdown="results/comparison/summary.md",
+        page="results/comparison/report.html",
+    log:
+        "results/logs/report/write_comparison.log",
+    benchmark:
+        "results/benchmarks/report/write_comparison.tsv"
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_hash("tamflux.report.comparison_report"),
+    message:
+        "writing the comparison of models"
+    script:
+        "../scripts/write_comparison.py"

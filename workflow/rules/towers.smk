@@ -10,9 +10,6 @@ rule harmonise_towers:
         "results/logs/towers/harmonise_towers.log",
     benchmark:
         "results/benchmarks/towers/harmonise_towers.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

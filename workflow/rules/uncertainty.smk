@@ -1,9 +1,3 @@
-TRAINING_YEARS = sorted(
-    {*config["years"]["train"], *map(lookback_year, config["years"]["train"])}
-)
-FOLDS = config["calibration"]["folds"]
-
-
 rule train_fold:
     input:
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
@@ -15,9 +9,6 @@ rule train_fold:
         "results/logs/uncertainty/train_fold_{member}.log",
     benchmark:
         "results/benchmarks/uncertainty/train_fold_{member}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -39,16 +30,13 @@ rule build_feature_space:
     input:
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
         sites="results/samples/sites.csv",
-        checkpoints=members_of,
+        checkpoints=checkpoints_of,
     output:
         feature_space="results/models/{model}_feature_space.safetensors",
     log:
         "results/logs/uncertainty/locate_towers_{model}.log",
     benchmark:
         "results/benchmarks/uncertainty/locate_towers_{model}.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -76,9 +64,6 @@ rule calibrate:
         "results/logs/uncertainty/calibrate.log",
     benchmark:
         "results/benchmarks/uncertainty/calibrate.tsv"
-    conda:
-        "../../envs/tamflux.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:

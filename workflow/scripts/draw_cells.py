@@ -6,7 +6,7 @@ with job(snakemake, "draw cells between the towers"):
 
     draw_cells(
         snakemake.input.static,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        Grid.from_config(snakemake.params.grid),
         snakemake.output.cells,
         cells=snakemake.params.cells,
         seed=snakemake.params.seed,

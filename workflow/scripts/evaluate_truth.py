@@ -14,8 +14,8 @@ with job(snakemake, "compare with the truth"):
         snakemake.input.predictions,
         snakemake.input.sites,
         snakemake.input.static,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
-        snakemake.params.tile_size,
+        Grid.from_config(snakemake.params.grid),
+        snakemake.params.grid["tile_size"],
         snakemake.output.scores,
         snakemake.output.maps,
     )

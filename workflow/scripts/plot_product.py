@@ -8,7 +8,7 @@ with job(snakemake, "draw the product"):
         snakemake.input.annual,
         snakemake.input.monthly,
         snakemake.input.static,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        Grid.from_config(snakemake.params.grid),
         dict(snakemake.output.items()),
         truth=snakemake.input.get("truth") or None,
     )

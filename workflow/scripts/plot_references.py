@@ -8,7 +8,7 @@ with job(snakemake, "compare with reference products"):
         snakemake.input.references,
         snakemake.input.monthly,
         snakemake.input.static,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        Grid.from_config(snakemake.params.grid),
         snakemake.params.years,
         snakemake.output.table,
         dict(zip(["zonal", *snakemake.params.names], snakemake.output.figures, strict=True)),

@@ -10,7 +10,7 @@ with job(snakemake, "draw the towers"):
         snakemake.input.site_scores,
         snakemake.input.curves,
         snakemake.input.static,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        Grid.from_config(snakemake.params.grid),
         snakemake.params.split,
         dict(snakemake.output.items()),
     )

@@ -9,7 +9,7 @@ with job(snakemake, "draw the comparison with the truth"):
         snakemake.input.scores,
         snakemake.input.sites,
         snakemake.input.static,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        Grid.from_config(snakemake.params.grid),
         snakemake.params.split,
         dict(snakemake.output.items()),
     )

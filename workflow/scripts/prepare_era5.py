@@ -9,7 +9,7 @@ with job(snakemake, f"regrid ERA5 {snakemake.wildcards.year}"):
         paths=snakemake.input.era5,
         dataset_type=snakemake.params.kind,
         year=int(snakemake.wildcards.year),
-        grid=Grid(grid["resolution"], tuple(grid["bbox"])),
+        grid=Grid.from_config(grid),
         tile_size=grid["tile_size"],
         variables=snakemake.params.variables,
         target=snakemake.output.cube,

@@ -9,7 +9,7 @@ with job(snakemake, f"average MODIS {snakemake.wildcards.year}"):
         paths=snakemake.input.modis,
         product=snakemake.params.product,
         year=int(snakemake.wildcards.year),
-        grid=Grid(grid["resolution"], tuple(grid["bbox"])),
+        grid=Grid.from_config(grid),
         tile_size=grid["tile_size"],
         min_valid_fraction=snakemake.params.min_valid_fraction,
         variables=snakemake.params.variables,

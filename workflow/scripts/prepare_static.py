@@ -9,6 +9,6 @@ with job(snakemake, "prepare the land surface"):
         landcover=snakemake.input.landcover,
         koppen=snakemake.input.koppen,
         elevation=snakemake.input.elevation or None,
-        grid=Grid(grid["resolution"], tuple(grid["bbox"])),
+        grid=Grid.from_config(grid),
         target=snakemake.output.static,
     )

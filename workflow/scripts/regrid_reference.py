@@ -7,6 +7,6 @@ with job(snakemake, "regrid a reference product"):
     regrid_reference(
         snakemake.params.reference,
         snakemake.params.files,
-        Grid(snakemake.params.resolution, tuple(snakemake.params.bbox)),
+        Grid.from_config(snakemake.params.grid),
         snakemake.output.months,
     )

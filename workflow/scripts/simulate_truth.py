@@ -8,6 +8,6 @@ with job(snakemake, f"simulate truth {snakemake.wildcards.year}"):
     simulate_truth(
         snakemake.params.seed,
         int(snakemake.wildcards.year),
-        Grid(grid["resolution"], tuple(grid["bbox"])),
+        Grid.from_config(grid),
         snakemake.output.store,
     )

@@ -49,7 +49,7 @@ def download_era5(
         If there is no key, the store refuses the request, or it does not deliver.
     """
     dataset_type = config["inputs"]["era5"]["kind"]
-    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    grid = Grid.from_config(config["grid"])
     dataset, spacing = DATASETS[dataset_type]
     files = era5_targets(config, variable, year)
     client = _connect()

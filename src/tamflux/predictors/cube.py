@@ -127,7 +127,7 @@ class Cube:
             expected="attributes resolution, bbox, tile_size, variables",
         )
         try:
-            self.grid = Grid(attrs["resolution"], tuple(attrs["bbox"]))
+            self.grid = Grid.from_config(attrs)
         except TamfluxError as error:
             raise ContractError(
                 "the store's grid is not a grid", file=self.path, found=error.what, fix=RERUN

@@ -63,7 +63,7 @@ def assemble_product(
     """
     store = zarr.open_group(Path(tiles), mode="r")
     attrs = dict(store.attrs)
-    grid, year = Grid(attrs["resolution"], tuple(attrs["bbox"])), attrs["year"]
+    grid, year = Grid.from_config(attrs), attrs["year"]
     edges = np.datetime64(f"{year}-01-01") + np.arange(store["gpp"].shape[0] + 1)
     land_fraction = _land_fraction(Path(static), grid)
     intervals = Calibration.load(calibration)

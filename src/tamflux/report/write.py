@@ -60,7 +60,7 @@ def write_report(
     references : path, optional
         The table of `plot_references`.
     """
-    grid = Grid(config["grid"]["resolution"], tuple(config["grid"]["bbox"]))
+    grid = Grid.from_config(config["grid"])
     tables = {
         "totals": totals, "scores": scores, "site_scores": site_scores, "agreement": agreement,
         "coverage": coverage, "ranking": ranking, "truth": truth_scores, "sites": sites,

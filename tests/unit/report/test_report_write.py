@@ -268,7 +268,7 @@ def test_without_truth_the_page_speaks_of_no_demo(write):
 
 
 def test_every_figure_of_the_rules_has_a_caption():
-    rules = (REPO / "workflow/rules/figures.smk").read_text()
+    rules = (REPO / "workflow/rules/common.smk").read_text()
     (block,) = re.findall(r"^FIGURES = (\{.*?^\})", rules, re.DOTALL | re.MULTILINE)
     names = [name for part in ast.literal_eval(block).values() for name in part]
     assert len(names) > 20 and set(names) | {"reference_zonal"} == set(CAPTIONS)

@@ -1,6 +1,8 @@
+# The files that each stage reads of `inputs`, and the checksums that the product names.
 import os
 from fnmatch import fnmatch
 from glob import glob
+from types import SimpleNamespace
 
 from tamflux.config import partial_year
 from tamflux.readers.cds_files import may_start_year
@@ -60,19 +62,56 @@ def modis_files(wc):
     return near_year({file for y in years for file in raw_files(path, y)}, year)
 
 
-def files_of_kind(wc):
+def checksummed_files(wc):
     """Raw files of ERA5 or MODIS in a year, of the land surface, or of the towers."""
-    if wc.kind in ("era5", "modis"):
-        return (era5_files if wc.kind == "era5" else modis_files)(wc)
+    kind, _, year = wc.source.partition("_")
     inputs, towers = config["inputs"], config["inputs"]["towers"]
-    if wc.kind == "towers":
+    if kind == "land":
+        return [inputs[k] for k in ("landcover", "koppen", "elevation") if inputs[k]]
+    if kind == "towers":
         return raw_files(towers["path"]) + [towers["sites"]] * bool(towers["sites"])
-    return [inputs[k] for k in ("landcover", "koppen", "elevation") if inputs[k]]
+    return {"era5": era5_files, "modis": modis_files}[kind](SimpleNamespace(year=year))
 
 
 def raw_tables(wc):
     """Tables of the raw files that a product year follows from."""
     year = int(wc.year)
-    years = sorted({*TRAINING_YEARS, year, lookback_year(year)})
+    years = sorted({*TRAINING_YEARS, *with_lookback([year])})
     kinds = [f"{kind}_{y}" for kind in ("era5", "modis") for y in years]
     return [f"results/provenance/{kind}.csv" for kind in [*kinds, "land", "towers"]]
+
+
+def site_table(wc):
+    """Files of a site table: the one with folds, or the second, to predict."""
+    section = section_of("real_towers", "fluxnet2015")
+    prefix = "" if wc.table == "folds" else "predict_"
+    return [section[f"{prefix}days"], section[f"{prefix}sites"]]
+
+
+def carbonfluxbench_files(wc):
+    """The benchmark's files."""
+    folder = section_of("carbonfluxbench", "carbonfluxbench")["folder"]
+    targets = sorted(glob(f"{folder}/target_fluxes*.parquet"))
+    names = ["MOD09GA.parquet", "ERA5.parquet"]
+    names += ["koppen_sites.json", "koppen_sites_short.json"]
+    return [
+        *(targets or [f"{folder}/target_fluxes.parquet"]),
+        *(f"{folder}/{name}" for name in names),
+    ]
+
+
+def cell_files(wc):
+    """Predictors of a year at the cells, and the truth of the years that are scored."""
+    files = {
+        "cube": f"results/predictors/{wc.year}.zarr",
+        "cells": "results/comparison/cells.csv",
+    }
+    if int(wc.year) in config["years"]["product"]:
+        files["truth"] = config["validation"]["truth"].format(year=wc.year)
+    return files
+
+
+def reference_files(wc):
+    """Files of a reference product in all product years."""
+    path, years = REFERENCES[wc.reference]["path"], config["years"]["product"]
+    return sorted({file for year in years for file in raw_files(path, year)})
