@@ -17,7 +17,8 @@ import numpy as np
 
 from tamflux.errors import InputError
 from tamflux.readers.carbon_units import to_grams_per_day
-from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields, read_times
+from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields
+from tamflux.readers.time_steps import read_steps
 
 MAX_FLUX = 60.0
 """g m-2 d-1; no mean over a step exceeds it."""
@@ -29,6 +30,7 @@ _DERIVED = {"reco": ("gpp", "nee", 1.0), "nee": ("reco", "gpp", -1.0)}
 """A missing flux follows from two others: reco = gpp + nee, nee = reco - gpp."""
 
 _LAND = ("land_fraction", "landfrac", "sftlf")
+_LAND_UNITS = {"1": 1.0, "fraction": 1.0, "-": 1.0, "%": 0.01, "percent": 0.01}
 
 
 @dataclass
@@ -139,14 +141,15 @@ def open_reference(
             found += list(file.variables)
             if name not in file.variables:
                 continue
-            time, steps, months = _steps(file, path, year)
+            time, steps, months = read_steps(file, path, year)
             if not len(steps):
                 continue
             _check_dimensions(file, name, time, path)
             yield ReferenceYear(
                 file, path, name, time, steps,
-                np.sort(read_axis(file, "latitude", path)), read_axis(file, "longitude", path),
-                months, _factors(file[name], reference, months, path), _land(file),
+                np.sort(read_axis(file, "latitude", path)),
+                _check_longitudes(read_axis(file, "longitude", path), path),
+                months, _factors(file[name], reference, months, path), _land(file, path),
             )  # fmt: skip
             return
     raise InputError(
@@ -155,32 +158,6 @@ def open_reference(
         found=", ".join(sorted(set(found))) or "no file", expected=f"{name} with steps in {year}",
         fix="correct validation.references: path and variables",
     )  # fmt: skip
-
-
-def _steps(file, label: str, year: int) -> tuple[str, np.ndarray, np.ndarray]:
-    """Time axis, the steps of a year, and (12, step) the days of each step in each month."""
-    time, stamps = read_times(file, label)
-    days = stamps.astype("datetime64[D]")
-    inside = np.flatnonzero(days.astype("datetime64[Y]") == np.datetime64(str(year), "Y"))
-    if not len(inside):
-        return time, inside, np.zeros((12, 0))
-    months = np.arange(f"{year}-01", f"{year + 1}-02", dtype="datetime64[M]")
-    borders = (months.astype("datetime64[D]") - np.datetime64(f"{year}-01-01")).astype(float)
-    start = (days[inside] - np.datetime64(f"{year}-01-01")).astype(float)
-    each = np.searchsorted(borders, start, side="right") - 1
-    if len(inside) == 12 and np.array_equal(each, np.arange(12)):
-        return time, inside, np.diag(np.diff(borders))
-    stop = np.append(start[1:], borders[-1])
-    if (stop <= start).any() or start[0] > 8 or (stop - start).max() > 10:
-        raise InputError(
-            "the steps of a reference product do not cover the year", file=label, variable=time,
-            found=f"{len(inside)} steps in {year}, the first on {days[inside][0]}",
-            expected="twelve months, or steps of at most ten days without a gap",
-            fix="use complete years of monthly, eight-day or daily files",
-        )  # fmt: skip
-    start[0] = 0.0
-    shared = np.minimum(stop, borders[1:, None]) - np.maximum(start, borders[:-1, None])
-    return time, inside, np.maximum(shared, 0.0)
 
 
 def _factors(variable, reference: Mapping[str, Any], months: np.ndarray, label: str) -> np.ndarray:
@@ -228,7 +205,19 @@ def _check_dimensions(file, name: str, time: str, label: str) -> None:
         )  # fmt: skip
 
 
-def _land(file) -> np.ndarray | None:
+def _check_longitudes(lon: np.ndarray, label: str) -> np.ndarray:
+    """The longitudes, none of which may come twice."""
+    span = lon[-1] - lon[0] + (lon[1] - lon[0])
+    if span > 360 + 1e-2:
+        raise InputError(
+            "a reference product repeats longitudes", file=label, variable="longitude",
+            found=f"{len(lon)} values, {lon[0]:g} to {lon[-1]:g}", expected="at most 360 degrees",
+            fix="remove the last column: ncks -d lon,0,-2",
+        )  # fmt: skip
+    return lon
+
+
+def _land(file: netCDF4.Dataset, label: str) -> np.ndarray | None:
     """(lat, lon) land fraction 0-1, latitude ascending."""
     for name in _LAND:
         if name in file.variables and [d[:3] for d in file[name].dimensions] == ["lat", "lon"]:
@@ -236,7 +225,16 @@ def _land(file) -> np.ndarray | None:
             values = np.asarray(variable[:], float)
             fill = getattr(variable, "_FillValue", np.nan)
             values = np.where((values == fill) | ~np.isfinite(values), 0.0, values)
-            values = np.clip(values / (100.0 if values.max(initial=0) > 1.5 else 1.0), 0, 1)
+            units, high = str(getattr(variable, "units", "")).strip(), values.max(initial=0)
+            factor = _LAND_UNITS.get(units.lower(), 1.0 if not units and high <= 1 else None)
+            if factor is None or values.min(initial=0) < 0 or high * factor > 1 + 1e-3:
+                raise InputError(
+                    "the land fraction of a reference product has no known unit", file=label,
+                    variable=name, found=f"units {units!r}, values up to {high:g}",
+                    expected="units 1 (0 to 1) or % (0 to 100)",
+                    fix="correct the units attribute: ncatted -a units",
+                )  # fmt: skip
+            values = np.clip(values * factor, 0, 1)
             lat = file["latitude" if "latitude" in file.variables else "lat"]
             return values[::-1] if lat[0] > lat[-1] else values
     return None
