@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+INSTALL := $(BIN)/pip install --quiet --constraint .venv/versions.txt
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 .PHONY: run test slow browser fuzz faults conformance notebooks audit lock bench bench-year dry check verify lint format coverage docs dag report clean
@@ -10,7 +11,7 @@ BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	sed -n 's/^\([a-z0-9][^\]*==[^\]*[^ \]\) *\\*$$/\1/p' requirements.lock > .venv/versions.txt
-	$(BIN)/pip install --quiet --constraint .venv/versions.txt -e ".[test]"
+	$(INSTALL) -e ".[test]"
 	touch $@
 
 run: .venv/installed
@@ -19,22 +20,22 @@ run: .venv/installed
 	@echo "product: $$(ls -d $(CURDIR)/results/product/*.nc | tr '\n' ' ')"
 	@echo "report:  $(CURDIR)/results/report.html"
 
-test: .venv/installed
-	$(BIN)/pytest tests/unit -n 2 --dist loadfile
-	$(BIN)/pytest tests/integration
+test: .venv/installed  # both parts run; it fails if one of them does
+	failed=0; $(BIN)/pytest tests/unit -n 2 --dist loadfile || failed=1; \
+		$(BIN)/pytest tests/integration || failed=1; exit $$failed
 
 slow: .venv/installed
 	$(BIN)/pytest -m slow
 
 browser: .venv/installed
-	$(BIN)/pip install --quiet -e ".[browser]"
+	$(INSTALL) -e ".[browser]"
 	$(BIN)/pytest -m browser tests/unit/report/test_report_browser.py
 
 fuzz: .venv/installed
 	cd tests && ../$(BIN)/python -m fuzz
 
 .venv/conformance: .venv/installed
-	$(BIN)/pip install --quiet -e ".[conformance]"
+	$(INSTALL) -e ".[conformance]"
 	touch $@
 
 conformance: .venv/conformance
@@ -44,7 +45,7 @@ conformance: .venv/conformance
 	cd tests && ../$(BIN)/python -m conformance ../results/conformance/results/product
 
 notebooks: .venv/installed
-	$(BIN)/pip install --quiet --constraint .venv/versions.txt -e ".[notebooks]"
+	$(INSTALL) -e ".[notebooks]"
 	cd tests && ../$(BIN)/python -m notebooks ../$(or $(RUN),results/conformance) $(if $(WRITE),--write)
 
 audit: .venv/installed
@@ -91,7 +92,7 @@ coverage: .venv/installed
 	$(BIN)/pytest tests/unit -n 2 --dist loadfile --durations=0 --cov --cov-report=term:skip-covered
 
 docs: .venv/installed
-	$(BIN)/pip install --quiet -e ".[docs]"
+	$(INSTALL) -e ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "documentation: $(CURDIR)/build/docs/index.html"
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from snakemake.utils import min_version, validate
 
+from tamflux.config import refuse_old_names
+
 min_version("9.20")
 
 
 configfile: Path(workflow.basedir, "config.yaml")
 
 
+refuse_old_names(config)
 validate(config, "workflow/schemas/config.schema.yaml")
 
 

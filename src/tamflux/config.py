@@ -9,6 +9,47 @@ from tamflux.errors import ConfigError
 from tamflux.grid import Grid
 from tamflux.variables import METEOROLOGY, REFLECTANCE
 
+RENAMED = {
+    "years.spinup": "years.lookback",
+    "model.code_size": "model.embedding_size",
+}
+"""Keys of 0.1.0, and their names since."""
+RENAMED_MODELS = {
+    "tamrl_without_code": "tamrl_without_task_embedding",
+    "tamrl_without_memory": "tamrl_without_moving_averages",
+    "tamrl_without_spinup": "tamrl_without_warm_up",
+    "tamrl_without_year_code": "tamrl_without_yearly_embedding",
+}
+"""Models of `comparison.models` in 0.1.0, and their names since."""
+
+
+def refuse_old_names(config: Mapping[str, Any]) -> None:
+    """Refuse keys and models by the names of an earlier version.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration, before its validation: the schema would call an old key unknown.
+
+    Raises
+    ------
+    ConfigError
+        Naming the new name.
+    """
+    for old, new in RENAMED.items():
+        section, key = old.split(".")
+        if key in (config.get(section) or {}):
+            raise ConfigError(
+                "a key of the configuration has a new name",
+                found=old, expected=new, fix=f"write {new} in its place",
+            )  # fmt: skip
+    for old in (config.get("comparison") or {}).get("models") or []:
+        if new := RENAMED_MODELS.get(old):
+            raise ConfigError(
+                "a model of comparison.models has a new name",
+                found=old, expected=new, fix=f"write {new} in its place",
+            )  # fmt: skip
+
 
 def partial_year(years: Mapping[str, Any]) -> int | None:
     """The year whose files may end early: the last one, if it is of the product alone.

@@ -42,3 +42,35 @@ def test_a_wrong_configuration_stops_before_any_work(tmp_path, override, message
     result = snakemake("-n", "--configfile", str(overlay))
     assert result.returncode != 0
     assert message in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"],
+        ["--rulegraph"],
+        ["--summary"],
+        ["--list-changes", "params"],
+        ["--report", "snakemake_report.zip"],
+        ["--unlock"],
+    ],
+    ids=lambda arguments: arguments[0].strip("-"),
+)
+def test_a_look_at_a_finished_run_needs_no_cores(finished_run, arguments):
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    command += ["--configfile", "workflow/config/smoke.yaml"]
+    result = subprocess.run(
+        command,
+        cwd=finished_run.folder,
+        env=finished_run.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-3000:]
+
+
+def test_the_configuration_of_the_checkout_is_read_from_any_folder(tmp_path):
+    """No --configfile is needed with --directory and -s."""
+    result = snakemake("-n", "-s", str(REPO / "Snakefile"), "--directory", "run", cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "simulate_era5" in result.stdout

@@ -1,3 +1,4 @@
+import ast
 import copy
 import re
 from pathlib import Path
@@ -6,8 +7,9 @@ import jsonschema
 import pytest
 import yaml
 
-from tamflux.config import check_config
+from tamflux.config import RENAMED, RENAMED_MODELS, check_config, refuse_old_names
 from tamflux.errors import ConfigError
+from tamflux.model.components import COMPONENTS_OF_MODEL
 from tamflux.variables import ASTRONOMY, METEOROLOGY, REFLECTANCE
 
 REPO = Path(__file__).parents[2]
@@ -50,11 +52,75 @@ def test_the_predictors_of_the_schema_are_those_a_cube_may_hold():
     assert enum == list(METEOROLOGY | ASTRONOMY | REFLECTANCE)
 
 
+def read_names(source):
+    """Names that Python code looks up in a mapping, or takes as an argument or a field.
+
+    Words of docstrings, comments and messages are not among them.
+    """
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Subscript):
+            names |= {part.value for part in ast.walk(node.slice) if isinstance(part, ast.Constant)}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "get" and node.args:
+            names.add(getattr(node.args[0], "value", None))
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):  # keys of a loop over a section
+            names |= {part.value for part in node.elts if isinstance(part, ast.Constant)}
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
 def test_every_key_is_read_somewhere():
-    files = [REPO / "Snakefile", *(REPO / "workflow").rglob("*.smk")]
-    files += [*(REPO / "workflow/scripts").glob("*.py"), *(REPO / "src").rglob("*.py")]
-    words = set(re.findall(r"\w+", "\n".join(path.read_text() for path in files)))
-    assert {key.split(".")[-1] for key in keys(CONFIG)} <= words
+    names = set()
+    for path in [*(REPO / "workflow/scripts").glob("*.py"), *(REPO / "src").rglob("*.py")]:
+        names |= read_names(path.read_text())
+    for path in [REPO / "Snakefile", *(REPO / "workflow").rglob("*.smk")]:
+        text = re.sub(r"#.*", "", path.read_text())
+        names |= set(re.findall(r"\[f?[\"'](\w+)[\"']\]", text))
+        for listed in re.findall(r"\(\s*(\"\w+\"(?:,\s*\"\w+\")+),?\s*\)", text):
+            names |= set(re.findall(r"\w+", listed))
+        for listed in re.findall(r"\"([\w ]+)\"\.split\(\)", text):
+            names |= set(listed.split())
+    unread = {key.split(".")[-1] for key in keys(CONFIG)} - names
+    assert not unread
+
+
+def test_a_word_in_a_docstring_or_a_message_reads_no_key():
+    source = '''
+def f(section, *, limit):
+    """Says what min_days is."""
+    # max_abs_flux
+    raise ValueError(f"towers.min_coverage {section['folds']}", section.get("split"))
+'''
+    names = read_names(source)
+    assert {"section", "limit", "folds", "split"} <= names
+    assert not names & {"min_days", "max_abs_flux", "min_coverage", "towers"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("years: {spinup: [2000]}", "years.lookback"),
+        ("model: {code_size: 4}", "model.embedding_size"),
+        ("comparison: {models: [tamrl_without_code]}", "tamrl_without_task_embedding"),
+        ("comparison: {models: [tamrl, tamrl_without_memory]}", "tamrl_without_moving_averages"),
+    ],
+)
+def test_a_name_of_an_earlier_version_is_refused_with_its_new_name(old, new):
+    config = copy.deepcopy(CONFIG)
+    merge(config, yaml.safe_load(old))
+    with pytest.raises(ConfigError, match="new name") as error:
+        refuse_old_names(config)
+    assert error.value.details["expected"] == new
+
+
+def test_new_names_are_of_the_schema_and_of_the_present_models():
+    refuse_old_names(CONFIG)
+    assert set(RENAMED.values()) <= set(schema_keys(SCHEMA))
+    assert set(RENAMED_MODELS.values()) <= set(COMPONENTS_OF_MODEL)
+    assert not set(RENAMED_MODELS) & set(COMPONENTS_OF_MODEL)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,23 @@ import pytest
 
 import tamflux.provenance as provenance
 
+READ = """
+import logging
+from tamflux.errors import InputError
+log = logging.getLogger("tamflux")
+
+def _damaged(path: str, found) -> InputError:
+    return InputError("a file is damaged", file=path, found=f"{found} bytes")
+
+def read(table, path):
+    log.info("reading %s", path)
+    if "gpp" not in table:
+        raise InputError("a column is missing", file=path, expected="gpp, " + "reco")
+    if not len(table):
+        raise _damaged(path, "no")
+    return 2 * table["gpp"]
+"""
+
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
@@ -14,6 +31,8 @@ def source(tmp_path, monkeypatch):
         "stage/__init__.py": '"""Stage."""\n',
         "stage/work.py": "from tamflux.base import X\n\ndef f():\n    return X\n",
         "other.py": "Y = 1\n",
+        "errors.py": "class InputError(Exception):\n    pass\n",
+        "stage/read.py": READ,
     }.items():
         path = tmp_path / "tamflux" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +57,44 @@ def test_only_a_real_change_in_the_import_closure_changes_the_hash(source):
     assert hash_after(source, "stage/work.py", '"""Says what."""\n' + work) == first
     assert hash_after(source, "other.py", "Y = 2\n") == first
     assert hash_after(source, "base.py", "X = 2\n") != first
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a column is missing", "the table lacks a column"),
+        ('"gpp, " + "reco"', '"a column " + "gpp"'),
+        ("reading %s", "now reading %s"),
+        ("a file is damaged", "damage"),
+        ("{found} bytes", "{found} B"),
+        ('_damaged(path, "no")', '_damaged(path, "zero")'),
+    ],
+)
+def test_the_words_of_a_message_do_not_change_the_hash(source, old, new):
+    first = provenance.code_hash("tamflux.stage")
+    assert old in READ
+    assert hash_after(source, "stage/read.py", READ.replace(old, new)) == first
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('2 * table["gpp"]', '3 * table["gpp"]'),
+        ('2 * table["gpp"]', '2 * table["reco"]'),
+        ('if "gpp" not in', 'if "reco" not in'),
+        ("if not len(table)", "if len(table) < 2"),
+    ],
+)
+def test_a_formula_a_column_and_a_condition_change_the_hash(source, old, new):
+    first = provenance.code_hash("tamflux.stage")
+    assert old in READ
+    assert hash_after(source, "stage/read.py", READ.replace(old, new)) != first
+
+
+def test_modules_that_change_no_number_do_not_count(source):
+    first = provenance.code_hash("tamflux.stage")
+    text = "class InputError(Exception):\n    fix = 1\n"
+    assert hash_after(source, "errors.py", text) == first
 
 
 def test_an_unknown_module_is_an_error():

@@ -1,0 +1,42 @@
+"""The habits of the Makefile, with programs that only say that they were called."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+MAKEFILE = (REPO / "Makefile").read_text()
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """The Makefile beside an installed environment, whose pytest fails at what `fail` names."""
+    shutil.copy(REPO / "Makefile", tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    for name in ("pyproject.toml", "requirements.lock", ".venv/installed"):
+        (tmp_path / name).touch()
+    pytest_program = tmp_path / ".venv/bin/pytest"
+    pytest_program.write_text('#!/bin/sh\necho "$1" >> called\n! grep -qx "$1" fail\n')
+    pytest_program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("fail", [[], ["tests/unit"], ["tests/integration"]])
+def test_both_parts_are_tested_and_a_failure_is_one_at_the_end(checkout, fail):
+    (checkout / "fail").write_text("".join(f"{name}\n" for name in fail))
+    result = subprocess.run(["make", "test"], cwd=checkout, capture_output=True, text=True)
+    assert (checkout / "called").read_text().split() == ["tests/unit", "tests/integration"]
+    assert (result.returncode != 0) == bool(fail), result.stderr
+
+
+def test_every_extra_is_installed_with_the_versions_of_the_lock():
+    assert re.search(
+        r"^INSTALL := .*pip install .*--constraint \.venv/versions\.txt", MAKEFILE, re.M
+    )
+    lines = [line for line in MAKEFILE.splitlines() if '".[' in line]
+    assert len(lines) > 3 and all(line.strip().startswith("$(INSTALL) -e ") for line in lines)
