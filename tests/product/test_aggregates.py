@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 FLUXES = ("gpp", "reco", "nee")
+MIN_DAYS_SHARE = 0.9  # of the days of a month, for its mean
 
 
 def test_means_of_the_daily_file(row_blocks, monthly, annual):
@@ -11,10 +12,27 @@ def test_means_of_the_daily_file(row_blocks, monthly, annual):
         for name in (*FLUXES, "nee_std"):
             days = block[name].astype(np.float64)
             here = {"lat": block["lat"]}
+            months = days.groupby("time.month")
+            length = block["time"].groupby("time.month").count()
+            enough = months.count() >= MIN_DAYS_SHARE * length
             np.testing.assert_allclose(
-                monthly[name].sel(here), days.groupby("time.month").mean(), atol=1e-4
+                monthly[name].sel(here), months.mean().where(enough), atol=1e-4
             )
-            np.testing.assert_allclose(annual[name].sel(here)[0], days.mean("time"), atol=1e-4)
+            year = days.mean("time").where(enough.all("month"))
+            np.testing.assert_allclose(annual[name].sel(here)[0], year, atol=1e-4)
+
+
+def test_missing_days_are_counted(row_blocks, monthly, annual):
+    for block, land in row_blocks:
+        missing = block["gpp"].isnull() & land
+        here = {"lat": block["lat"]}
+        for file, counts in (
+            (monthly, missing.groupby("time.month").sum()),
+            (annual, missing.sum("time").expand_dims("time")),
+        ):
+            found = file["missing_days"].sel(here).to_numpy()
+            np.testing.assert_array_equal(found[:, land], counts.to_numpy()[:, land])
+            assert np.isnan(found[:, ~land]).all()
 
 
 def test_aggregates_close(monthly, annual):
@@ -32,14 +50,22 @@ def test_the_area_of_the_land(daily, static):
     np.testing.assert_allclose(daily["land_fraction"], static["land_fraction"])
 
 
-def test_totals_are_sums_over_cells_and_days(row_blocks, daily, totals):
+def test_totals_are_sums_over_cells_and_days(row_blocks, daily, annual, totals):
+    """Mean of the days with fluxes times all days, in the cells that have an annual mean."""
     year = daily.indexes["time"][0].year
-    sums = dict.fromkeys(FLUXES, 0.0)
+    sums, missing, total = dict.fromkeys(FLUXES, 0.0), 0.0, 0.0
     for block, _ in row_blocks:
+        complete = annual["gpp"].isel(time=0).sel(lat=block["lat"]).notnull()
         weight = block["cell_area"] * block["land_fraction"]
         for name in FLUXES:
-            sums[name] += float((block[name].astype(float) * weight).sum()) / 1e15
+            means = block[name].astype(float).mean("time").where(complete)
+            sums[name] += float((means * weight).sum()) * daily.sizes["time"] / 1e15
+        lost = block["gpp"].isnull().mean("time").where(complete, 1)
+        missing, total = missing + float((lost * weight).sum()), total + float(weight.sum())
     row = totals[(totals["year"] == year) & (totals["region"] == "global")].iloc[0]
     for name in FLUXES:
         assert row[name] == pytest.approx(sums[name], rel=1e-4, abs=1e-4)
     assert row["nee"] == pytest.approx(row["reco"] - row["gpp"], abs=1e-3)
+    assert row["missing_share"] == pytest.approx(missing / total, abs=1e-6)
+    share = daily.attrs.get("era5_preliminary_share", np.nan)
+    assert row["preliminary_share"] == pytest.approx(share, nan_ok=True)

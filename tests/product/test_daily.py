@@ -22,12 +22,17 @@ def test_grid_and_time_are_complete(daily, static):
     np.testing.assert_array_equal(daily["time_bnds"][:, 0], daily["time"])
 
 
-def test_every_land_cell_and_day_and_no_water(row_blocks):
+def test_fluxes_are_missing_only_over_water_and_where_flagged(row_blocks):
+    """A cell lacks days if and only if it is flagged, and then all variables lack the same days."""
     for block, land in row_blocks:
+        gaps = land & ((block["quality_flag"].fillna(0).astype(int) & 32) > 0).to_numpy()
+        missing = np.isnan(block["gpp"].to_numpy())
+        assert missing[:, gaps].any(axis=0).all(), "cells are flagged and lack no day"
         for name in (*FLUXES, *UNCERTAINTIES):
             finite = np.isfinite(block[name].to_numpy())
-            assert finite[:, land].all(), f"{name}: land cells or days are missing"
+            assert finite[:, land & ~gaps].all(), f"{name}: days are missing without a flag"
             assert not finite[:, ~land].any(), f"{name}: values over water"
+            np.testing.assert_array_equal(finite[:, gaps], ~missing[:, gaps], err_msg=name)
 
 
 def test_fluxes_close_and_lie_in_range(row_blocks):
@@ -48,14 +53,17 @@ def test_quality_flag_agrees_with_fluxes(daily, static, row_blocks):
     np.testing.assert_array_equal(bare, (land > 0) & (static["vegetated_fraction"].to_numpy() <= 0))
     for block, _ in row_blocks:
         here = bare[np.searchsorted(daily["lat"], block["lat"])]
-        assert (block["gpp"].to_numpy()[:, here] == 0).all()
-        assert (block["reco"].to_numpy()[:, here] == 0).all()
+        for name in ("gpp", "reco"):
+            values = block[name].to_numpy()[:, here]
+            assert (np.nan_to_num(values) == 0).all()
 
 
 def test_dissimilarity_and_applicability_cover_the_vegetated_land(daily, monthly, static):
     vegetated = (static["vegetated_fraction"] > 0) & (static["land_fraction"] > 0)
+    flux = np.isfinite(daily["gpp"]).any("time")  # none where the weather is missing all year
     for name in ("applicability", "dissimilarity_index"):
-        np.testing.assert_array_equal(np.isfinite(daily[name]), vegetated)
+        np.testing.assert_array_equal(np.isfinite(daily[name]) & flux, vegetated & flux)
+        assert not np.isfinite(daily[name]).where(~vegetated, False).any()
         np.testing.assert_array_equal(daily[name], monthly[name])
         assert float(daily[name].min()) >= 0
     assert float(daily["applicability"].max()) <= 1
@@ -82,4 +90,5 @@ def test_attributes(daily):
             attrs["ancillary_variables"].split()
         )
         assert attrs["cell_measures"] == "area: cell_area"
+    assert daily.attrs["era5_preliminary_days"]
     assert {"cell_area", "land_fraction", "quality_flag", "crs"} <= set(daily.variables)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,15 @@ _INCOMPLETE = (
     "values of the last weeks may change when later reflectance arrives. "
 )
 
+_GAPS = (
+    "GAPS: {n} land cells lack fluxes on some days, for want of weather (quality_flag 32); means "
+    "and totals leave them out where too many days are missing (missing_days). "
+)
+
+_PRELIMINARY = (
+    "PRELIMINARY ERA5: {n} days are made from ERA5T, which final ERA5 may replace by other values. "
+)
+
 
 def file_attributes(
     step: str,
@@ -35,6 +44,8 @@ def file_attributes(
     tiles: Mapping[str, Any],
     config: Mapping[str, Any],
     inputs: str | Path,
+    *,
+    gaps: int = 0,
 ) -> dict[str, Any]:
     """ACDD attributes of a daily file.
 
@@ -52,6 +63,8 @@ def file_attributes(
         Sections `product` and `inputs` of the configuration, and those that shape the fluxes.
     inputs : path
         Table of the raw files, from `tamflux.product.inputs`.
+    gaps : int
+        Number of land cells that lack fluxes on some days, for want of weather.
     """
     year, end = int(str(edges[0])[:4]), edges[-1]
     complete = end == np.datetime64(f"{year + 1}-01-01")
@@ -67,12 +80,15 @@ def file_attributes(
             "regional total is the sum of flux x cell_area x land_fraction x days of the time step."
         ),
         "comment": ("" if complete else _INCOMPLETE.format(last=end - 1))
+        + (_GAPS.format(n=gaps) if gaps else "")
+        + _preliminary_comment(tiles)
         + "CMIP calls -nee nep, apart from fire, which nee leaves out; reco is ra + rh. "
         "Intervals, quality bits and known weaknesses: docs/product.md of the source code",
         "keywords": "carbon flux, gross primary production, ecosystem respiration, net ecosystem "
         "exchange, eddy covariance, upscaling",
         "project": "TAMFlux",
         **_sources(tiles, config["inputs"]),
+        **preliminary_attributes(tiles.get("preliminary_days"), len(edges) - 1),
         "history": f"made by TAMFlux {__version__}",
         "processing_level": "4",
         **_publication(config["product"]),
@@ -94,6 +110,38 @@ def aggregate_attributes(daily: Mapping[str, Any], step: str, year: int) -> dict
     if "naming_authority" in daily:  # the DOI is the id of all files together
         names["id"] = daily["id"]
     return {**daily, **names, "history": history}
+
+
+def preliminary_attributes(days: Sequence[str] | None, n: int) -> dict[str, Any]:
+    """Days of a year that are made from preliminary ERA5 (ERA5T, experiment version 5).
+
+    Parameters
+    ----------
+    days : sequence of str or None
+        Attribute `preliminary_days` of the tile store: ISO dates; None where it is not known.
+    n : int
+        Number of days of the file.
+
+    Returns
+    -------
+    dict
+        `era5_preliminary_days`: ranges of dates (``2024-02-01/2024-02-29``), ``none`` or
+        ``unknown``; `era5_preliminary_share`, 0-1, where it is known.
+    """
+    if days is None:
+        return {"era5_preliminary_days": "unknown"}
+    dates = np.unique(np.array(days, "datetime64[D]"))
+    breaks = np.flatnonzero(np.diff(dates) > np.timedelta64(1, "D")) + 1
+    ranges = (f"{part[0]}/{part[-1]}" for part in np.split(dates, breaks) if len(part))
+    return {
+        "era5_preliminary_days": " ".join(ranges) or "none",
+        "era5_preliminary_share": len(dates) / n,
+    }
+
+
+def _preliminary_comment(tiles: Mapping[str, Any]) -> str:
+    days = tiles.get("preliminary_days")
+    return _PRELIMINARY.format(n=len(set(days))) if days else ""
 
 
 def _names(step: str, year: int) -> dict[str, str]:

@@ -6,14 +6,20 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 from tqdm import tqdm
 
 from tamflux.product.acdd import aggregate_attributes
-from tamflux.product.metadata import CELL_ATTRIBUTES
+from tamflux.product.metadata import (
+    CELL_ATTRIBUTES,
+    MIN_DAYS_SHARE,
+    MISSING_DAYS,
+    WEATHER_MISSING,
+)
 from tamflux.product.netcdf import (
     FILL,
+    FILL_DAYS,
+    Product,
     ProductWriter,
     create_product,
     open_product,
@@ -29,6 +35,10 @@ def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path
     daily ones, an upper bound of those of the mean: the standard deviation of a mean is at most
     the mean of the standard deviations. The annual file of a partial year holds the mean of its
     days so far.
+
+    In cells without weather on some days, a monthly mean is that of the days with fluxes and is
+    missing where these are fewer than `MIN_DAYS_SHARE` of the month; an annual mean is missing
+    where a monthly one is. `missing_days` counts the days without fluxes.
 
     Raises
     ------
@@ -58,35 +68,67 @@ def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path
             )
             targets.append((file, (bounds - bounds[0]).astype(int)))
         for rows in tqdm(list(row_blocks(source.grid)), desc="row blocks", unit="block"):
-            _write_means(source.file, targets, rows)
+            _write_means(source, targets, rows)
 
 
 def _write_means(
-    source: netCDF4.Dataset, targets: list[tuple[ProductWriter, np.ndarray]], rows: slice
+    source: Product, targets: list[tuple[ProductWriter, np.ndarray]], rows: slice
 ) -> None:
-    """Write the means of a row block to each target, given with the first day of its steps."""
+    """Write a row block of the monthly and the annual file, given with the first days of steps."""
+    (monthly, months), (annual, year) = targets
     for name in CELL_ATTRIBUTES:
-        values = source[name][rows]
-        for file, _ in targets:
-            file.write(name, rows, values.filled(FILL))
+        values = source.file[name][rows].filled(FILL)
+        for file in (monthly, annual):
+            file.write(name, rows, values)
+    gaps = (source.quality[rows] & WEATHER_MISSING) > 0
+    land = source.land_fraction[rows] > 0
     for part in ("", "_std", "_pi90_halfwidth"):
         means = {}
         for flux in FLUXES:
-            days = source[f"{flux}{part}"][:, rows].filled(np.nan)
-            means[flux] = [step_means(days, starts) for _, starts in targets]
-        for number, (file, _) in enumerate(targets):
+            days = source.file[f"{flux}{part}"][:, rows].filled(np.nan)
+            by_month = step_means(days, months, gaps)
+            of_year = step_means(days, year, gaps)
+            of_year[:, np.isnan(by_month).any(axis=0)] = np.nan
+            means[flux] = by_month, of_year
+        for number, file in enumerate((monthly, annual)):
             if not part:
-                means["nee"][number] = means["reco"][number] - means["gpp"][number]
+                means["nee"][number][:] = means["reco"][number] - means["gpp"][number]
             for flux in FLUXES:
                 values = means[flux][number]
                 file.write(f"{flux}{part}", rows, np.where(np.isfinite(values), values, FILL))
+    missing = np.isnan(days) & gaps  # of the last variable: all lack the same days
+    for file, starts in targets:
+        counts = np.add.reduceat(missing, starts[:-1], axis=0, dtype=np.int16)
+        file.write(MISSING_DAYS, rows, np.where(land, counts, FILL_DAYS))
 
 
-def step_means(days: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """(step, row, col) float32 means of (day, row, col); step i is days starts[i]:starts[i + 1]."""
-    return np.stack(
-        [
-            days[first:last].mean(axis=0, dtype=np.float64).astype(np.float32)
-            for first, last in pairwise(starts)
-        ]
-    )
+def step_means(days: np.ndarray, starts: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Means of the time steps of daily values.
+
+    Parameters
+    ----------
+    days : numpy.ndarray
+        (day, row, col); NaN where missing.
+    starts : numpy.ndarray
+        (step + 1,); step i is days starts[i]:starts[i + 1].
+    gaps : numpy.ndarray
+        (row, col) cells that may lack some days: the mean of the others, where they are at least
+        `MIN_DAYS_SHARE` of the step.
+
+    Returns
+    -------
+    numpy.ndarray
+        (step, row, col) float32.
+    """
+    means = []
+    for first, last in pairwise(starts):
+        mean = days[first:last].mean(axis=0, dtype=np.float64)
+        if gaps.any():
+            series = days[first:last, gaps]
+            known = np.isfinite(series)
+            n = known.sum(axis=0)
+            total = np.where(known, series, 0).sum(axis=0, dtype=np.float64)
+            enough = n >= MIN_DAYS_SHARE * (last - first)
+            mean[gaps] = np.divide(total, n, out=np.full(n.shape, np.nan), where=enough)
+        means.append(mean.astype(np.float32))
+    return np.stack(means)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.product.acdd import file_attributes
-from tamflux.product.metadata import QUANTUM
+from tamflux.product.metadata import QUANTUM, WEATHER_MISSING
 from tamflux.product.netcdf import FILL, create_product, row_blocks
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -59,7 +59,8 @@ def assemble_product(
     Raises
     ------
     ContractError
-        If a land cell has no flux or a water cell has one, or the grids differ.
+        If a land cell lacks a flux without the flag of missing weather, a water cell has one, or
+        the grids differ.
     """
     store = zarr.open_group(Path(tiles), mode="r")
     attrs = dict(store.attrs)
@@ -67,42 +68,77 @@ def assemble_product(
     edges = np.datetime64(f"{year}-01-01") + np.arange(store["gpp"].shape[0] + 1)
     land_fraction = _land_fraction(Path(static), grid)
     intervals = Calibration.load(calibration)
-    header = file_attributes("daily", edges, grid, attrs, config, inputs)
+    quality = store["quality"][:]
+    gaps = (quality & WEATHER_MISSING > 0) & (land_fraction > 0)
+    header = file_attributes("daily", edges, grid, attrs, config, inputs, gaps=int(gaps.sum()))
     with create_product(
-        output, grid, edges, "daily", header, land_fraction, store["quality"][:], threads
+        output, grid, edges, "daily", header, land_fraction, quality, threads
     ) as file:
         for rows in tqdm(list(row_blocks(grid)), desc="row blocks", unit="block"):
             land = land_fraction[rows] > 0
-            gpp, reco = (_read(store, tiles, name, rows, land) for name in ("gpp", "reco"))
-            nee = _read(store, tiles, "nee", rows, land)
+            known = _known_days(store, tiles, rows, land, gaps[rows])
+            gpp, reco = (_read(store, tiles, name, rows, known) for name in ("gpp", "reco"))
+            nee = _read(store, tiles, "nee", rows, known)
             _check_closure(nee, reco - gpp, tiles)
             for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
-                file.write(name, rows, np.where(land, values, FILL))
+                file.write(name, rows, np.where(known, values, FILL))
             on_land = gpp[:, land], reco[:, land]
             width = np.full(gpp.shape, FILL)
             for flux in FLUXES:
                 width[:, land] = _quantise(intervals.half_width(flux, *on_land))
-                file.write(f"{flux}_pi90_halfwidth", rows, width)
+                file.write(f"{flux}_pi90_halfwidth", rows, np.where(known, width, FILL))
             distance = store["dissimilarity_index"][rows]
-            applicability = intervals.applicability((gpp + reco).mean(axis=0), distance)
+            applicability = intervals.applicability(_mean_of_days(gpp + reco, gaps[rows]), distance)
             cells = {"dissimilarity_index": distance, "applicability": applicability}
             for name, values in cells.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
             del gpp, reco, nee, values, on_land, width
             for name in (f"{flux}_std" for flux in FLUXES):
-                values = _read(store, tiles, name, rows, land)
-                file.write(name, rows, np.where(land, values, FILL))
+                values = _read(store, tiles, name, rows, known)
+                file.write(name, rows, np.where(known, values, FILL))
 
 
-def _read(store: zarr.Group, path, name: str, rows: slice, land: np.ndarray) -> np.ndarray:
-    """(time, row, lon) values of a row block, rounded to the quantum, finite exactly over land."""
+def _known_days(
+    store: zarr.Group, path, rows: slice, land: np.ndarray, gaps: np.ndarray
+) -> np.ndarray:
+    """Where a row block has fluxes: (row, lon) its land, or (time, row, lon) if days are missing.
+
+    Every cell flagged for missing weather (`gaps`) must lack some days.
+    """
+    if not gaps.any():
+        return land
+    values = store["gpp"][:, rows]
+    known = np.broadcast_to(land, values.shape).copy()
+    known[:, gaps] = np.isfinite(values[:, gaps])
+    if idle := np.count_nonzero(known[:, gaps].all(axis=0)):
+        raise ContractError(
+            "cells are flagged for missing weather and have fluxes on every day", file=path,
+            variable="quality", found=f"{idle} cells in rows {rows.start} to {rows.stop - 1}",
+            expected="no flux on days without weather", fix="delete the store and run again",
+        )  # fmt: skip
+    return known
+
+
+def _mean_of_days(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """(row, lon) mean over days; in cells with gaps over the days with values, NaN without any."""
+    mean = values.mean(axis=0)
+    if gaps.any():
+        known = np.isfinite(values[:, gaps])
+        n, total = known.sum(axis=0), np.where(known, values[:, gaps], 0).sum(axis=0)
+        mean[gaps] = np.divide(total, n, out=np.full(n.shape, np.nan, mean.dtype), where=n > 0)
+    return mean
+
+
+def _read(store: zarr.Group, path, name: str, rows: slice, known: np.ndarray) -> np.ndarray:
+    """(time, row, lon) values of a row block, rounded to the quantum, finite where `known`."""
     values = store[name][:, rows]
-    if wrong := np.count_nonzero(np.isfinite(values) != land):
+    if wrong := np.count_nonzero(np.isfinite(values) != known):
         where = f"rows {rows.start} to {rows.stop - 1}"
         raise ContractError(
             "the tiles do not cover the land", file=path, variable=name,
             found=f"{wrong} cell-days in {where}, missing on land or present on water",
-            expected="a finite flux on every land cell and day, none over water",
+            expected="a finite flux on every land cell and day, except those flagged for missing "
+            "weather, and none over water",
             fix="delete the store and run snakemake again",
         )  # fmt: skip
     return _quantise(values)

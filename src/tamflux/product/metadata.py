@@ -17,7 +17,18 @@ QUALITY_BITS = {
     2: "no_vegetated_land_fluxes_set_to_zero",
     4: "reflectance_missing_all_year",
     8: "reflectance_filled_on_more_than_half_of_the_days",
+    16: "weather_filled_on_some_days",
+    32: "weather_missing_on_some_days_without_fluxes",
 }
+WEATHER_MISSING = 32
+"""Bit of cells with days without weather: their fluxes are missing on these days."""
+
+MISSING_DAYS = "missing_days"
+"""Number of days without fluxes in each time step of the monthly and annual files."""
+
+MIN_DAYS_SHARE = 0.9
+"""A monthly mean needs this share of its days; an annual mean needs the means of all its months."""
+
 _MEAN = "time: mean area: mean where land"
 
 
@@ -30,11 +41,14 @@ def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
     }
     attributes = {}
     for name, flux in FLUXES.items():
+        ancillary = [f"{name}_pi90_halfwidth", f"{name}_std", "quality_flag", "applicability"]
+        if step != "daily":
+            ancillary.append(MISSING_DAYS)
         attributes[name] = {
             **flux.attrs,
             "cell_methods": _MEAN,
             **link,
-            "ancillary_variables": f"{name}_pi90_halfwidth {name}_std quality_flag applicability",
+            "ancillary_variables": " ".join(ancillary),
             "comment": f"mass of carbon per area of land and day; {_precision(step)}",
         }
         attributes[f"{name}_std"] = {
@@ -56,7 +70,10 @@ def flux_attributes(step: str) -> dict[str, dict[str, Any]]:
 
 def _precision(step: str) -> str:
     if step != "daily":
-        return "mean of the daily rates, not rounded"
+        return (
+            "mean of the daily rates, not rounded; missing where a month has fluxes on fewer than "
+            f"{MIN_DAYS_SHARE:.0%} of its days"
+        )
     return f"rounded to multiples of 2**-10 (error at most {QUANTUM / 2:.5f}), nee = reco - gpp"
 
 
@@ -99,6 +116,18 @@ CELL_ATTRIBUTES = {
     },
 }
 """CF attributes of the fields without time that describe the extrapolation of the model."""
+
+
+MISSING_DAYS_ATTRIBUTES = {
+    "units": "1",
+    "standard_name": "number_of_missing_observations",
+    "long_name": "number of days without fluxes in the time step",
+    "cell_methods": "time: sum",
+    "cell_measures": "area: cell_area",
+    "grid_mapping": "crs",
+    "coverage_content_type": "qualityInformation",
+}
+"""CF attributes of `missing_days`."""
 
 
 def quality_attributes() -> dict[str, Any]:

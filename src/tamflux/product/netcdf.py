@@ -27,12 +27,15 @@ from tamflux.product.metadata import (
     CELL_ATTRIBUTES,
     CRS_ATTRIBUTES,
     LEAST_SIGNIFICANT_DIGIT,
+    MISSING_DAYS,
+    MISSING_DAYS_ATTRIBUTES,
     flux_attributes,
     quality_attributes,
 )
 
 FILL = np.float32(-9999)
 FILL_QUALITY = np.int8(-1)
+FILL_DAYS = np.int16(-1)
 EPOCH = np.datetime64("2000-01-01", "D")
 CHUNKS = (2, 30, 60)
 """(time, lat, lon) chunk of a flux: both map and time-series reads touch few unneeded bytes. The
@@ -65,19 +68,23 @@ class ProductWriter:
             return
         starts = range(0, len(values), DAYS_AT_ONCE)
         blocks = [values[day : day + DAYS_AT_ONCE] for day in starts]
-        deflated = self._pool.map(partial(_deflate, data.chunks), blocks)
+        if data.shape[0] < len(values):  # the record dimension has no length before
+            data.resize(len(values), axis=0)
+        deflated = self._pool.map(partial(_deflate, data.chunks, data.fillvalue), blocks)
         for start, chunks in zip(starts, deflated, strict=True):
             for (day, west), chunk in chunks.items():
                 data.id.write_direct_chunk((start + day, rows.start, west), chunk)
 
 
-def _deflate(shape: tuple[int, ...], values: np.ndarray) -> dict[tuple[int, int], bytearray]:
+def _deflate(
+    shape: tuple[int, ...], fill: np.generic, values: np.ndarray
+) -> dict[tuple[int, int], bytearray]:
     """Chunks of some days, by day and column, shuffled and deflated as HDF5's filters do."""
     chunks = {}
     for day in range(0, len(values), shape[0]):
         for west in range(0, values.shape[2], shape[2]):
             part = values[day : day + shape[0], :, west : west + shape[2]]
-            chunk = np.full(shape, FILL)  # the last ones reach beyond the edges
+            chunk = np.full(shape, fill, values.dtype)  # the last ones reach beyond the edges
             chunk[tuple(map(slice, part.shape))] = part
             octets = chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.itemsize)
             planes = np.ascontiguousarray(octets.T).tobytes()
@@ -147,20 +154,20 @@ def _define(
         variable.setncatts(
             {**attrs, "grid_mapping": "crs", "coverage_content_type": "qualityInformation"}
         )
+    options = {
+        "dimensions": ("time", "lat", "lon"), "compression": "zlib", "complevel": 4,
+        "shuffle": True, "chunk_cache": CHUNK_CACHE,
+        "chunksizes": np.minimum((len(edges) - 1, *grid.shape), CHUNKS).tolist(),
+    }  # fmt: skip
+    digit = LEAST_SIGNIFICANT_DIGIT if step == "daily" else None
     for name, attrs in flux_attributes(step).items():
         variable = file.createVariable(
-            name,
-            "f4",
-            ("time", "lat", "lon"),
-            compression="zlib",
-            complevel=4,
-            shuffle=True,
-            chunksizes=np.minimum((len(edges) - 1, *grid.shape), CHUNKS).tolist(),
-            chunk_cache=CHUNK_CACHE,
-            fill_value=FILL,
-            least_significant_digit=LEAST_SIGNIFICANT_DIGIT if step == "daily" else None,
+            name, "f4", fill_value=FILL, least_significant_digit=digit, **options
         )
         variable.setncatts(attrs)
+    if step != "daily":
+        variable = file.createVariable(MISSING_DAYS, "i2", fill_value=FILL_DAYS, **options)
+        variable.setncatts(MISSING_DAYS_ATTRIBUTES)
 
 
 def row_blocks(grid: Grid) -> Iterator[slice]:
@@ -189,15 +196,17 @@ def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> None:
         ("lat", grid.lat, grid.lat_edges, lat),
         ("lon", grid.lon, grid.lon_edges, lon),
     ]:
-        file.createDimension(name, len(values))
-        variable = file.createVariable(name, "f8", (name,))
+        # time is the record dimension, so that ncrcat and cdo can concatenate years
+        file.createDimension(name, None if name == "time" else len(values))
+        variable = file.createVariable(name, "f8", (name,), chunksizes=(len(values),))
         variable.setncatts(
             {**attrs, "bounds": f"{name}_bnds", "coverage_content_type": "coordinate"}
         )
         variable[:] = values
-        file.createVariable(f"{name}_bnds", "f8", (name, "bnds"))[:] = np.stack(
-            [bounds[:-1], bounds[1:]], axis=1
+        variable = file.createVariable(
+            f"{name}_bnds", "f8", (name, "bnds"), chunksizes=(len(values), 2)
         )
+        variable[:] = np.stack([bounds[:-1], bounds[1:]], axis=1)
 
 
 def _field(file: netCDF4.Dataset, name: str, values: np.ndarray, kind: str, **attrs: str) -> None:

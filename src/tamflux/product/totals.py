@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tamflux.files import atomic_path
+from tamflux.product.metadata import MISSING_DAYS
 from tamflux.product.netcdf import open_product
 from tamflux.variables import FLUXES
 
@@ -31,9 +33,11 @@ GRAMS_PER_PETAGRAM = 1e15
 def tabulate_totals(annual: Sequence[str | Path], output: str | Path) -> None:
     """Write the totals of all years as a CSV table, one row per year and region.
 
-    Columns: `year, days, region, south, north` (degrees), `land_area` (m2), and `gpp, reco, nee` in
+    Columns: `year, days, region, south, north` (degrees), `land_area` (m2), `gpp, reco, nee` in
     Pg C: the sum over cells of flux x cell area x land fraction, times the days of the year, or of
-    its months so far.
+    its months so far; `missing_share`: share of land area x days without fluxes, where cells
+    without an annual mean, which the sums leave out, count with all days; and `preliminary_share`:
+    share of days from preliminary ERA5, empty where it is not known.
 
     Parameters
     ----------
@@ -56,6 +60,9 @@ def _totals(path: Path) -> list[dict]:
             / GRAMS_PER_PETAGRAM
             for flux in FLUXES
         }
+        missing = product.file[MISSING_DAYS][0].filled(0).astype(float)
+        missing[np.ma.getmaskarray(product.file["gpp"][0])] = product.days[0]
+        lost = (missing * land_area).sum(axis=1) / product.days[0]  # (lat,) m2
         lat = product.grid.lat
         rows = []
         for region, (south, north) in REGIONS.items():
@@ -69,6 +76,12 @@ def _totals(path: Path) -> list[dict]:
                     "north": north,
                     "land_area": land_area[inside].sum(),
                     **{flux: values[inside].sum() for flux, values in mass.items()},
+                    "missing_share": _share(lost[inside].sum(), land_area[inside].sum()),
+                    "preliminary_share": product.attributes.get("era5_preliminary_share"),
                 }
             )
     return rows
+
+
+def _share(part: float, total: float) -> float:
+    return part / total if total > 0 else 0.0

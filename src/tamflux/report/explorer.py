@@ -31,10 +31,13 @@ QUANTUM = 0.01
 """Step of every number on the page: g C m-2 d-1, or 1."""
 
 MISSING = np.int16(-32768)
-FLAG_COLOURS = {0: "#c9d3cf", 1: "#56B4E9", 2: "#E69F00", 4: "#D55E00", 8: "#CC79A7"}
+FLAG_COLOURS = {
+    0: "#c9d3cf", 1: "#56B4E9", 2: "#E69F00", 4: "#D55E00", 8: "#CC79A7", 16: "#F0E442",
+    32: "#0072B2",
+}  # fmt: skip
 """Okabe-Ito colours, distinct for colour-blind readers."""
 
-FLAG_ORDER = (4, 2, 8, 1)
+FLAG_ORDER = (32, 4, 2, 16, 8, 1)
 """The map shows the first of these bits that is set."""
 
 _FLUX_LABELS = {

@@ -14,6 +14,7 @@ import xarray as xr
 
 import tamflux
 from tamflux.evaluation.scores import MIN_DAYS, MIN_QC
+from tamflux.product.metadata import MIN_DAYS_SHARE
 from tamflux.report.explorer import QUANTUM
 from tamflux.report.page import Section
 from tamflux.report.tables import (
@@ -122,7 +123,25 @@ def _totals(totals: pd.DataFrame, demo: bool) -> Section:
         texts.append(
             "This Earth is synthetic: the published values show the order of magnitude only."
         )
+    texts += _remarks(totals[totals["region"] == "global"])
     return Section("totals", "Global totals", texts, [totals_table(totals), zonal_table(totals)])
+
+
+def _remarks(totals: pd.DataFrame) -> list[str]:
+    """Sentences on preliminary and missing weather, if there is any."""
+    texts = []
+    if (totals["preliminary_share"] > 0).any():
+        texts.append(
+            "Some days are made from preliminary ERA5 (ERA5T), which final ERA5 may replace by "
+            "other values; the files name them in the attribute era5_preliminary_days."
+        )
+    if (totals["missing_share"] > 0).any():
+        texts.append(
+            "Some cells lack fluxes on days without weather (quality flag 32). Means of months "
+            f"with fluxes on fewer than {MIN_DAYS_SHARE:.0%} of their days are missing, and so are "
+            "means of the year; totals do not include these cells."
+        )
+    return texts
 
 
 def _references(scores: pd.DataFrame) -> Section:

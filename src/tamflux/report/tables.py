@@ -342,8 +342,17 @@ def ranking_table(ranking: pd.DataFrame) -> Table:
 
 
 def _period(row) -> str:
-    """A year; the number of its days if it is partial."""
-    return str(row.year) if row.days >= 365 else f"the first {row.days} days of {row.year}"
+    """A year, the number of its days if it is partial, and the shares that make it less certain."""
+    year = str(row.year) if row.days >= 365 else f"the first {row.days} days of {row.year}"
+    remarks = [
+        f"{number(100 * share, 1)} % of {what}"
+        for share, what in (
+            (row.preliminary_share, "days from preliminary ERA5"),
+            (row.missing_share, "area-days without fluxes"),
+        )
+        if share > 0
+    ]
+    return f"{year} ({', '.join(remarks)})" if remarks else year
 
 
 def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -92,6 +92,12 @@ def config():
 
 
 @pytest.fixture(scope="session")
+def make_tiles():
+    """Function (folder, year) that writes tiles and static fields."""
+    return write_tiles
+
+
+@pytest.fixture(scope="session")
 def assemble():
     """Function (source, output, config, threads) that writes the daily file of the tiles."""
     return _assemble

@@ -1,5 +1,8 @@
 """Means and totals against xarray's own, and closure of the means."""
 
+import itertools
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,10 +44,35 @@ def test_aggregates_keep_the_origin(product):
 def test_means_weighted_by_length_give_the_mean_of_all(lengths, seed):
     starts = np.cumsum([0, *lengths])
     days = np.random.default_rng(seed).normal(size=(starts[-1], 2, 3)).astype(np.float32)
-    means = step_means(days, starts)
-    np.testing.assert_allclose(
-        np.average(means, axis=0, weights=lengths), days.mean(axis=0), atol=1e-5
-    )
+    for gaps in (
+        np.zeros((2, 3), bool),
+        np.ones((2, 3), bool),
+    ):  # cells that lack no day, either way
+        means = step_means(days, starts, gaps)
+        np.testing.assert_allclose(
+            np.average(means, axis=0, weights=lengths), days.mean(axis=0), atol=1e-5
+        )
+
+
+@given(st.data())
+def test_means_over_gaps_are_those_of_the_other_days(data):
+    """By brute force, cell by cell; fewer than nine days of ten give no mean."""
+    lengths = data.draw(st.lists(st.integers(5, 40), min_size=1, max_size=4))
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    starts = np.cumsum([0, *lengths])
+    days = random.normal(size=(starts[-1], 2, 4)).astype(np.float32)
+    gaps = np.array([[True, True, False, False]] * 2)
+    days[random.random(days.shape) < 0.08] = np.nan
+    days[:, ~gaps] = 1.5
+    means = step_means(days, starts, gaps)
+    for step, (first, last) in enumerate(itertools.pairwise(starts)):
+        for row, col in np.ndindex(2, 4):
+            known = [float(x) for x in days[first:last, row, col] if not np.isnan(x)]
+            mean = means[step, row, col]
+            if 10 * len(known) < 9 * (last - first):
+                assert np.isnan(mean)
+            else:
+                assert mean == pytest.approx(math.fsum(known) / len(known), abs=1e-6)
 
 
 def test_the_standard_deviation_of_a_mean_is_at_most_the_mean_of_those_of_days():
