@@ -71,7 +71,7 @@ def reference_scores(path, name):
     return path
 
 
-def tables(root, site_name):
+def tables(root, site_name, missing=0.0, preliminary=None):
     """Write the tables that the report reads; returns its arguments."""
     rows = [
         {
@@ -82,6 +82,8 @@ def tables(root, site_name):
             "gpp": 123.4,
             "reco": 117.3,
             "nee": -6.1,
+            "missing_share": missing,
+            "preliminary_share": preliminary,
         }
         for y in (2003, 2004)
         for r in ("global", "tropics")
@@ -152,7 +154,9 @@ def truth_scores(path):
     return path
 
 
-def write_page(planet, root, truth=True, site_name="Hill", reference=None, **changes):
+def write_page(
+    planet, root, truth=True, site_name="Hill", reference=None, shares=(0.0, None), **changes
+):
     """Write a page with every part into a folder; returns its path."""
     config = yaml.safe_load((REPO / "config.yaml").read_text()) | changes
     config["grid"]["resolution"] = planet.grid.resolution
@@ -171,7 +175,7 @@ def write_page(planet, root, truth=True, site_name="Hill", reference=None, **cha
         figures=figures,
         config=config,
         truth_scores=truth_scores(root / "truth.csv") if truth else None,
-        **tables(root, site_name),
+        **tables(root, site_name, *shares),
     )
     return root / "report.html"
 
@@ -301,9 +305,24 @@ def test_totals_table_puts_the_run_first():
             "gpp": [120.04],
             "reco": [115.0],
             "nee": [-5.04],
+            "missing_share": 0.0,
+            "preliminary_share": np.nan,
         }
     )
     assert totals_table(totals).rows[0] == ["TAMFlux, 2003", "120.0", "115.0", "−5.0", "this run"]
+    totals = totals.assign(days=59, missing_share=0.0123, preliminary_share=0.5)
+    assert totals_table(totals).rows[0][0] == (
+        "TAMFlux, the first 59 days of 2003 "
+        "(50.0 % of days from preliminary ERA5, 1.2 % of area-days without fluxes)"
+    )
+
+
+def test_preliminary_and_missing_weather_are_named(write):
+    text = Page(write(shares=(0.02, 0.25))).text
+    assert "25.0 % of days from preliminary ERA5, 2.0 % of area-days without fluxes" in text
+    assert "final ERA5 may replace" in text and "quality flag 32" in text
+    text = Page(write()).text
+    assert "preliminary ERA5" not in text and "quality flag 32" not in text
 
 
 @pytest.mark.parametrize(("value", "text"), [(-1.25, "−1.2"), (np.nan, "–"), (3, "3.0")])
