@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import lzma
 import math
 import os
@@ -16,8 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from tamflux.errors import TamfluxError
+
+_UMASK = os.umask(0)  # the system tells it only when it is set
+os.umask(_UMASK)
 
 DAMAGED_ZIP = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
@@ -44,7 +47,8 @@ FULL_BELOW = 2_000_000
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` on success, else remove it.
 
-    Works for files and for directories (Zarr stores). An existing `target` is replaced.
+    Works for files and for directories (Zarr stores). An existing `target` is replaced. A file gets
+    the permissions that the umask gives, whatever the library that wrote it chose.
 
     Raises
     ------
@@ -57,6 +61,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     remove(partial)
     try:
         yield partial
+        if partial.is_file():
+            partial.chmod(0o666 & ~_UMASK)
         if target.is_dir():
             remove(target)
         os.replace(partial, target)
@@ -114,22 +120,22 @@ def exclusive(lock: str | Path, *, what: str, file: str | Path) -> Iterator[None
     TamfluxError
         If another process holds it.
     """
-    Path(lock).parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "a+") as holder:
-        try:
-            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder.seek(0)
-            raise TamfluxError(
-                what,
-                file=file,
-                found=f"lock held by {holder.read().strip() or 'another process'}",
-                fix="wait until it ends, or stop it",
-            ) from None
-        holder.truncate(0)
-        holder.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        holder.flush()
+    lock = Path(lock)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    holder = lock.with_name(f"{lock.name}.holder")
+    held = FileLock(lock, timeout=0)
+    try:
+        held.acquire()
+    except Timeout:
+        held_by = holder.read_text().strip() if holder.exists() else "another process"
+        raise TamfluxError(
+            what, file=file, found=f"lock held by {held_by}", fix="wait until it ends, or stop it"
+        ) from None
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
         yield
+    finally:
+        held.release()
 
 
 def link_file(source: str | Path, target: str | Path) -> None:

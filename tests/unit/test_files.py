@@ -1,5 +1,7 @@
 import os
+import stat
 import subprocess
+import sys
 
 import netCDF4
 import numpy as np
@@ -89,3 +91,25 @@ def test_a_lock_is_held_by_one_process_and_freed_when_it_ends(tmp_path):
         assert str(os.getpid()) in error.value.details["found"]
     with exclusive(lock, what="busy", file=tmp_path):
         pass
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_files_and_stores_get_the_permissions_of_the_umask(tmp_path, umask):
+    """Also a checkpoint, which its library writes for the owner alone."""
+    program = (
+        "import os, sys; from pathlib import Path; os.umask(int(sys.argv[2])); import numpy, zarr\n"
+        "from safetensors.numpy import save_file; from tamflux.files import atomic_path\n"
+        "folder = Path(sys.argv[1])\n"
+        "with atomic_path(folder / 'a.safetensors') as path:\n"
+        "    save_file({'x': numpy.zeros(3)}, path)\n"
+        "with atomic_path(folder / 'b.nc') as path:\n"
+        "    path.write_bytes(b''); path.chmod(0o600)\n"
+        "with atomic_path(folder / 'c.zarr') as path:\n"
+        "    zarr.create_array(path, data=numpy.arange(5))\n"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path, str(umask)], check=True)
+    paths = sorted(tmp_path.rglob("*"))
+    assert len(paths) > 4
+    for path in paths:
+        expected = (0o777 if path.is_dir() else 0o666) & ~umask
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
