@@ -12,7 +12,7 @@ NUMBERLESS = ("errors", "files", "logs", "checksums", "provenance", "job", "chec
 """Modules that say, keep or guard results and cannot change a number in them."""
 
 
-def code_hash(*modules: str) -> str:
+def code_hash(*modules: str | Path) -> str:
     """Hash of the code of `modules` and of all `tamflux` modules they import, directly or not.
 
     A change that cannot change a number does not change the hash: comments, docstrings, layout,
@@ -21,8 +21,8 @@ def code_hash(*modules: str) -> str:
 
     Parameters
     ----------
-    modules : str
-        Dotted names below `tamflux`, such as ``"tamflux.inference"``.
+    modules : str or Path
+        Dotted names below `tamflux`, such as ``"tamflux.inference"``; or scripts.
 
     Raises
     ------
@@ -38,7 +38,8 @@ def code_hash(*modules: str) -> str:
             todo += _imports(path)
     digest = hashlib.sha256()
     for path in sorted(seen):
-        digest.update(path.relative_to(SOURCE).as_posix().encode())
+        inside = path.is_relative_to(SOURCE)
+        digest.update((path.relative_to(SOURCE).as_posix() if inside else path.name).encode())
         digest.update(_meaning(path).encode())
     return digest.hexdigest()[:16]
 
@@ -49,8 +50,10 @@ def file_hash(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files(name: str) -> list[Path]:
-    """Files of a dotted module name: the module, or every module of the package."""
+def _files(name: str | Path) -> list[Path]:
+    """Files of a dotted module name: the module, or every module of the package; or the script."""
+    if isinstance(name, Path):
+        return [name]
     stem = SOURCE.joinpath(*name.split(".")[1:])
     if stem.is_dir():
         return sorted(stem.rglob("*.py"))

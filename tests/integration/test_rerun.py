@@ -1,5 +1,6 @@
 """What a change makes run again: that, what follows from it, and nothing else."""
 
+import re
 import shutil
 
 import netCDF4
@@ -52,6 +53,34 @@ def test_a_comment_changes_nothing_and_code_changes_what_follows(finished_run):
         rules = finished_run.rules()
     assert BEHIND_INFERENCE <= rules
     assert not rules & {"train_member", "extract_samples", "assemble_cube", "harmonise_towers"}
+
+
+def test_a_comment_in_a_script_changes_nothing_and_its_code_what_follows(finished_run):
+    script = finished_run.folder / "workflow/scripts/aggregate_product.py"
+    with changed(script):
+        script.write_text("# a comment\n" + script.read_text())
+        assert finished_run.rules() == set()
+        script.write_text(script.read_text() + "\nCHANGED = True\n")
+        rules = finished_run.rules()
+    assert {"aggregate_product", "tabulate_totals", "write_report"} <= rules
+    assert not rules & {"assemble_product", "predict_tiles", "train_member"}
+
+
+def test_other_words_in_an_error_change_nothing(finished_run):
+    module = finished_run.folder / "src/tamflux/predictors/derived.py"
+    reworded = finished_run.folder / "src/tamflux/readers/era5.py"
+    errors = finished_run.folder / "src/tamflux/errors.py"
+    with changed(reworded), changed(errors), changed(module):
+        text = reworded.read_text()
+        message = re.search(r'raise InputError\(\s*f?"([^"{]+)', text)[1]
+        reworded.write_text(text.replace(message, "in other words "))
+        errors.write_text(errors.read_text() + "\nADDED = 1\n")
+        assert finished_run.rules() == set()
+        formula = module.read_text()
+        module.write_text(formula + "\nADDED = 1\n")
+        rules = finished_run.rules()
+    assert {"prepare_era5", "assemble_cube", "extract_samples", "train_member"} <= rules
+    assert not rules & {"harmonise_towers", "simulate_era5"}
 
 
 def test_a_wrong_path_is_not_passed_over_for_results_that_exist(finished_run, tmp_path):

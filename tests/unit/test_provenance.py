@@ -97,6 +97,24 @@ def test_modules_that_change_no_number_do_not_count(source):
     assert hash_after(source, "errors.py", text) == first
 
 
+def test_a_script_stands_for_itself_and_for_what_it_imports(source, tmp_path):
+    script = tmp_path / "do.py"
+    text = "from tamflux.job import job\n\nwith job(1):\n    from tamflux.base import X\n"
+    script.write_text(text)
+    first = provenance.code_hash(script)
+
+    def script_hash(text):
+        script.write_text(text)
+        hash_after(source, "other.py", "Y = 1\n")  # clears the caches
+        return provenance.code_hash(script)
+
+    assert script_hash(f"# why\n{text}\n# more\n") == first
+    assert script_hash(text.replace("job(1)", "job(2)")) != first
+    script_hash(text)
+    hash_after(source, "base.py", "X = 2\n")
+    assert provenance.code_hash(script) != first
+
+
 def test_an_unknown_module_is_an_error():
     with pytest.raises(ModuleNotFoundError, match=r"tamflux\.nowhere"):
         provenance.code_hash("tamflux.nowhere")

@@ -73,6 +73,8 @@ rule test_product:
         "results/benchmarks/check/test_product_{year}.tsv"
     resources:
         mem_mb=2000,
+    params:
+        code=code_of("test_product"),
     message:
         "testing the product of {wildcards.year}"
     script:
@@ -96,6 +98,8 @@ rule test_responses:
         "results/benchmarks/check/test_responses.tsv"
     resources:
         mem_mb=2500,
+    params:
+        code=code_of("test_responses"),
     message:
         "testing the responses of the members to light, drought, warmth and snow"
     script:
@@ -117,7 +121,7 @@ rule checksum_inputs:
         mem_mb=500,
     params:
         source="{source}",
-        code=code_hash("tamflux.product.inputs"),
+        code=code_of("checksum_inputs"),
     message:
         "checksums of the raw files of {wildcards.source}"
     script:
@@ -136,7 +140,7 @@ rule list_inputs:
     resources:
         mem_mb=500,
     params:
-        code=code_hash("tamflux.product.inputs"),
+        code=code_of("list_inputs"),
     message:
         "listing the raw files behind the product of {wildcards.year}"
     script:

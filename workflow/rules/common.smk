@@ -106,6 +106,11 @@ def stop(what, **details):
     sys.exit(str(ConfigError(what, **details)))
 
 
+def code_of(script):
+    """Identity of a script and of the code that it imports; see tamflux.provenance."""
+    return code_hash(Path(workflow.basedir, f"workflow/scripts/{script}.py"))
+
+
 def checkpoints_of(wc):
     """Checkpoints of a model: the ensemble, or the one baseline."""
     return [

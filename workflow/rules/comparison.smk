@@ -26,7 +26,7 @@ rule search_settings:
             if wc.model == "tamrl"
             else {}
         ),
-        code=code_hash("tamflux.baselines.search"),
+        code=code_of("search_settings"),
     message:
         "choosing the settings of {wildcards.model}"
     script:
@@ -55,7 +55,7 @@ rule compare_model:
         seed=config["seed"],
         train_years=COMPARED_TRAIN_YEARS,
         predictors=COMPARED_PREDICTORS,
-        code=code_hash("tamflux.baselines.fit"),
+        code=code_of("compare_model"),
     message:
         "{wildcards.protocol}: fitting {wildcards.model}, repetition {wildcards.seed}"
     script:

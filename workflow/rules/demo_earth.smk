@@ -7,8 +7,6 @@ from tamflux.demo_earth.layout import (
     truth_store,
 )
 
-DEMO = "tamflux.demo_earth"
-
 
 rule simulate_era5:
     output:
@@ -22,7 +20,7 @@ rule simulate_era5:
     params:
         seed=config["seed"],
         resolution=config["grid"]["resolution"],
-        code=code_hash(f"{DEMO}.raw_era5"),
+        code=code_of("simulate_era5"),
     message:
         "simulating the ERA5 files of {wildcards.year}"
     script:
@@ -45,7 +43,7 @@ rule simulate_modis:
         resolution=config["grid"]["resolution"],
         composite_days=config["demo_earth"]["composite_days"],
         cmg_pixels=config["demo_earth"]["cmg_pixels"],
-        code=code_hash(f"{DEMO}.raw_modis"),
+        code=code_of("simulate_modis"),
     message:
         "simulating the MODIS files of {wildcards.year}"
     script:
@@ -62,7 +60,7 @@ rule simulate_static:
     resources:
         mem_mb=500,
     params:
-        code=code_hash(f"{DEMO}.raw_modis"),
+        code=code_of("simulate_static"),
     message:
         "writing the land cover and the Köppen classes of the demo Earth"
     script:
@@ -82,7 +80,7 @@ rule simulate_towers:
         seed=config["seed"],
         towers=config["demo_earth"]["towers"],
         years=tower_years(config),
-        code=code_hash(f"{DEMO}.raw_towers"),
+        code=code_of("simulate_towers"),
     message:
         "simulating the flux towers"
     script:
@@ -101,7 +99,7 @@ rule simulate_truth:
     params:
         seed=config["seed"],
         grid=config["grid"],
-        code=code_hash(f"{DEMO}.true_fluxes"),
+        code=code_of("simulate_truth"),
     message:
         "simulating the true fluxes of {wildcards.year}"
     script:

@@ -23,7 +23,7 @@ rule evaluate_sites:
         train_years=config["years"]["train"],
         product_years=config["years"]["product"],
         split=config["training"]["split"],
-        code=code_hash("tamflux.evaluation.sites"),
+        code=code_of("evaluate_sites"),
     message:
         "predicting the fluxes of every tower"
     script:
@@ -55,7 +55,7 @@ rule evaluate_truth:
         years=config["years"]["product"],
         train_years=config["years"]["train"],
         grid=config["grid"],
-        code=code_hash("tamflux.evaluation.truth"),
+        code=code_of("evaluate_truth"),
     message:
         "comparing the product with the truth in every cell"
     script:
@@ -87,7 +87,7 @@ rule evaluate_intervals:
     params:
         years=config["years"]["product"],
         grid=config["grid"],
-        code=code_hash("tamflux.evaluation.intervals"),
+        code=code_of("evaluate_intervals"),
     message:
         "counting the days inside the intervals"
     script:
@@ -112,7 +112,7 @@ rule regrid_reference:
             for year in config["years"]["product"]
         },
         grid=GRID,
-        code=code_hash("tamflux.evaluation.references"),
+        code=code_of("regrid_reference"),
     message:
         "bringing {wildcards.reference} to the grid of the product"
     script:

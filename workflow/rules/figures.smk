@@ -26,7 +26,7 @@ rule plot_product:
         mem_mb=2000,
     params:
         grid=GRID,
-        code=code_hash("tamflux.figures.product_figures"),
+        code=code_of("plot_product"),
     message:
         "drawing maps, zonal means and seasonal cycles"
     script:
@@ -57,7 +57,7 @@ rule plot_sites:
     params:
         grid=GRID,
         split=config["training"]["split"],
-        code=code_hash("tamflux.figures.site_figures"),
+        code=code_of("plot_sites"),
     message:
         "drawing towers, scores and learning curves"
     script:
@@ -81,7 +81,7 @@ rule plot_truth:
     params:
         grid=GRID,
         split=config["training"]["split"],
-        code=code_hash("tamflux.figures.truth_figures"),
+        code=code_of("plot_truth"),
     message:
         "drawing product and truth"
     script:
@@ -106,7 +106,7 @@ rule plot_intervals:
     params:
         grid=GRID,
         split=config["training"]["split"],
-        code=code_hash("tamflux.figures.interval_figures"),
+        code=code_of("plot_intervals"),
     message:
         "drawing intervals and applicability"
     script:
@@ -136,7 +136,7 @@ rule plot_references:
         names=list(REFERENCES),
         years=config["years"]["product"],
         grid=GRID,
-        code=code_hash("tamflux.figures.reference_figures"),
+        code=code_of("plot_references"),
     message:
         "comparing the product with {params.names}"
     script:

@@ -19,7 +19,7 @@ rule predict_tiles:
         mem_mb=lambda wc, threads: 700
         + threads * (600 + config["grid"]["tile_size"] ** 2 // 3),
     params:
-        code=code_hash("tamflux.inference.predict"),
+        code=code_of("predict_tiles"),
     message:
         "predicting the daily fluxes of {wildcards.year} with {wildcards.model}"
     script:
@@ -48,7 +48,7 @@ rule predict_real_towers:
     resources:
         mem_mb=3000,
     params:
-        code=code_hash("tamflux.training.real_towers"),
+        code=code_of("predict_real_towers"),
     message:
         "predicting every site with members that have not seen it"
     script:

@@ -22,7 +22,7 @@ rule prepare_era5:
             for v in config["predictors"]["variables"]
             if v in METEOROLOGY | ASTRONOMY
         ],
-        code=code_hash("tamflux.predictors.era5_cube"),
+        code=code_of("prepare_era5"),
     message:
         "deriving and regridding the ERA5 predictors of {wildcards.year}"
     script:
@@ -47,7 +47,7 @@ rule prepare_modis:
         grid=config["grid"],
         variables=[v for v in config["predictors"]["variables"] if v in REFLECTANCE],
         min_valid_fraction=config["predictors"]["min_valid_fraction"],
-        code=code_hash("tamflux.predictors.reflectance"),
+        code=code_of("prepare_modis"),
     message:
         "averaging and gap-filling the MODIS reflectance of {wildcards.year}"
     script:
@@ -78,7 +78,7 @@ rule prepare_static:
             )
         ),
         grid=GRID,
-        code=code_hash("tamflux.predictors.land_surface"),
+        code=code_of("prepare_static"),
     message:
         "averaging land cover and climate classes to the grid"
     script:
@@ -99,7 +99,7 @@ rule assemble_cube:
         mem_mb=500,
     params:
         variables=config["predictors"]["variables"],
-        code=code_hash("tamflux.predictors.merge"),
+        code=code_of("assemble_cube"),
     message:
         "joining the predictors of {wildcards.year} in one cube"
     script:

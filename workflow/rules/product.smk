@@ -14,7 +14,7 @@ rule assemble_product:
     resources:
         mem_mb=2000,
     params:
-        code=code_hash("tamflux.product.assemble"),
+        code=code_of("assemble_product"),
         config=RECORDED,
     message:
         "assembling the daily product of {wildcards.year}"
@@ -35,7 +35,7 @@ rule aggregate_product:
     resources:
         mem_mb=2000,
     params:
-        code=code_hash("tamflux.product.aggregate"),
+        code=code_of("aggregate_product"),
     message:
         "averaging the product of {wildcards.year} over months and the year"
     script:
@@ -56,7 +56,7 @@ rule tabulate_totals:
     resources:
         mem_mb=1000,
     params:
-        code=code_hash("tamflux.product.totals"),
+        code=code_of("tabulate_totals"),
     message:
         "summing the fluxes of the globe and of its regions"
     script:
@@ -98,7 +98,7 @@ rule write_ilamb_flux:
     resources:
         mem_mb=1000,
     params:
-        code=code_hash("tamflux.product.ilamb"),
+        code=code_of("write_ilamb_flux"),
     message:
         "writing monthly {wildcards.flux} for ILAMB"
     script:
@@ -118,7 +118,7 @@ rule write_ilamb_cells:
     resources:
         mem_mb=1000,
     params:
-        code=code_hash("tamflux.product.ilamb"),
+        code=code_of("write_ilamb_cells"),
     message:
         "writing the area of cells and land for ILAMB"
     script:
@@ -137,7 +137,7 @@ rule copy_to_zarr:
     resources:
         mem_mb=2000,
     params:
-        code=code_hash("tamflux.product.zarr_copy"),
+        code=code_of("copy_to_zarr"),
     message:
         "copying the daily product of {wildcards.year} to Zarr"
     script:

@@ -39,7 +39,7 @@ rule write_report:
         mem_mb=1000,
     params:
         config=config,
-        code=code_hash("tamflux.report.write"),
+        code=code_of("write_report"),
     message:
         "writing the report"
     script:
@@ -67,7 +67,7 @@ rule write_model_card:
     params:
         years=config["years"]["train"],
         demo=config["validation"]["truth"] is not None,
-        code=code_hash("tamflux.report.model_card"),
+        code=code_of("write_model_card"),
     message:
         "writing the model card"
     script:
@@ -91,7 +91,7 @@ rule write_comparison:
     resources:
         mem_mb=1000,
     params:
-        code=code_hash("tamflux.report.comparison_report"),
+        code=code_of("write_comparison"),
     message:
         "writing the comparison of models"
     script:

@@ -13,7 +13,7 @@ rule describe_sites:
         mem_mb=1000,
     params:
         seed=config["seed"],
-        code=code_hash("tamflux.samples.extract"),
+        code=code_of("describe_sites"),
     message:
         "finding the pixels of the towers and splitting the sites"
     script:
@@ -34,7 +34,7 @@ rule extract_samples:
     resources:
         mem_mb=2000,
     params:
-        code=code_hash("tamflux.samples.extract"),
+        code=code_of("extract_samples"),
     message:
         "taking the predictors of {wildcards.year} at the towers"
     script:
@@ -55,7 +55,7 @@ rule read_site_table:
         mem_mb=2000,
     params:
         n_folds=lambda wc: REAL_TOWERS["folds"] if wc.table == "folds" else None,
-        code=code_hash("tamflux.samples.site_table"),
+        code=code_of("read_site_table"),
     message:
         "reading and checking the site table ({wildcards.table})"
     script:
@@ -76,7 +76,7 @@ rule read_carbonfluxbench:
         mem_mb=6000,
     params:
         folder=(config["carbonfluxbench"] or {"folder": None})["folder"],
-        code=code_hash("tamflux.samples.benchmark"),
+        code=code_of("read_carbonfluxbench"),
     message:
         "reading and checking CarbonFluxBench"
     script:
@@ -96,7 +96,7 @@ rule draw_folds:
         mem_mb=1000,
     params:
         seed=config["seed"],
-        code=code_hash("tamflux.samples.protocols"),
+        code=code_of("draw_folds"),
     message:
         "drawing the folds of {wildcards.protocol}"
     script:
@@ -118,7 +118,7 @@ rule draw_cells:
         grid=GRID,
         cells=COMPARISON["cells"],
         seed=config["seed"],
-        code=code_hash("tamflux.samples.cells"),
+        code=code_of("draw_cells"),
     message:
         "drawing land cells between the towers"
     script:
@@ -137,7 +137,7 @@ rule extract_cells:
     resources:
         mem_mb=2000,
     params:
-        code=code_hash("tamflux.samples.cells"),
+        code=code_of("extract_cells"),
     message:
         "taking the predictors and the truth of {wildcards.year} at the cells"
     script:

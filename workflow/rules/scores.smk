@@ -32,7 +32,7 @@ rule score_models:
         mem_mb=1500,
     params:
         years=config["years"]["product"],
-        code=code_hash("tamflux.evaluation.scores"),
+        code=code_of("score_models"),
     message:
         "scoring the models at held-out towers"
     script:
@@ -61,7 +61,7 @@ rule score_comparison:
     params:
         days=COMPARED_DAYS,
         seed=config["seed"],
-        code=code_hash("tamflux.evaluation.comparison"),
+        code=code_of("score_comparison"),
     message:
         "scoring the compared models at sites that they never saw"
     script:
@@ -91,7 +91,7 @@ if CELLS:
         resources:
             mem_mb=3000,
         params:
-            code=code_hash("tamflux.evaluation.comparison"),
+            code=code_of("score_cells"),
         message:
             "scoring the compared models between the towers"
         script:
@@ -122,7 +122,7 @@ rule score_real_towers:
         protocol={
             key: REAL_TOWERS.get(key) for key in ("min_qc", "first_day", "min_days")
         },
-        code=code_hash("tamflux.evaluation.real_towers_scores"),
+        code=code_of("score_real_towers"),
     message:
         "scoring the predictions at the towers"
     script:

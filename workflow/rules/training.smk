@@ -21,7 +21,7 @@ rule train_member:
         predictors=config["predictors"]["variables"],
         model=config["model"],
         training=TRAINING,
-        code=code_hash("tamflux.training.members"),
+        code=code_of("train_member"),
     message:
         "training {wildcards.model}, member {wildcards.member}"
     script:
@@ -45,7 +45,7 @@ rule train_real_member:
         seed=config["seed"],
         model=config["model"],
         training=TRAINING,
-        code=code_hash("tamflux.training.real_towers"),
+        code=code_of("train_real_member"),
     message:
         "training member {wildcards.member} without fold {wildcards.fold}"
     script:

@@ -19,7 +19,7 @@ rule train_fold:
         predictors=config["predictors"]["variables"],
         model=config["model"],
         training=TRAINING,
-        code=code_hash("tamflux.uncertainty.folds"),
+        code=code_of("train_fold"),
     message:
         "training without the towers of fold {wildcards.member}"
     script:
@@ -45,7 +45,7 @@ rule build_feature_space:
         years=config["years"]["train"],
         split=config["training"]["split"],
         predictors=config["predictors"]["variables"],
-        code=code_hash("tamflux.uncertainty.out_of_fold"),
+        code=code_of("build_feature_space"),
     message:
         "building the feature space of the training towers for {wildcards.model}"
     script:
@@ -69,7 +69,7 @@ rule calibrate:
     params:
         years=config["years"]["train"],
         predictors=config["predictors"]["variables"],
-        code=code_hash("tamflux.uncertainty.out_of_fold"),
+        code=code_of("calibrate"),
     message:
         "calibrating the intervals with out-of-fold errors"
     script:
