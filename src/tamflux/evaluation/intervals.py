@@ -22,6 +22,8 @@ from tamflux.evaluation.truth import open_fluxes, read_fluxes
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
+from tamflux.product.aggregate import mean_of_days
+from tamflux.product.metadata import MISSING_WEATHER
 from tamflux.uncertainty.calibration import LEVEL, LEVELS, Calibration
 from tamflux.variables import IGBP_CLASSES, igbp_fraction
 
@@ -142,7 +144,8 @@ def _sum_cells(
                 continue
             fluxes = read_fluxes(store, tile)
             gpp, reco = fluxes[:2]
-            gross[here] += (gpp + reco).mean(axis=0) / len(tiles)
+            gaps = (store["quality"][tile.rows, tile.cols] & MISSING_WEATHER) > 0
+            gross[here] += mean_of_days(gpp + reco, gaps) / len(tiles)
             if true is None:
                 continue
             error = np.abs(read_fluxes(true, tile, fluxes.shape[1]) - fluxes)
@@ -151,7 +154,7 @@ def _sum_cells(
                 for number, values in enumerate(widths):
                     inside[number, k][here] += (error[k] <= values).sum(axis=0)
                 width[k][here] += np.nan_to_num(widths[LEVELS.index(LEVEL)]).sum(axis=0)
-                square[k][here] += np.square(error[k], dtype=np.float64).sum(axis=0)
+                square[k][here] += np.nansum(np.square(error[k], dtype=np.float64), axis=0)
                 days[k][here] += np.isfinite(error[k]).sum(axis=0)
     fields = {
         "dissimilarity_index": distance,

@@ -14,7 +14,7 @@ from tamflux.product.metadata import (
     CELL_ATTRIBUTES,
     MIN_DAYS_SHARE,
     MISSING_DAYS,
-    WEATHER_MISSING,
+    MISSING_WEATHER,
 )
 from tamflux.product.netcdf import (
     FILL,
@@ -80,7 +80,7 @@ def _write_means(
         values = source.file[name][rows].filled(FILL)
         for file in (monthly, annual):
             file.write(name, rows, values)
-    gaps = (source.quality[rows] & WEATHER_MISSING) > 0
+    gaps = (source.quality[rows] & MISSING_WEATHER) > 0
     land = source.land_fraction[rows] > 0
     for part in ("", "_std", "_pi90_halfwidth"):
         means = {}
@@ -132,3 +132,13 @@ def step_means(days: np.ndarray, starts: np.ndarray, gaps: np.ndarray) -> np.nda
             mean[gaps] = np.divide(total, n, out=np.full(n.shape, np.nan), where=enough)
         means.append(mean.astype(np.float32))
     return np.stack(means)
+
+
+def mean_of_days(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """(row, col) mean of (day, row, col); in cells with gaps over the days with values."""
+    mean = values.mean(axis=0)
+    if gaps.any():
+        known = np.isfinite(values[:, gaps])
+        n, total = known.sum(axis=0), np.where(known, values[:, gaps], 0).sum(axis=0)
+        mean[gaps] = np.divide(total, n, out=np.full(n.shape, np.nan, mean.dtype), where=n > 0)
+    return mean

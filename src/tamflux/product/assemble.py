@@ -15,7 +15,8 @@ from tqdm import tqdm
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.product.acdd import file_attributes
-from tamflux.product.metadata import QUANTUM, WEATHER_MISSING
+from tamflux.product.aggregate import mean_of_days
+from tamflux.product.metadata import MISSING_WEATHER, QUANTUM
 from tamflux.product.netcdf import FILL, create_product, row_blocks
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -69,7 +70,7 @@ def assemble_product(
     land_fraction = _land_fraction(Path(static), grid)
     intervals = Calibration.load(calibration)
     quality = store["quality"][:]
-    gaps = (quality & WEATHER_MISSING > 0) & (land_fraction > 0)
+    gaps = (quality & MISSING_WEATHER > 0) & (land_fraction > 0)
     header = file_attributes("daily", edges, grid, attrs, config, inputs, gaps=int(gaps.sum()))
     with create_product(
         output, grid, edges, "daily", header, land_fraction, quality, threads
@@ -88,7 +89,7 @@ def assemble_product(
                 width[:, land] = _quantise(intervals.half_width(flux, *on_land))
                 file.write(f"{flux}_pi90_halfwidth", rows, np.where(known, width, FILL))
             distance = store["dissimilarity_index"][rows]
-            applicability = intervals.applicability(_mean_of_days(gpp + reco, gaps[rows]), distance)
+            applicability = intervals.applicability(mean_of_days(gpp + reco, gaps[rows]), distance)
             cells = {"dissimilarity_index": distance, "applicability": applicability}
             for name, values in cells.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
@@ -117,16 +118,6 @@ def _known_days(
             expected="no flux on days without weather", fix="delete the store and run again",
         )  # fmt: skip
     return known
-
-
-def _mean_of_days(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """(row, lon) mean over days; in cells with gaps over the days with values, NaN without any."""
-    mean = values.mean(axis=0)
-    if gaps.any():
-        known = np.isfinite(values[:, gaps])
-        n, total = known.sum(axis=0), np.where(known, values[:, gaps], 0).sum(axis=0)
-        mean[gaps] = np.divide(total, n, out=np.full(n.shape, np.nan, mean.dtype), where=n > 0)
-    return mean
 
 
 def _read(store: zarr.Group, path, name: str, rows: slice, known: np.ndarray) -> np.ndarray:

@@ -17,11 +17,11 @@ QUALITY_BITS = {
     2: "no_vegetated_land_fluxes_set_to_zero",
     4: "reflectance_missing_all_year",
     8: "reflectance_filled_on_more_than_half_of_the_days",
-    16: "weather_filled_on_some_days",
+    16: "weather_filled_on_some_days_of_year_or_look_back_window",
     32: "weather_missing_on_some_days_without_fluxes",
 }
-WEATHER_MISSING = 32
-"""Bit of cells with days without weather: their fluxes are missing on these days."""
+MISSING_WEATHER = 32
+"""Bit of cells that lack fluxes on some days, for want of weather."""
 
 MISSING_DAYS = "missing_days"
 """Number of days without fluxes in each time step of the monthly and annual files."""

@@ -24,7 +24,8 @@ def store(path, fields):
     group = zarr.create_group(path, zarr_format=3)
     for name, values in fields.items():
         dims = ("time", "lat", "lon")[-values.ndim :]
-        group.create_array(name, data=values.astype("float32"), dimension_names=dims)
+        kind = "int8" if name == "quality" else "float32"
+        group.create_array(name, data=values.astype(kind), dimension_names=dims)
     return path
 
 
@@ -38,10 +39,15 @@ def study(tmp_path_factory):
     south_to_north = np.arange(GRID.shape[0])[:, None] + 1.0
     gpp = np.where(land > 0, 4 + 0 * land, np.nan) * np.ones((365, 1, 1))
     true = gpp + 0.15 * south_to_north * random.normal(size=gpp.shape)
+    gap = tuple(np.argwhere((land == 1) & ~desert)[4])  # a cell without weather for 100 days
+    quality = np.zeros(GRID.shape, int)
+    quality[gap], gpp[:100, *gap] = 32, np.nan
     fluxes = {"gpp": gpp, "reco": gpp, "nee": 0 * gpp}
     truth = {"gpp": true, "reco": true, "nee": true - gpp}
     distance = np.where((land > 0) & ~desert, 0.2 * south_to_north, np.nan)
-    tiles = store(folder / "tiles.zarr", fluxes | {"dissimilarity_index": distance})
+    tiles = store(
+        folder / "tiles.zarr", fluxes | {"dissimilarity_index": distance, "quality": quality}
+    )
     share = {name: np.zeros(GRID.shape, np.float32) for name in IGBP_CLASSES}
     share["WAT"], share["BSV"] = 1 - land, np.where(desert, land, 0)
     share["GRA"] = np.where(desert, 0, land)
@@ -61,7 +67,8 @@ def study(tmp_path_factory):
     intervals.save(folder / "calibration.json")
     return SimpleNamespace(
         folder=folder, tiles=tiles, truth=store(folder / "truth.zarr", truth), static=static,
-        land=land, desert=desert, error=np.abs(true - gpp), towers=write_towers(folder, random),
+        land=land, desert=desert, error=np.abs(true - gpp), gap=gap,
+        towers=write_towers(folder, random),
     )  # fmt: skip
 
 
@@ -110,15 +117,18 @@ def test_cells_are_counted_by_land_area_and_only_with_vegetation(study):
     found = row(pd.read_csv(coverage), population="cells", flux="gpp", group="all", level=0.9)
     use = (study.land > 0) & ~study.desert
     weight = (GRID.cell_area() * study.land)[use]
-    inside = (study.error <= 2).mean(0)[use]
+    inside, days = (study.error <= 2).sum(0)[use], np.isfinite(study.error).sum(0)[use]
     assert found["n_locations"] == use.sum()
-    assert found["coverage"] == pytest.approx(np.average(inside, weights=weight), rel=1e-4)
-    assert found["coverage_q10"] == pytest.approx(np.quantile(inside, 0.1), rel=1e-4)
+    assert found["coverage"] == pytest.approx(
+        (inside * weight).sum() / (days * weight).sum(), rel=1e-4
+    )
+    assert found["coverage_q10"] == pytest.approx(np.quantile(inside / days, 0.1), rel=1e-4)
     assert found["half_width"] == pytest.approx(2)
     fields = xr.open_dataset(cells)
-    rmse = np.sqrt(np.square(study.error).mean(0))
-    np.testing.assert_allclose(fields["nee_rmse"].to_numpy()[use], rmse[use], rtol=1e-4)
+    rmse = np.sqrt(np.nanmean(np.square(study.error[:, use]), axis=0))
+    np.testing.assert_allclose(fields["nee_rmse"].to_numpy()[use], rmse, rtol=1e-4)
     assert np.isnan(fields["applicability"].to_numpy()[~use]).all()
+    assert float(fields["gross_flux"][study.gap]) == pytest.approx(8)  # of its 265 known days
 
 
 def test_held_out_towers_count_their_good_days(study):
