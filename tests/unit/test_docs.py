@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import tamflux
 
@@ -64,3 +65,30 @@ def test_notebooks_use_the_public_module_alone_and_hold_no_output(path):
             assert node.module == "pathlib"  # `from tamflux.x import y` is not public
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tamflux":
             assert node.attr in tamflux.__all__
+
+
+def test_every_page_is_in_the_navigation():
+    """And each entry is a page: mkdocs only warns of an entry that is none."""
+
+    def pages(entry):
+        if isinstance(entry, str):
+            return [entry]
+        items = entry.values() if isinstance(entry, dict) else entry
+        return [page for item in items for page in pages(item)]
+
+    nav = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
+    files = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert sorted(nav) == sorted(files)
+
+
+def test_commands_of_pages_and_workflows_are_targets_of_make():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    workflows = sorted(ROOT.glob(".github/workflows/*.yml"))
+    for path in workflows:
+        jobs = yaml.safe_load(path.read_text())["jobs"].values()
+        commands = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+        assert commands and all(command.split()[0] == "make" for command in commands), path
+    text = "\n".join(path.read_text() for path in [*workflows, *PAGES, ROOT / ".ci" / "run"])
+    named = re.findall(r"(?:`|^|run: )make ([a-z][a-z -]*)", text, re.MULTILINE)
+    assert len(named) > 20
+    assert {target for line in named for target in line.split()} <= targets
