@@ -1,7 +1,8 @@
 """Aggregate half-hourly and hourly tower tables to days, and convert quality flags to shares.
 
-Days are local standard days, as in the providers' daily files. The quality `qc` of a day is the
-share of its time steps with NEE measured or gap-filled with good quality: 0 (none) to 1 (all).
+Days of a daily file are local standard days. Half-hourly and hourly tables give UTC days if the UTC
+offset of the site is known. The quality `qc` of a day is the share of its time steps with NEE
+measured or gap-filled with good quality: 0 (none) to 1 (all).
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def daily_quality(flag: pd.Series, network: str) -> pd.Series:
     return 1 - flag / 3 if network == "JapanFlux" and (flag > 1).any() else flag
 
 
-def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float) -> pd.DataFrame:
+def aggregate_days(
+    frame: pd.DataFrame, steps_per_day: int, min_coverage: float, utc_offset: float = 0.0
+) -> pd.DataFrame:
     """Daily means of half-hourly or hourly fluxes, converted from umol m-2 s-1 to g m-2 d-1.
 
     A variable's day is missing where fewer than `min_coverage` of the day's steps have a value;
@@ -45,13 +48,16 @@ def aggregate_days(frame: pd.DataFrame, steps_per_day: int, min_coverage: float)
         48 or 24.
     min_coverage : float
         Share of a day's steps, 0-1.
+    utc_offset : float
+        Hours that ``time`` is ahead of UTC; the days are then UTC days. With 0 they are days of
+        ``time``. A step belongs to the day in which it starts.
 
     Returns
     -------
     pandas.DataFrame
         One row a day: ``date, gpp, reco, nee, qc`` and meteorology.
     """
-    date = frame["time"].dt.floor("D").rename("date")
+    date = (frame["time"] - pd.Timedelta(hours=utc_offset)).dt.floor("D").rename("date")
     values = frame.drop(columns=["time", "flag"])
     grouped = values.groupby(date)
     days = grouped.mean().where(grouped.count() >= min_coverage * steps_per_day - 1e-9)

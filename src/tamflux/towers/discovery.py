@@ -12,12 +12,21 @@ import pandas as pd
 
 from tamflux.errors import InputError
 from tamflux.readers.oneflux.archive import Member, list_members
-from tamflux.readers.oneflux.badm import FIELDS, OPTIONAL, clean_fields, read_badm
+from tamflux.readers.oneflux.badm import (
+    FIELDS,
+    OPTIONAL,
+    clean_fields,
+    read_badm,
+    read_column_units,
+)
 from tamflux.readers.oneflux.names import FileName, parse_name
 from tamflux.towers.merging import MAX_DISTANCE_KM, distance_km, source_rank
 from tamflux.towers.quality import Rejections
 
 NO_TABLE = "no daily, half-hourly or hourly flux table of a known network in it"
+NOTED_DISTANCE_KM = 1.0
+"""Positions of one site that differ by more are listed; beyond `MAX_DISTANCE_KM` the site is not
+used."""
 _COARSE = re.compile(r"_(WW|MM|YY)_")
 
 
@@ -28,6 +37,8 @@ class Source:
     member: Member
     name: FileName
     metadata: dict[str, str]
+    units: dict[str, str] = field(default_factory=dict)
+    """Units of columns from a BIFVARINFO file, by their names in capitals."""
     variant: str = ""
     days: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -40,7 +51,7 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
     A file that cannot be used is listed in `rejected`.
     """
     sources: dict[str, list[Source]] = defaultdict(list)
-    shared: dict[str, dict[str, str]] = {}
+    shared: dict[str, dict[str, str]] = defaultdict(dict)
     for path in sorted(map(Path, paths)):
         try:
             members = list_members(path)
@@ -49,15 +60,19 @@ def find_sources(paths: Sequence[str | Path], rejected: Rejections) -> dict[str,
             continue
         tables = best_tables(members)
         metadata = _read_metadata(members, rejected)
-        if not tables and not any(parse_name(m.name).content == "metadata" for m in members):
+        contents = {parse_name(m.name).content for m in members}
+        if not tables and not contents & {"metadata", "units"}:
             site_id = parse_name(path.name).site_id
             coarse = [m.name for m in members if _COARSE.search(m.name)]
             reason = f"{NO_TABLE}; {coarse[0]} is weekly, monthly or yearly" if coarse else NO_TABLE
             rejected.add(site_id, path.name, "file", reason)
         if not tables:
-            shared |= metadata
+            for site_id, fields in metadata.items():
+                shared[site_id] |= fields
         for member, name in tables:
-            sources[name.site_id].append(Source(member, name, metadata.get(name.site_id, {})))
+            units = _read_units(members, name, rejected)
+            own = metadata.get(name.site_id, {})
+            sources[name.site_id].append(Source(member, name, own, units))
     for site_id, group in sources.items():
         for source in group:
             source.metadata = shared.get(site_id, {}) | source.metadata
@@ -92,6 +107,18 @@ def _read_metadata(members: Sequence[Member], rejected: Rejections) -> dict[str,
     return metadata
 
 
+def _read_units(members: Sequence[Member], name: FileName, rejected: Rejections) -> dict[str, str]:
+    """Units of the columns of a table from the BIFVARINFO file of its archive and time step."""
+    for member in members:
+        other = parse_name(member.name)
+        if other.content == "units" and other.resolution in ("", name.resolution):
+            try:
+                return read_column_units(member).get(name.site_id, {})
+            except InputError as error:
+                rejected.add(name.site_id, member.label, "file", reason_of(error))
+    return {}
+
+
 def reason_of(error: InputError) -> str:
     """An error as one line for the list of rejections."""
     shown = ("variable", "found", "expected")
@@ -105,7 +132,8 @@ def describe_site(
     """Fields of a site: the user's table first, then the sources in their order.
 
     A site of unknown position or class, or whose sources give positions kilometres apart, is
-    listed in `rejected`, and None is returned.
+    listed in `rejected`, and None is returned. Smaller contradictions between the sources are
+    listed too; the preferred source counts.
     """
     fields: dict[str, str] = {}
     positions = []
@@ -126,9 +154,31 @@ def describe_site(
     if problem:
         rejected.add(site_id, files, "site", problem)
         return None
+    _list_contradictions(site_id, sources, positions, table_row, rejected)
     for name, expected in OPTIONAL.items():
         text = (fields | table_row).get(name, "")
         if text not in ("", "-9999") and (site[name] == "" or site[name] != site[name]):  # NaN
             reason = f"{name} {text[:40]!r} is left out, expected {expected}"
             rejected.add(site_id, files, "value", reason)
     return {"site_id": site_id} | {name: site[name] for name in FIELDS}
+
+
+def _list_contradictions(
+    site_id: str,
+    sources: list[Source],
+    positions: list[tuple],
+    table_row: dict[str, str],
+    rejected: Rejections,
+) -> None:
+    """List coordinates, classes and UTC offsets that differ between the sources of a site."""
+    files = "; ".join(source.member.label for source in sources)
+    apart = max((distance_km(*positions[0], *other) for other in positions[1:]), default=0.0)
+    if apart > NOTED_DISTANCE_KM and "lat" not in table_row:
+        reason = f"releases place the site {apart:.1f} km apart; the newest processing is used"
+        rejected.add(site_id, files, "value", reason)
+    for name in ("igbp", "utc_offset"):
+        given = (source.metadata.get(name, "") for source in sources)
+        values = list(dict.fromkeys(value for value in given if value))
+        if len(values) > 1 and name not in table_row:
+            reason = f"releases give {name} {' and '.join(values)}; {values[0]} is used"
+            rejected.add(site_id, files, "value", reason)

@@ -11,7 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from tamflux.errors import InputError
 from tamflux.files import plain_text
+from tamflux.readers.oneflux.tables import METEOROLOGY as COLUMNS
+from tamflux.readers.oneflux.tables import TowerTable
 from tamflux.towers.daily import FLUX_NAMES
 from tamflux.units import is_kilopascal, likely_units
 from tamflux.variables import FLUXES, METEOROLOGY, Variable
@@ -30,6 +33,19 @@ MIN_DEVIATION = 0.01
 that, and fluxes in kg m-2 d-1 less."""
 
 
+_FLUX_UNITS = {
+    "DD": {"gcm-2d-1", "gcm-2day-1", "gc/m2/d", "gcm^-2d^-1"},
+    "HH": {"umolco2m-2s-1", "umolm-2s-1", "µmolco2m-2s-1", "μmolco2m-2s-1", "µmolm-2s-1"},
+}
+COLUMN_UNITS = {
+    "t2m": {"degc", "deg.c", "c", "celsius", "degreec", "°c"},
+    "vpd": {"hpa"},
+    "ssrd": {"wm-2", "w/m2", "wm^-2"},
+    "tp": {"mm", "mmd-1", "mmday-1"},
+}
+"""Spellings of the units in which the columns of a table are understood, without spaces."""
+
+
 class Rejections:
     """List of rejected sites, files, days and values, with reasons and counts."""
 
@@ -46,6 +62,44 @@ class Rejections:
         """All entries, ordered by site, file, what and reason."""
         frame = pd.DataFrame(self._rows, columns=list(REJECTED_COLUMNS))
         return frame.sort_values(list(REJECTED_COLUMNS[:4]), ignore_index=True)
+
+
+def refuse_units(
+    table: TowerTable, units: dict[str, str], site_id: str, rejected: Rejections
+) -> TowerTable:
+    """Table without meteorology whose declared unit is another one than expected.
+
+    Parameters
+    ----------
+    units : dict
+        Column (in capitals) -> unit, from a BIFVARINFO file.
+
+    Raises
+    ------
+    InputError
+        If a flux is declared in another unit.
+    """
+    expected = _FLUX_UNITS["DD" if table.steps_per_day == 1 else "HH"]
+    for column in (f"NEE_{table.variant}", *table.variant.split(" + "),
+                   f"GPP_NT_{table.variant}", f"RECO_NT_{table.variant}"):  # fmt: skip
+        unit = units.get(column, "")
+        if unit and _plain_unit(unit) not in expected:
+            raise InputError(
+                "a flux has another unit", file=table.label, variable=column, found=unit,
+                expected=sorted(expected)[-1], fix="convert it, or correct the BIFVARINFO file",
+            )  # fmt: skip
+    frame = table.frame
+    for name, known in COLUMN_UNITS.items():
+        column = next((c for c in COLUMNS[name] if c in units), None)
+        if column and name in frame and _plain_unit(units[column]) not in known:
+            reason = f"{column} is in {units[column]}, expected {METEOROLOGY[name].units}"
+            rejected.add(site_id, table.label, "value", reason, frame[name].notna().sum())
+            frame = frame.drop(columns=name)
+    return replace(table, frame=frame)
+
+
+def _plain_unit(unit: str) -> str:
+    return "".join(unit.lower().split())
 
 
 def drop_repeated(

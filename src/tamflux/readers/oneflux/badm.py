@@ -1,22 +1,25 @@
 """Site metadata (position, land cover, climate) from BIF/BADM, ICOS SITEINFO and a user's table.
 
-BIF and SITEINFO are long tables of SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE: comma or
-semicolon separated, in any column order. Where a site has a variable several times, the group with
-the latest ``*_DATE_START`` counts (a group without a date is the oldest).
+BIF and SITEINFO are long tables of SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE: CSV with
+commas or semicolons, or the sheets of an Excel workbook, in any column order. Where a site has a
+variable several times, the group with the latest ``*_DATE_START`` counts (a group without a date is
+the oldest). BIFVARINFO files have the same form and hold the unit of each column of a table.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 
 from tamflux.errors import InputError
-from tamflux.files import DAMAGED_TABLE, plain_text
+from tamflux.files import DAMAGED_TABLE, DAMAGED_ZIP, plain_text
 from tamflux.readers.oneflux.archive import Member
 from tamflux.readers.oneflux.names import is_site_id
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
@@ -49,6 +52,9 @@ _VARIABLES = {
 }
 _LONG_COLUMNS = {"SITE_ID", "VARIABLE", "DATAVALUE"}
 
+MAX_SHEET_BYTES = 512 * 1024**2
+"""Largest uncompressed size of a workbook; the metadata of all AmeriFlux sites have about 30 MB."""
+
 
 def read_badm(member: Member) -> dict[str, dict[str, str]]:
     """Read a BIF or SITEINFO file: the fields of every site in it, as text.
@@ -58,54 +64,95 @@ def read_badm(member: Member) -> dict[str, dict[str, str]]:
     InputError
         If the file is damaged or lacks the columns SITE_ID, VARIABLE, DATAVALUE.
     """
-    groups: dict[tuple, dict[str, str]] = defaultdict(dict)
-    order: dict[str, list[tuple]] = defaultdict(list)
-    for number, row in enumerate(_long_rows(member)):
-        # without GROUP_ID every row is a group of its own, held together by its number
-        key = (
-            row["SITE_ID"],
-            row.get("VARIABLE_GROUP", ""),
-            row.get("GROUP_ID") or f"row {number}",
-        )
-        if key not in groups:
-            order[row["SITE_ID"]].append(key)
-        groups[key][row["VARIABLE"]] = row["DATAVALUE"]
     sites = {}
-    for site_id, keys in order.items():
+    for site_id, groups in _read_groups(member).items():
         fields: dict[str, str] = {}
         # sorted() is stable: of equal dates, the later group in the file wins
-        for key in sorted(keys, key=lambda key: _start(groups[key])):
-            group = groups[key]
+        for group in sorted(groups, key=_start):
             fields |= {_VARIABLES[v]: text for v, text in group.items() if v in _VARIABLES and text}
         sites[site_id] = fields
     return sites
 
 
+def read_column_units(member: Member) -> dict[str, dict[str, str]]:
+    """Read a BIFVARINFO file: units of the columns (in capitals) of the tables of every site.
+
+    Raises
+    ------
+    InputError
+        As `read_badm`.
+    """
+    units: dict[str, dict[str, str]] = {}
+    for site_id, groups in _read_groups(member).items():
+        named = [g for g in groups if g.get("VAR_INFO_VARNAME") and g.get("VAR_INFO_UNIT")]
+        units[site_id] = {g["VAR_INFO_VARNAME"].upper(): g["VAR_INFO_UNIT"] for g in named}
+    return units
+
+
+def _read_groups(member: Member) -> dict[str, list[dict[str, str]]]:
+    """Groups of variables of each site, in the order of the file."""
+    groups: dict[str, dict[tuple, dict[str, str]]] = defaultdict(dict)
+    for number, row in enumerate(_long_rows(member)):
+        # without GROUP_ID every row is a group of its own
+        key = row.get("VARIABLE_GROUP", ""), row.get("GROUP_ID") or f"row {number}"
+        groups[row["SITE_ID"]].setdefault(key, {})[row["VARIABLE"]] = row["DATAVALUE"]
+    return {site_id: list(of_site.values()) for site_id, of_site in groups.items()}
+
+
 def _long_rows(member: Member) -> Iterable[dict[str, str]]:
     """Rows of a long metadata table, by column name; rows with too few columns are skipped."""
+    header: list[str] = []
+    for cells in (
+        _sheet_rows(member) if member.name.lower().endswith(".xlsx") else _csv_rows(member)
+    ):
+        if not header:
+            header = [name.strip().upper() for name in cells]
+            if not set(header) >= _LONG_COLUMNS:
+                raise InputError(
+                    "the metadata file lacks columns",
+                    file=member.label,
+                    found=", ".join(header)[:200],
+                    expected="SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE",
+                )
+            continue
+        row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+        if row.keys() >= _LONG_COLUMNS and is_site_id(row["SITE_ID"]):
+            yield row
+    if not header:
+        raise _unreadable(member, "no row")
+
+
+def _csv_rows(member: Member) -> Iterator[list[str]]:
+    """Rows of a CSV file; the first line tells the separator."""
     with member.open() as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
         first = text.readline()
         delimiter = ";" if first.count(";") > first.count(",") else ","
-        header = [
-            name.strip().upper() for name in next(csv.reader([first], delimiter=delimiter), [])
-        ]
-        if not set(header) >= _LONG_COLUMNS:
-            raise InputError(
-                "the metadata file lacks columns",
-                file=member.label,
-                found=", ".join(header)[:200],
-                expected="SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE",
-            )
         try:
-            for cells in csv.reader(text, delimiter=delimiter):
-                row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
-                if row.keys() >= _LONG_COLUMNS and is_site_id(row["SITE_ID"]):
-                    yield row
+            yield from csv.reader([first], delimiter=delimiter)
+            yield from csv.reader(text, delimiter=delimiter)
         except csv.Error as error:
-            raise InputError(
-                "the metadata file cannot be read", file=member.label, found=str(error)
-            ) from error
+            raise _unreadable(member, error) from error
+
+
+def _sheet_rows(member: Member) -> Iterator[list[str]]:
+    """Rows of all sheets of an Excel workbook as text."""
+    with member.open() as stream:
+        content = io.BytesIO(stream.read(MAX_SHEET_BYTES + 1))
+    try:
+        with zipfile.ZipFile(content) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_SHEET_BYTES:
+            raise ValueError(f"{size} bytes uncompressed, at most {MAX_SHEET_BYTES}")
+        for sheet in openpyxl.load_workbook(content, read_only=True, data_only=True).worksheets:
+            for cells in sheet.iter_rows(values_only=True):
+                yield ["" if cell is None else str(cell) for cell in cells]
+    except (*DAMAGED_ZIP, ValueError, KeyError, TypeError, SyntaxError, AttributeError) as error:
+        raise _unreadable(member, error) from error
+
+
+def _unreadable(member: Member, found: object) -> InputError:
+    return InputError("the metadata file cannot be read", file=member.label, found=str(found)[:200])
 
 
 def _start(group: dict[str, str]) -> str:

@@ -9,6 +9,14 @@ the networks order them differently::
     ICOSETC_FR-Bil_FLUXNET_DD_L2.csv                          ICOS ETC level 2
     FLX_JP-Ozm_JapanFLUX2024_ALLVARS_DD_2015-2017_1-3.csv     JapanFlux2024
     AMF_US-CRT_BASE_HH_2-5.csv                                AmeriFlux BASE
+    FLX_FI-Ken_2018-2020_FULLSET_DD.csv                       ONEFlux table of an unnamed release
+
+Metadata files of one site or of all sites of a network::
+
+    FLX_AA-Flx_BIF_LATEST.csv, FLX_AA-Flx_BIF_DD_20200501.xlsx
+    AMF_AA-Flx_FLUXNET-BIF_CCBY4_20241017.xlsx, AMF_US-Ha1_BIF_20230101.csv
+    ICOSETC_FR-Bil_SITEINFO_L2.csv
+    AMF_US-A10_FLUXNET_BIFVARINFO_DD_2011-2022_v1.3_r1.csv    units of the columns
 """
 
 from __future__ import annotations
@@ -17,10 +25,13 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-NETWORKS = ("FLUXNET2026", "ICOS", "AmeriFlux", "JapanFlux", "FLUXNET2015", "AmeriFlux BASE")
+NETWORKS = (
+    "FLUXNET2026", "ICOS", "AmeriFlux", "JapanFlux", "FLUXNET2015", "ONEFlux", "AmeriFlux BASE",
+)  # fmt: skip
 """Networks, newest processing first: the order of preference for a site-day.
 
-AmeriFlux BASE comes last: it is not gap-filled and not partitioned.
+ONEFlux stands for tables of an unnamed release. AmeriFlux BASE comes last: it is not gap-filled and
+not partitioned.
 """
 
 RESOLUTIONS = ("DD", "HH", "HR")
@@ -31,8 +42,10 @@ PRODUCTS = ("FLUXMET", "FULLSET", "ALLVARS", "COREVARS", "SUBSET", "BASE")
 
 _SITE_ID = re.compile(r"[A-Z]{2}-[A-Za-z0-9]{2,4}")
 _YEARS = re.compile(r"(\d{4})-(\d{4})")
-_OTHER = re.compile(r"AUX.*|ERA.*|.*VARINFO.*|README.*|MEASUREMENTHEIGHT.*")
-_METADATA = re.compile(r"BIF|BADM.*|SITEINFO")
+_OTHER = re.compile(r"AUX.*|ERA.*|README.*|MEASUREMENTHEIGHT.*")
+_METADATA = re.compile(r"(.*-)?BIF|BADM.*|SITEINFO")
+_UNITS = re.compile(r".*VARINFO")
+_TABLES = (".csv", ".xlsx")
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class FileName:
     """Parts of one file name; "" or None for parts that it does not have."""
 
     content: str
-    """``fluxes``, ``metadata`` or ``other`` (not read)."""
+    """``fluxes``, ``metadata`` (of sites), ``units`` (of columns) or ``other`` (not read)."""
     site_id: str = ""
     network: str = ""
     resolution: str = ""
@@ -50,24 +63,27 @@ class FileName:
 
 def is_site_id(text: str) -> bool:
     """Whether `text` has the form of a site id: two capitals, a dash, two to four characters."""
-    return _SITE_ID.fullmatch(text) is not None and text != "AA-Flx"
+    return _SITE_ID.fullmatch(text) is not None and text not in ("AA-Flx", "AA-Net")
 
 
 def parse_name(name: str) -> FileName:
     """Parse the name of a file, or of a member of a zip (its folders are ignored)."""
     path = PurePosixPath(name)
-    if path.suffix.lower() not in (".csv", ".zip"):
+    suffix = path.suffix.lower()
+    if suffix not in (*_TABLES, ".zip"):
         return FileName("other")
     tokens = path.stem.split("_")
     upper = [token.upper() for token in tokens]
     site_id = next((token for token in tokens if is_site_id(token)), "")
-    if path.suffix.lower() == ".csv":
+    resolution = next((token for token in upper if token in RESOLUTIONS), "")
+    if suffix in _TABLES:
         if any(_OTHER.fullmatch(token) for token in upper):
             return FileName("other", site_id)
+        if any(_UNITS.fullmatch(token) for token in upper):
+            return FileName("units", site_id, resolution=resolution)
         if any(_METADATA.fullmatch(token) for token in upper):
             return FileName("metadata", site_id)
-    resolution = next((token for token in upper if token in RESOLUTIONS), "")
-    if path.suffix.lower() == ".csv" and not resolution:
+    if suffix == ".xlsx" or (suffix == ".csv" and not resolution):
         return FileName("other", site_id)
     product = next((token for token in PRODUCTS if token in upper), "")
     years = next((match for token in tokens if (match := _YEARS.fullmatch(token))), None)
@@ -98,4 +114,4 @@ def _network(upper: list[str]) -> str:
             return "AmeriFlux"
     if upper[0] == "ICOSETC" and "ARCHIVE" in upper:
         return "ICOS"
-    return ""
+    return "ONEFlux" if {"FULLSET", "SUBSET", "FLUXMET"} & set(upper) else ""

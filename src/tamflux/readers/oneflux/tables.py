@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +28,13 @@ VARIANTS = ("VUT_USTAR50", "VUT_REF", "VUT", "VUT_50", "CUT_USTAR50", "CUT_REF",
 
 BASE_NEE = ("NEE_PI", "NEE", "FC")
 """Columns of measured NEE in AmeriFlux BASE (FC: without storage), in order of preference."""
+
+BASE_SUFFIXES = ("", "_PI", "_1_1_1", "_PI_1_1_1")
+"""Endings of a column of AmeriFlux BASE, in order of preference: a single sensor, data processed by
+the team of the tower, the first of several sensors. Gap-filled columns (``_F``) are not read."""
+
+MIN_RELATIVE_COVERAGE = 0.9
+"""Share of the time steps of the best variant that a preferred variant must have."""
 
 METEOROLOGY = {
     "t2m": ("TA_F", "TA_F_MDS", "TA"),
@@ -61,6 +67,8 @@ class TowerTable:
     label: str
     variant: str
     steps_per_day: int
+    unused: tuple[tuple[str, int], ...] = ()
+    """Reasons and numbers of values that other columns of the same variable had."""
 
 
 def read_table(member: Member, name: FileName) -> TowerTable:
@@ -73,7 +81,7 @@ def read_table(member: Member, name: FileName) -> TowerTable:
     """
     with member.open() as stream:
         header, rest = _read_header(stream, member)
-        wanted = _wanted_columns(header, name)
+        wanted = wanted_columns(header, name)
         raw = _parse(rest, header, wanted, member)
     if raw.empty:
         raise InputError("the table has no rows", file=member.label, expected="one row a time step")
@@ -81,12 +89,14 @@ def read_table(member: Member, name: FileName) -> TowerTable:
         _check_last_line(member, len(header))
     time, steps = _timestamps(raw, name, member)
     frame = pd.DataFrame({"time": time})
-    variant = _add_fluxes(frame, raw, name, member)
-    for variable, columns in METEOROLOGY.items():
-        column = next((c for c in columns if c in raw and raw[c].notna().any()), None)
-        if column is not None:
-            frame[variable] = raw[column].to_numpy()
-    return TowerTable(frame, name, member.label, variant, steps)
+    unused: list[tuple[str, int]] = []
+    variant = _add_fluxes(frame, raw, name, member, unused)
+    for variable in METEOROLOGY:
+        columns = [c for c in _columns_of(variable, name) if c in raw and raw[c].notna().any()]
+        if columns:
+            # TA_F of ONEFlux contains TA_F_MDS: only in BASE do columns compete
+            frame[variable] = _first_valid(raw, columns, unused if _is_base(name) else [])[0]
+    return TowerTable(frame, name, member.label, variant, steps, tuple(unused))
 
 
 def read_first_timestamp(member: Member, name: FileName) -> np.datetime64:
@@ -100,7 +110,7 @@ def read_first_timestamp(member: Member, name: FileName) -> np.datetime64:
     with member.open() as stream:
         header, rest = _read_header(stream, member)
         line = rest.readline()
-    wanted = _wanted_columns(header, name)
+    wanted = wanted_columns(header, name)
     if not any(column.startswith(("NEE", "FC")) for column in wanted):
         raise _no_nee(member)
     raw = _parse(io.BytesIO(line), header, wanted, member)
@@ -131,25 +141,50 @@ def _read_header(stream, member: Member) -> tuple[list[str], io.BufferedReader]:
     return header, rest
 
 
-def _wanted_columns(header: list[str], name: FileName) -> list[str]:
-    wanted = {"TIMESTAMP", "TIMESTAMP_START", "TIMESTAMP_END"}
-    if name.network == "AmeriFlux BASE":
-        wanted |= {c for c in header if re.fullmatch(r"(NEE_PI|NEE|FC)(_1_1_1)?", c)}
+def _is_base(name: FileName) -> bool:
+    return name.network == "AmeriFlux BASE"
+
+
+def _columns_of(variable: str, name: FileName) -> list[str]:
+    """Columns of a meteorological variable in order of preference."""
+    columns = METEOROLOGY[variable]
+    return [columns[-1] + end for end in BASE_SUFFIXES] if _is_base(name) else list(columns)
+
+
+def _base_nee_columns() -> list[str]:
+    """Columns of NEE in AmeriFlux BASE in order of preference."""
+    return [column + end for column in BASE_NEE for end in ("", "_1_1_1")]
+
+
+def _time_column(header: list[str]) -> str:
+    return "TIMESTAMP_START" if "TIMESTAMP_START" in header else "TIMESTAMP"
+
+
+def wanted_columns(header: list[str], name: FileName) -> list[str]:
+    """Columns of a table that are read, in the order of its header."""
+    wanted = {_time_column(header)}
+    if _is_base(name):
+        wanted.update(_base_nee_columns())
     else:
         for variant in VARIANTS:
             wanted |= {f"NEE_{variant}", f"NEE_{variant}_QC"}
             wanted |= {f"GPP_NT_{variant}", f"RECO_NT_{variant}"}
-    for columns in METEOROLOGY.values():
-        wanted.update(columns)
+    for variable in METEOROLOGY:
+        wanted.update(_columns_of(variable, name))
     return [column for column in header if column in wanted]
 
 
 def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.DataFrame:
-    """Parse the wanted columns as float64; -9999 becomes NaN, infinity is rejected later."""
+    """Parse the wanted columns as float64; -9999 becomes NaN, infinity is rejected later.
+
+    Timestamps remain text.
+    """
     positions = sorted({header.index(column) for column in wanted})
+    types: dict[int, type] = dict.fromkeys(positions, np.float64)
+    types[header.index(_time_column(header))] = str
     try:
         raw = pd.read_csv(
-            rest, header=None, names=range(len(header)), usecols=positions, dtype=np.float64,
+            rest, header=None, names=range(len(header)), usecols=positions, dtype=types,
             encoding_errors="replace", index_col=False,
         )  # fmt: skip
     except (ValueError, pd.errors.ParserError) as error:
@@ -158,7 +193,9 @@ def _parse(rest, header: list[str], wanted: list[str], member: Member) -> pd.Dat
         expected = f"numbers in {len(header)} columns"
         raise _damaged(member, "the table cannot be read", str(error)[:200], expected) from error
     raw.columns = [header[position] for position in positions]
-    return raw.mask(raw == MISSING)
+    numbers = raw.columns.drop(_time_column(header))
+    raw[numbers] = raw[numbers].mask(raw[numbers] == MISSING)
+    return raw
 
 
 def _check_last_line(member: Member, columns: int) -> None:
@@ -174,10 +211,12 @@ def _check_last_line(member: Member, columns: int) -> None:
 
 def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
     """Start of each step in local standard time, and the number of steps a day."""
-    column = "TIMESTAMP_START" if "TIMESTAMP_START" in raw else "TIMESTAMP"
+    column = _time_column(list(raw))
     daily = name.resolution == "DD"
     digits, form = (8, "%Y%m%d") if daily else (12, "%Y%m%d%H%M")
-    text = raw[column].map("{:.0f}".format).str.slice(0, digits if daily else None)
+    text = raw[column].fillna("nan").str.strip().str.removesuffix(".0")
+    text = text.str.replace(r"(?<=\d)[-:T ]", "", regex=True)  # 2001-01-31 00:30 in some releases
+    text = text.str.slice(0, 8) if daily else text.str.replace(r"^(\d{12})00$", r"\1", regex=True)
     time = pd.to_datetime(text, format=form, errors="coerce")
     bad = time.isna() | (text.str.len() != digits)
     if bad.any():
@@ -204,36 +243,70 @@ def _timestamps(raw: pd.DataFrame, name: FileName, member: Member):
     return time.to_numpy(), steps
 
 
-def _add_fluxes(frame: pd.DataFrame, raw: pd.DataFrame, name: FileName, member: Member) -> str:
-    """Add gpp, reco, nee and flag of the first variant that has data; return its name."""
-    if name.network == "AmeriFlux BASE":
-        columns = [c for base in BASE_NEE for c in (base, f"{base}_1_1_1")]
-        variant = next((c for c in columns if c in raw and raw[c].notna().any()), None)
-        sources = {"nee": variant}
-    else:
-        variant = _choose_variant(raw)
-        sources = {
-            "gpp": f"GPP_NT_{variant}",
-            "reco": f"RECO_NT_{variant}",
-            "nee": f"NEE_{variant}",
-            "flag": f"NEE_{variant}_QC",
-        }
+def _add_fluxes(
+    frame: pd.DataFrame, raw: pd.DataFrame, name: FileName, member: Member, unused: list
+) -> str:
+    """Add gpp, reco, nee and flag; return the variant, or the columns of NEE in AmeriFlux BASE."""
+    if _is_base(name):
+        columns = [c for c in _base_nee_columns() if c in raw and raw[c].notna().any()]
+        if not columns:
+            raise _no_nee(member)
+        nee, used = _first_valid(raw, columns, unused)
+        frame["gpp"], frame["reco"], frame["nee"], frame["flag"] = np.nan, np.nan, nee, np.nan
+        return " + ".join(used)
+    variant = _choose_variant(raw, unused)
     if variant is None:
         raise _no_nee(member)
-    for variable in ("gpp", "reco", "nee", "flag"):
-        column = sources.get(variable)
+    columns = [f"GPP_NT_{variant}", f"RECO_NT_{variant}", f"NEE_{variant}", f"NEE_{variant}_QC"]
+    for variable, column in zip(("gpp", "reco", "nee", "flag"), columns, strict=True):
         frame[variable] = raw[column].to_numpy() if column in raw else np.nan
     return variant
 
 
-def _choose_variant(raw: pd.DataFrame) -> str | None:
-    """First variant with days on which all three fluxes are there, else first with any NEE."""
-    with_nee = [v for v in VARIANTS if f"NEE_{v}" in raw and raw[f"NEE_{v}"].notna().any()]
-    for variant in with_nee:
-        triple = [f"NEE_{variant}", f"GPP_NT_{variant}", f"RECO_NT_{variant}"]
-        if all(column in raw for column in triple) and raw[triple].notna().all(axis=1).any():
-            return variant
-    return next(iter(with_nee), None)
+def _first_valid(
+    raw: pd.DataFrame, columns: list[str], unused: list
+) -> tuple[np.ndarray, list[str]]:
+    """Value of the first column that has one, at each time step, and the columns that are used.
+
+    Values of the other columns at the same time steps are added to `unused`.
+    """
+    values = np.full(len(raw), np.nan)
+    used: list[str] = []
+    for column in columns:
+        found = raw[column].to_numpy()
+        free = np.isnan(values)
+        n_unused = int((~np.isnan(found) & ~free).sum())
+        if n_unused:
+            unused.append((f"{column} not used where {' or '.join(used)} has a value", n_unused))
+        if (free & ~np.isnan(found)).any():
+            values[free] = found[free]
+            used.append(column)
+    return values, used
+
+
+def _choose_variant(raw: pd.DataFrame, unused: list) -> str | None:
+    """Preferred variant among those that cover most time steps; None without any NEE.
+
+    Time steps with all three fluxes count, or those with NEE if no variant has all three. Variants
+    are not mixed within a table, because they differ in their friction-velocity thresholds.
+    """
+    nee = {v: raw[f"NEE_{v}"].notna() for v in VARIANTS if f"NEE_{v}" in raw}
+    complete = {
+        v: here & raw[f"GPP_NT_{v}"].notna() & raw[f"RECO_NT_{v}"].notna()
+        for v, here in nee.items()
+        if {f"GPP_NT_{v}", f"RECO_NT_{v}"} <= set(raw)
+    }
+    if not any(here.any() for here in complete.values()):
+        complete = nee
+    most = max((int(here.sum()) for here in complete.values()), default=0)
+    if most == 0:
+        return None
+    variant = next(v for v, n in complete.items() if n.sum() >= MIN_RELATIVE_COVERAGE * most)
+    other = {v: int((here & ~nee[variant]).sum()) for v, here in nee.items()}
+    for name, n in other.items():
+        if n:
+            unused.append((f"variant {name} not used where {variant} has no NEE", n))
+    return variant
 
 
 def _damaged(member: Member, what, found, expected, variable=None) -> InputError:
