@@ -104,7 +104,7 @@ def extract_cells(
     predictors = Cube.open(cube)
     positions = pd.read_csv(cells, usecols=["site_id", "row", "col"])
     rows, cols = positions["row"].to_numpy(), positions["col"].to_numpy()
-    table = gather_cell_days(predictors, positions)
+    table = gather_cell_days(predictors, positions).drop(columns="complete")
     for flux in FLUXES:
         table[flux] = np.full(len(table), np.nan, np.float32)
     if truth is not None:

@@ -13,11 +13,13 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import COAST_BELOW, open_static
+from tamflux.samples.local_days import combine_local_days
 from tamflux.samples.splits import SPLITS, split_sites
 from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 
 log = logging.getLogger("tamflux")
 
+POSITION = ("site_id", "lat", "lon", "row", "col", "day_offset")
 FRACTIONS = [*(igbp_fraction(name) for name in IGBP_CLASSES), "land_fraction", "vegetated_fraction"]
 
 
@@ -79,7 +81,10 @@ def write_sample_sites(
             row.site_id, 100 * (1 - row.land_fraction),
         )  # fmt: skip
     sites = sites.join(split_sites(sites, seed))
+    if "day_offset" not in sites:
+        sites["day_offset"] = 0.0
     columns = ["site_id", "lat", "lon", "row", "col", "igbp", "koppen", *FRACTIONS, "mostly_water"]
+    columns += ["day_offset"]
     columns += [f"split_{split}" for split in SPLITS]
     with atomic_path(dropped) as path:
         unused.to_csv(path, index=False)
@@ -104,6 +109,10 @@ def extract_samples(
 ) -> None:
     """Write the samples of a year: every site, every day, flux or not (contract 2).
 
+    Where the days of a site are local standard days, its weather is combined from the UTC days
+    that they overlap (`tamflux.samples.local_days`). The day that reaches beyond the year has
+    no flux.
+
     Parameters
     ----------
     cube : path
@@ -111,7 +120,7 @@ def extract_samples(
     sites : path
         From `write_sample_sites`.
     fluxes : path
-        `fluxes.parquet` of the towers stage; a tower's day is matched to the UTC day of its date.
+        `fluxes.parquet` of the towers stage.
     target : path
         Parquet to write.
 
@@ -120,11 +129,12 @@ def extract_samples(
     ContractError
         If the cube is broken.
     """
-    positions = pd.read_csv(sites, usecols=["site_id", "row", "col"])
+    positions = pd.read_csv(sites, usecols=lambda name: name in POSITION)
     table = gather_cell_days(Cube.open(cube), positions)
     observed = pd.read_parquet(fluxes, columns=["site_id", "date", *FLUXES, "qc"])
     table["date"] = table["date"].astype(observed["date"].dtype)
     table = table.merge(observed, on=["site_id", "date"], how="left", validate="one_to_one")
+    table.loc[~table.pop("complete"), [*FLUXES, "qc"]] = np.nan
     with atomic_path(target) as path:
         table.to_parquet(path, index=False)
     log.info("%d sites, %d days with a flux", len(positions), int(table["nee"].notna().sum()))
@@ -137,15 +147,24 @@ def gather_cell_days(cube: Cube, positions: pd.DataFrame) -> pd.DataFrame:
     ----------
     cube : Cube
     positions : DataFrame
-        `site_id, row, col`; several sites may share a cell.
+        `site_id, row, col`; several sites may share a cell. With `lat, lon, day_offset` the days of
+        a site are local standard days where `day_offset` (h) is not 0.
 
     Returns
     -------
     DataFrame
-        One row per site and day, site after site, in catalogue units.
+        One row per site and day, site after site, in catalogue units; `complete` is False on the
+        local day that reaches beyond the cube.
     """
     x = cube.read_cells(positions["row"].to_numpy(), positions["col"].to_numpy())
+    complete = np.ones(x.shape[:2], bool)
+    if "day_offset" in positions:
+        for number, site in enumerate(positions.itertuples()):
+            x[number], complete[number] = combine_local_days(
+                x[number], cube.variables, cube.time, site.lat, site.lon, site.day_offset
+            )
     table = pd.DataFrame(x.reshape(-1, len(cube.variables)), columns=cube.variables)
+    table["complete"] = complete.ravel()
     table.insert(0, "date", np.tile(cube.time.astype("datetime64[ns]"), len(positions)))
     table.insert(0, "site_id", np.repeat(positions["site_id"].to_numpy(), len(cube.time)))
     return table
