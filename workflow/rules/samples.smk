@@ -2,6 +2,7 @@ rule describe_sites:
     input:
         towers="results/towers/sites.csv",
         static="results/predictors/static.nc",
+        cubes=expand("results/predictors/{year}.zarr", year=TRAINING_YEARS),
     output:
         sites="results/samples/sites.csv",
         dropped="results/samples/dropped.csv",

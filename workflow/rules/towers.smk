@@ -15,6 +15,7 @@ rule harmonise_towers:
     params:
         raw=lambda wc: raw_state(raw_files(config["inputs"]["towers"]["path"])),
         limits=config["towers"],
+        grid=GRID,
         code=code_of("harmonise_towers"),
     message:
         "reading the tower files, checking them and merging the networks"

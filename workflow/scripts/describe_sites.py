@@ -9,4 +9,5 @@ with job(snakemake, "describe sites"):
         snakemake.output.sites,
         snakemake.output.dropped,
         seed=snakemake.params.seed,
+        cubes=snakemake.input.cubes,
     )

@@ -12,7 +12,7 @@ from tamflux.files import atomic_path
 from tamflux.predictors.reflectance import compute_indices, fill_in_time
 from tamflux.readers.carbonfluxbench import ERA5_LAND, read_carbonfluxbench, split_benchmark
 from tamflux.readers.modis import BANDS
-from tamflux.samples.site_climate import MAX_INTERPOLATED_DAYS, add_sun
+from tamflux.samples.site_climate import add_sun, fill_short_gaps, filled_share
 from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
 log = logging.getLogger("tamflux")
@@ -29,17 +29,18 @@ def write_carbonfluxbench(
 ) -> None:
     """Write the benchmark as samples (contract 2 in docs/architecture.md).
 
-    Every day from a site's first to its last gets a row. Weather that is missing for at most
-    `MAX_INTERPOLATED_DAYS` is interpolated; longer gaps stay missing. Reflectance is interpolated
-    linearly in time between clear days and constant beyond the first and the last, as in the
-    benchmark and in the cube. Indices follow from the bands, solar geometry from latitude and date.
+    Every day from a site's first to its last gets a row. Short gaps of the weather are interpolated
+    (`site_climate.fill_short_gaps`); longer gaps stay missing. Reflectance is interpolated linearly
+    in time between clear days and constant beyond the first and the last, as in the benchmark and
+    in the cube. Indices follow from the bands, solar geometry from latitude and date.
 
     Parameters
     ----------
     folder : path
         The benchmark's files; see `tamflux.readers.carbonfluxbench`.
     samples_path : path
-        Parquet to write: `site_id, date`, the `BENCHMARK_PREDICTORS`, `gpp, reco, nee, qc`.
+        Parquet to write: `site_id, date`, the `BENCHMARK_PREDICTORS`, `gpp, reco, nee, qc`,
+        and `filled`, True on days with a filled or missing value of the weather.
     sites_path : path
         CSV to write: `site_id, lat, lon, igbp, koppen, koppen_group, igbp_*, split_igbp,
         split_koppen`.
@@ -53,6 +54,7 @@ def write_carbonfluxbench(
     days = fill_benchmark_days(days, sites)
     sites = sites.merge(split_benchmark(sites), on="site_id")
     fractions = {igbp_fraction(c): (sites["igbp"] == c).astype(float) for c in IGBP_CLASSES}
+    sites = sites.merge(filled_share(days), on="site_id")
     with atomic_path(samples_path) as path:
         days.to_parquet(path, index=False)
     with atomic_path(sites_path) as path:
@@ -68,8 +70,9 @@ def fill_benchmark_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame
     days, sites : DataFrame
         From `read_carbonfluxbench`.
     """
+    days = days.assign(filled=days[WEATHER].isna().any(axis=1))
     by_site = days.groupby("site_id", sort=False)
-    days = days.assign(**{name: by_site[name].transform(_fill_short_gaps) for name in WEATHER})
+    days = days.assign(**{name: by_site[name].transform(fill_short_gaps) for name in WEATHER})
     bands = days[BAND_NAMES].to_numpy(np.float32)
     for rows in by_site.indices.values():
         bands[rows] = _fill_cloudy_days(bands[rows], days["date"].to_numpy("datetime64[D]")[rows])
@@ -77,15 +80,7 @@ def fill_benchmark_days(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame
     days = days.assign(**compute_indices(dict(zip(BANDS, bands.T, strict=True)), INDICES))
     days = add_sun(days, sites)
     numbers = [*BENCHMARK_PREDICTORS, *FLUXES, "qc"]
-    return days[["site_id", "date", *numbers]].astype(dict.fromkeys(numbers, np.float32))
-
-
-def _fill_short_gaps(values: pd.Series) -> pd.Series:
-    """Values interpolated in gaps of up to `MAX_INTERPOLATED_DAYS`; longer gaps stay missing."""
-    missing = values.isna()
-    length = missing.groupby((~missing).cumsum()).transform("sum")
-    filled = values.interpolate(limit_area="inside")
-    return filled.where(~missing | (length <= MAX_INTERPOLATED_DAYS))
+    return days[["site_id", "date", *numbers, "filled"]].astype(dict.fromkeys(numbers, np.float32))
 
 
 def _fill_cloudy_days(bands: np.ndarray, dates: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import IGBP_FRACTIONS, open_static
-from tamflux.samples.extract import gather_cell_days
+from tamflux.samples.extract import gather_cell_days, read_cell_series
 from tamflux.variables import FLUXES, KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
@@ -111,27 +111,11 @@ def extract_cells(
         store = zarr.open_group(truth, mode="r")
         for flux in FLUXES:
             _check_shape(store, flux, truth, (len(predictors.time), *predictors.grid.shape))
-            table[flux] = _read_cells(store[flux], rows, cols).ravel()
+            table[flux] = read_cell_series(store[flux], rows, cols).ravel()
     table["qc"] = table[list(FLUXES)].notna().all(axis=1).astype(np.float32)
     with atomic_path(target) as path:
         table.to_parquet(path, index=False)
     log.info("%d cells, %d days with a flux", len(positions), int(table["qc"].sum()))
-
-
-def _read_cells(array: zarr.Array, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """(cell, time) values of single cells; each chunk is read once."""
-    values = np.empty((len(rows), array.shape[0]), np.float32)
-    chunk = np.stack([rows // array.chunks[1], cols // array.chunks[2]], axis=1)
-    for south, west in np.unique(chunk, axis=0):
-        in_chunk = np.flatnonzero((chunk == (south, west)).all(axis=1))
-        first_row, first_col = south * array.chunks[1], west * array.chunks[2]
-        block = array[
-            :,
-            first_row : first_row + array.chunks[1],
-            first_col : first_col + array.chunks[2],
-        ]
-        values[in_chunk] = block[:, rows[in_chunk] - first_row, cols[in_chunk] - first_col].T
-    return values
 
 
 def _check_shape(store: zarr.Group, flux: str, path: str | Path, expected: tuple) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import zarr
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
@@ -15,7 +17,7 @@ from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import COAST_BELOW, open_static
 from tamflux.samples.local_days import combine_local_days
 from tamflux.samples.splits import SPLITS, split_sites
-from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
+from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, METEOROLOGY, igbp_fraction
 
 log = logging.getLogger("tamflux")
 
@@ -24,7 +26,13 @@ FRACTIONS = [*(igbp_fraction(name) for name in IGBP_CLASSES), "land_fraction", "
 
 
 def write_sample_sites(
-    towers: str | Path, static: str | Path, target: str | Path, dropped: str | Path, *, seed: int
+    towers: str | Path,
+    static: str | Path,
+    target: str | Path,
+    dropped: str | Path,
+    *,
+    seed: int,
+    cubes: Sequence[str | Path] = (),
 ) -> None:
     """Write the table of the samples' sites: position, grid cell, classes and splits (contract 2).
 
@@ -38,6 +46,9 @@ def write_sample_sites(
         CSV of the sites that are used, and of those that are not, with the reason.
     seed : int
         Seed of the splits.
+    cubes : sequence of path
+        Predictors of the training years, for `filled_share`: the share of their days on which the
+        weather of a site was filled or is missing.
 
     Raises
     ------
@@ -81,10 +92,13 @@ def write_sample_sites(
             row.site_id, 100 * (1 - row.land_fraction),
         )  # fmt: skip
     sites = sites.join(split_sites(sites, seed))
+    origins = [read_weather_origin(Cube.open(cube), sites) for cube in cubes]
+    share = (np.concatenate(origins, axis=1) > 0).mean(axis=1) if origins else np.nan
+    sites["filled_share"] = np.round(share, 4)
     if "day_offset" not in sites:
         sites["day_offset"] = 0.0
     columns = ["site_id", "lat", "lon", "row", "col", "igbp", "koppen", *FRACTIONS, "mostly_water"]
-    columns += ["day_offset"]
+    columns += ["day_offset", "filled_share"]
     columns += [f"split_{split}" for split in SPLITS]
     with atomic_path(dropped) as path:
         unused.to_csv(path, index=False)
@@ -153,21 +167,59 @@ def gather_cell_days(cube: Cube, positions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per site and day, site after site, in catalogue units; `complete` is False on the
-        local day that reaches beyond the cube.
+        One row per site and day, site after site, in catalogue units; `weather_filled` as
+        `read_weather_origin`; `complete` is False on the local day that reaches beyond the cube.
     """
     x = cube.read_cells(positions["row"].to_numpy(), positions["col"].to_numpy())
-    complete = np.ones(x.shape[:2], bool)
+    origin, complete = read_weather_origin(cube, positions), np.ones(x.shape[:2], bool)
     if "day_offset" in positions:
         for number, site in enumerate(positions.itertuples()):
             x[number], complete[number] = combine_local_days(
                 x[number], cube.variables, cube.time, site.lat, site.lon, site.day_offset
             )
+            if site.day_offset and np.isfinite(site.day_offset):  # the worse of the two UTC days
+                other = np.roll(origin[number], 1 if site.day_offset > 0 else -1)
+                origin[number] = np.maximum(origin[number], np.where(complete[number], other, 0))
     table = pd.DataFrame(x.reshape(-1, len(cube.variables)), columns=cube.variables)
+    table["weather_filled"] = origin.ravel()
     table["complete"] = complete.ravel()
     table.insert(0, "date", np.tile(cube.time.astype("datetime64[ns]"), len(positions)))
     table.insert(0, "site_id", np.repeat(positions["site_id"].to_numpy(), len(cube.time)))
     return table
+
+
+def read_weather_origin(cube: Cube, positions: pd.DataFrame) -> np.ndarray:
+    """(site, day) int8 origin of the weather at grid cells (`row, col`).
+
+    0 data, 1 filled in space, 2 interpolated in time, 3 missing: `weather_filled` of the cube, and
+    3 wherever a meteorological predictor is missing.
+    """
+    rows, cols = positions["row"].to_numpy(), positions["col"].to_numpy()
+    weather = [name for name in cube.variables if name in METEOROLOGY]
+    if not weather:
+        return np.zeros((len(rows), len(cube.time)), np.int8)
+    missing = np.isnan(cube.read_cells(rows, cols, weather)).any(axis=2)
+    group = zarr.open_group(cube.path, mode="r")
+    if "weather_filled" not in group:
+        return np.where(missing, 3, 0).astype(np.int8)
+    origin = read_cell_series(group["weather_filled"], rows, cols)[:, : len(cube.time)]
+    return np.where(missing, 3, origin).astype(np.int8)
+
+
+def read_cell_series(array: zarr.Array, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """(cell, time) values of single cells of a (time, row, col) array; each chunk is read once."""
+    values = np.empty((len(rows), array.shape[0]), array.dtype)
+    chunk = np.stack([rows // array.chunks[1], cols // array.chunks[2]], axis=1)
+    for south, west in np.unique(chunk, axis=0):
+        in_chunk = np.flatnonzero((chunk == (south, west)).all(axis=1))
+        first_row, first_col = south * array.chunks[1], west * array.chunks[2]
+        block = array[
+            :,
+            first_row : first_row + array.chunks[1],
+            first_col : first_col + array.chunks[2],
+        ]
+        values[in_chunk] = block[:, rows[in_chunk] - first_row, cols[in_chunk] - first_col].T
+    return values
 
 
 def _grid(lat: np.ndarray, lon: np.ndarray) -> Grid:

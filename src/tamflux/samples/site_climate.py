@@ -33,6 +33,7 @@ MID_MONTH = np.array([15.5, 45, 74.5, 105, 135.5, 166, 196.5, 227.5, 258, 288.5,
 """Day of the year in the middle of each calendar month."""
 
 MAX_INTERPOLATED_DAYS = 5
+"""Longest gap of the weather that is interpolated."""
 
 
 def annual_cycles(days: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -75,11 +76,11 @@ def describe_climate(cycles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def complete_days(
     days: pd.DataFrame, sites: pd.DataFrame, cycles: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Every day from each site's first to its last, gap-filled, with solar geometry.
+    """Every day from each site's first to its last, short gaps filled, with solar geometry.
 
-    Missing weather is interpolated over a few days; longer gaps take the site's mean of the
-    calendar month (precipitation: its mean annual cycle), else that of all sites. `filled` is True
-    on days with a filled value.
+    Missing weather is interpolated over at most `MAX_INTERPOLATED_DAYS`; longer gaps stay missing.
+    Precipitation takes the site's mean annual cycle, since the table has monthly means of it.
+    `filled` is True on days with a filled or missing value.
     """
     span = days.groupby("site_id")["date"].agg(["min", "max"])
     every_day = [
@@ -88,19 +89,29 @@ def complete_days(
     ]
     table = pd.concat(every_day, ignore_index=True).merge(days, "left", ["site_id", "date"])
     rows = table.groupby("site_id").indices
-    month = table["date"].dt.month
     table["filled"] = table[list(WEATHER)].isna().any(axis=1)
     for name in CYCLES:
         table[name] = _daily(cycles[name], table["date"], rows)
     table["tp"] = table["tp"].fillna(table["tp_clim"])
     for name in WEATHER:
-        by_site = table.groupby("site_id")[name]
-        short = by_site.transform(lambda v: v.interpolate(limit=MAX_INTERPOLATED_DAYS))
-        monthly = table.groupby(["site_id", month])[name].transform("mean")
-        table[name] = short.fillna(monthly).fillna(table.groupby(month)[name].transform("mean"))
+        table[name] = table.groupby("site_id")[name].transform(fill_short_gaps)
     table = add_sun(table, sites)
     numbers = table.columns.drop(["site_id", "date", "filled"])
     return table.astype(dict.fromkeys(numbers, np.float32))
+
+
+def fill_short_gaps(values: pd.Series) -> pd.Series:
+    """Values interpolated in gaps of up to `MAX_INTERPOLATED_DAYS`; longer gaps stay missing."""
+    missing = values.isna()
+    length = missing.groupby((~missing).cumsum()).transform("sum")
+    filled = values.interpolate(limit_area="inside")
+    return filled.where(~missing | (length <= MAX_INTERPOLATED_DAYS))
+
+
+def filled_share(days: pd.DataFrame) -> pd.DataFrame:
+    """`site_id` and `filled_share`: share of the days of each site with `filled` predictors."""
+    share = days.groupby("site_id")["filled"].mean().round(4)
+    return share.rename("filled_share").reset_index()
 
 
 def add_sun(days: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,9 @@ from tamflux.samples.site_climate import (
     annual_cycles,
     complete_days,
     describe_climate,
+    filled_share,
 )
+from tamflux.towers.plausibility import find_implausible_years
 from tamflux.units import is_kilopascal, likely_units
 from tamflux.variables import (
     FLUXES,
@@ -76,8 +78,9 @@ def convert_site_table(
 ) -> None:
     """Write a user's site table as samples (contract 2 in docs/architecture.md).
 
-    Every day from a site's first to its last gets a row. Missing meteorology is filled and the
-    day flagged (`filled`); missing fluxes remain missing.
+    Every day from a site's first to its last gets a row. Short gaps of the meteorology are filled,
+    longer ones remain missing, and both are flagged (`filled`); missing fluxes remain missing.
+    Years with implausible annual sums are logged, not removed.
 
     Parameters
     ----------
@@ -85,7 +88,8 @@ def convert_site_table(
         Site-days (Parquet) and sites (CSV).
     samples_path, samples_sites_path : path
         Samples to write: Parquet with `site_id, date`, the `SITE_PREDICTORS`, `gpp, reco, nee, qc,
-        filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold, climate_*`.
+        filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold, climate_*,
+        filled_share`.
     n_folds : int or None
         Number of folds in column `fold` (0 .. n_folds - 1), with fluxes required; None for sites
         that are only predicted: `fold` becomes -1 and fluxes may be absent.
@@ -103,12 +107,16 @@ def convert_site_table(
         ["site_id", "date", *SITE_PREDICTORS, *FLUX_COLUMNS.values(), "filled"]
     ]
     sites = sites.merge(describe_climate(cycles), "left", "site_id")
+    sites = sites.merge(filled_share(samples), "left", "site_id")
+    for site_id, of_site in days.groupby("site_id"):
+        for problem in find_implausible_years(of_site).values():
+            log.warning("%s: %s", site_id, problem)
     with atomic_path(samples_path) as path:
         samples.to_parquet(path, index=False)
     with atomic_path(samples_sites_path) as path:
         sites.to_csv(path, index=False)
     log.info(
-        "%d sites, %d days (%d with filled meteorology, %d with NEE)",
+        "%d sites, %d days (%d with filled or missing meteorology, %d with NEE)",
         len(sites), len(samples), samples["filled"].sum(), samples["nee"].notna().sum(),
     )  # fmt: skip
 

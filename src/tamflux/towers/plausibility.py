@@ -35,6 +35,10 @@ MAX_SEASONAL_RATIO = 2.0
 """Ratio of radiation to potential radiation in the clearest days of one month over that of another:
 a larger one is no fault of the sensor, but of coordinates or dates."""
 
+MIN_DIURNAL_SHARE = 0.2
+"""Smallest magnitude of the first daily harmonic over the daily sum: 0.8 at equinox, 0 for a
+constant."""
+
 MAX_CLOCK_ERROR = 0.9
 """Largest median displacement of the radiation against the sun in a table, h. The start of a
 half-hour taken for its end gives 0.5 h, a wrong time zone at least 1 h."""
@@ -165,7 +169,8 @@ def radiation_delays(
     Returns
     -------
     pandas.Series
-        By date; days with missing steps or a mean below 30 W m-2 are left out.
+        By date; days with missing steps, a mean below 30 W m-2 or hardly a diurnal cycle are left
+        out.
     """
     middle = time + pd.Timedelta(days=1) / steps_per_day / 2
     utc = (middle - pd.Timedelta(hours=utc_offset)).to_numpy()
@@ -180,7 +185,8 @@ def radiation_delays(
     })  # fmt: skip
     by_day = table.groupby(date)
     sums = by_day.sum()
-    use = (sums["n"] == steps_per_day) & (by_day["mean"].mean() > 30)
+    use = (sums["n"] == steps_per_day) & (sums["mean"] > 30 * steps_per_day)
+    use &= np.hypot(sums["x"], sums["y"]) > MIN_DIURNAL_SHARE * sums["mean"]
     sums = sums[use & (np.hypot(sums["px"], sums["py"]) > 0)]
     angle = np.arctan2(sums["y"], sums["x"]) - np.arctan2(sums["py"], sums["px"])
     return ((angle * 12 / np.pi + 12) % 24) - 12

@@ -1,10 +1,17 @@
 import csv
 
+import openpyxl
+import pandas as pd
 import pytest
 
 from tamflux.errors import InputError
 from tamflux.readers.oneflux.archive import list_members
-from tamflux.readers.oneflux.badm import clean_fields, read_badm, read_site_table
+from tamflux.readers.oneflux.badm import (
+    clean_fields,
+    read_badm,
+    read_column_units,
+    read_site_table,
+)
 
 BIF = "FLX_AA-Flx_BIF_LATEST.csv"
 
@@ -54,6 +61,76 @@ def test_a_metadata_file_without_its_columns(tmp_path):
     with pytest.raises(InputError, match="the metadata file lacks columns") as info:
         badm(tmp_path, "SITE,LAT,LON\nUS-Ha1,1,2\n")
     assert "SITE_ID, GROUP_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE" in str(info.value)
+
+
+def workbook(path, *sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"Sheet{number}")
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return list_members(path)[0]
+
+
+HEAD = ["SITE_ID", "GROUP_ID", "VARIABLE_GROUP", "VARIABLE", "DATAVALUE"]
+
+
+def test_a_workbook_equals_the_same_rows_as_text(tmp_path):
+    rows = [
+        ["US-Ha1", 1, "GRP_LOCATION", "LOCATION_LAT", 42.5378],
+        ["US-Ha1", 1, "GRP_LOCATION", "LOCATION_LONG", "-72.1715"],
+        ["US-Ha1", 2, "GRP_UTC_OFFSET", "UTC_OFFSET", -5],
+        ["US-Ha1", 3, "GRP_IGBP", "IGBP", "DBF"],
+        ["US-Ha1", 3, "GRP_IGBP", "IGBP_DATE_START", 20180101],
+    ]
+    text = "\n".join(",".join(map(str, row)) for row in [HEAD, *rows])
+    sheet = workbook(tmp_path / "AMF_AA-Flx_FLUXNET-BIF_CCBY4_20241017.xlsx", [HEAD, *rows])
+    assert read_badm(sheet) == badm(tmp_path, text)
+    halves = workbook(tmp_path / "AMF_AA-Flx_BIF_2.xlsx", [HEAD, *rows[:2]], [HEAD, *rows[2:]])
+    assert read_badm(halves) == badm(tmp_path, text)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no workbook", b"SITE_ID,VARIABLE,DATAVALUE\n"])
+def test_a_damaged_workbook_is_refused(tmp_path, content):
+    path = tmp_path / "AMF_AA-Flx_BIF_20240101.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="the metadata file cannot be read"):
+        read_badm(list_members(path)[0])
+
+
+def test_a_workbook_without_the_columns_is_refused(tmp_path):
+    member = workbook(tmp_path / "AMF_AA-Flx_BIF_20240101.xlsx", [["SITE", "LAT"], ["US-Ha1", 1]])
+    with pytest.raises(InputError, match="the metadata file lacks columns"):
+        read_badm(member)
+
+
+def test_units_of_columns(tmp_path):
+    rows = [("1", "VAR_INFO_VARNAME", "NEE_VUT_REF"), ("1", "VAR_INFO_UNIT", "gC m-2 d-1"),
+            ("2", "VAR_INFO_VARNAME", "TA_F"), ("2", "VAR_INFO_UNIT", "deg C"),
+            ("3", "VAR_INFO_VARNAME", "P_F")]  # fmt: skip
+    lines = [f"US-Ha1,{group},GRP_VAR_INFO,{name},{value}" for group, name, value in rows]
+    path = tmp_path / "AMF_US-Ha1_FLUXNET_BIFVARINFO_DD_2011-2022_v1.3_r1.csv"
+    path.write_text("\n".join([",".join(HEAD), *lines]))
+    units = read_column_units(list_members(path)[0])
+    assert units == {"US-Ha1": {"NEE_VUT_REF": "gC m-2 d-1", "TA_F": "deg C"}}
+
+
+@pytest.mark.realdata
+def test_the_real_workbook_of_ameriflux(shared_data):
+    (path,) = (shared_data / "badm").glob("*.xlsx")
+    with pd.ExcelFile(path) as book:
+        table = pd.read_excel(book, dtype=str)
+    found = read_badm(list_members(path)[0])
+    assert len(found) == 40 == table["SITE_ID"].nunique()
+    for variable, name in {"UTC_OFFSET": "utc_offset", "LOCATION_LAT": "lat"}.items():
+        rows = table[table["VARIABLE"] == variable]
+        once = rows[~rows["SITE_ID"].duplicated(keep=False)]
+        assert len(once) > 20
+        for site_id, value in zip(once["SITE_ID"], once["DATAVALUE"], strict=True):
+            assert float(found[site_id][name]) == float(value)
+    assert all(not clean_fields(fields)[1] for fields in found.values())
 
 
 @pytest.mark.parametrize(("given", "code"), [("cnv", "CVM"), ("WSA", "WSA"), ("BAR", "BSV")])

@@ -67,6 +67,70 @@ def test_nee_alone_is_read_where_there_is_no_partitioning(tmp_path):
     assert result.frame["gpp"].isna().all()
 
 
+def base_table(tmp_path, **columns):
+    """An AmeriFlux BASE table of as many half-hours as the columns have values."""
+    n = len(next(iter(columns.values())))
+    start = np.datetime64("2011-01-01T00:00") + np.arange(n) * np.timedelta64(30, "m")
+    stamps = [str(s).translate(str.maketrans("", "", "-T:")) for s in start]
+    lines = [",".join(["TIMESTAMP_START", *columns])]
+    for stamp, *values in zip(stamps, *columns.values(), strict=True):
+        lines.append(",".join([stamp, *map(str, values)]))
+    return read(tmp_path, "\n".join(lines) + "\n", "AMF_US-CRT_BASE_HH_2-5.csv")
+
+
+def test_nee_of_base_is_nee_pi_else_fc_at_each_time_step(tmp_path):
+    missing = -9999
+    result = base_table(
+        tmp_path, FC=[1, 2, 3, missing, 5], NEE_PI=[missing, -2, missing, missing, -5]
+    )
+    np.testing.assert_array_equal(result.frame["nee"], [1, -2, 3, np.nan, -5])
+    assert result.variant == "NEE_PI + FC"
+    assert result.unused == (("FC not used where NEE_PI has a value", 2),)
+
+
+def test_meteorology_of_base_is_chosen_at_each_time_step(tmp_path):
+    missing = -9999
+    result = base_table(
+        tmp_path, FC=[1, 1, 1], TA=[missing, 11, missing], TA_PI=[missing, 21, 22],
+        TA_1_1_1=[30, 31, missing], TA_PI_F=[9, 9, 9],
+    )  # fmt: skip
+    assert result.frame["t2m"].tolist() == [30, 11, 22]
+    assert dict(result.unused) == {
+        "TA_PI not used where TA has a value": 1,
+        "TA_1_1_1 not used where TA or TA_PI has a value": 1,
+    }
+
+
+def test_sensors_of_base_with_positions(tmp_path):
+    result = base_table(tmp_path, FC_1_1_1=[4, 5], NEE_PI_1_1_1=[-9999, -5])
+    assert result.frame["nee"].tolist() == [4, -5]
+    assert result.variant == "NEE_PI_1_1_1 + FC_1_1_1"
+
+
+def test_a_variant_with_few_values_does_not_hide_a_complete_one(tmp_path):
+    rows = [[20010101 + day, -9999, -9999, -9999, -1, 3, 2] for day in range(10)]
+    rows[4][1:4] = -9, 9, 0
+    columns = triple("VUT_USTAR50", qc=False) + triple("VUT_REF", qc=False)
+    result = read(tmp_path, table(*rows, columns=columns))
+    assert result.variant == "VUT_REF" and result.frame["nee"].tolist() == [-1] * 10
+    assert result.unused == ()
+
+
+def test_steps_that_only_another_variant_has_are_counted(tmp_path):
+    rows = [[20010101 + day, -9, 9, 0, -1, 3, 2] for day in range(20)]
+    rows[4][1:4] = -9999, -9999, -9999
+    columns = triple("VUT_USTAR50", qc=False) + triple("VUT_REF", qc=False)
+    result = read(tmp_path, table(*rows, columns=columns))
+    assert result.variant == "VUT_USTAR50" and result.frame["nee"].isna().sum() == 1
+    assert result.unused == (("variant VUT_REF not used where VUT_USTAR50 has no NEE", 1),)
+
+
+@pytest.mark.parametrize("date", ["2001-03-05", "20010305", "20010305.0"])
+def test_dates_in_every_spelling(tmp_path, date):
+    frame = read(tmp_path, table([date, 1, 1, 1, 1], columns=triple("VUT_REF"))).frame
+    assert frame["time"].tolist() == [np.datetime64("2001-03-05")]
+
+
 def test_column_order_and_case_do_not_matter(tmp_path):
     text = "GPP_NT_vUT,TIMESTAMP,NEE_vUT_QC,Ta_f,NEE_vUT,RECO_NT_vUT\n3,20010101,0,12.5,-1,2\n"
     result = read(tmp_path, text, "FLX_JP-Tak_JapanFLUX2024_ALLVARS_DD_2001-2001_1-3.csv")
@@ -205,8 +269,34 @@ def test_real_ameriflux_base(shared_data):
     result = read_table(list_members(path)[0], parse_name(path.name))
     assert result.variant == "NEE_PI"
     np.testing.assert_array_equal(result.frame["nee"], as_numbers(own["NEE_PI"]))
+    n_fc = np.isfinite(as_numbers(own["FC"])).sum()
+    assert result.unused == (("FC not used where NEE_PI has a value", n_fc),)
     assert result.frame["gpp"].isna().all()
     assert result.frame["flag"].isna().all()
+
+
+@pytest.mark.realdata
+def test_recent_daily_files_equal_their_own_columns(shared_data):
+    """FI-Ken has all fluxes; the files of FluxDataKit have no NEE, and say so."""
+    paths = sorted((shared_data / "oneflux_recent").glob("*_DD*.csv"))
+    assert len(paths) == 10
+    for path in paths:
+        member, name = list_members(path)[0], parse_name(path.name)
+        if "PLUMBER" in path.name:
+            with pytest.raises(InputError, match="the table has no NEE"):
+                read_table(member, name)
+            first = own_columns(path)["TIMESTAMP"][0]
+            assert str(read_first_timestamp(member, name))[:10] == first
+            continue
+        own, result = own_columns(path), read_table(member, name)
+        assert result.variant == "VUT_USTAR50"
+        assert result.frame["time"].dt.strftime("%Y%m%d").tolist() == own["TIMESTAMP"]
+        for flux, column in {
+            "nee": "NEE_VUT_USTAR50", "gpp": "GPP_NT_VUT_USTAR50", "reco": "RECO_NT_VUT_USTAR50",
+            "flag": "NEE_VUT_USTAR50_QC", "t2m": "TA_F", "ssrd": "SW_IN_F", "vpd": "VPD_F",
+            "tp": "P_F",
+        }.items():  # fmt: skip
+            np.testing.assert_array_equal(result.frame[flux], as_numbers(own[column]), flux)
 
 
 @pytest.mark.realdata

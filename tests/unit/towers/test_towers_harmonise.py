@@ -1,4 +1,5 @@
 import csv
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pytest
 from tower_files import badm_text, daily_frame, half_hourly_frame, write_zip
 
 from tamflux.errors import InputError
+from tamflux.grid import Grid
 from tamflux.towers.harmonise import harmonise_towers
 from tamflux.towers.inspection import inspect_towers
 from tamflux.towers.merging import distance_km
@@ -73,12 +75,48 @@ def test_days_go_before_half_hours_in_one_zip(tmp_path):
 def test_half_hours_and_hours_become_days(tmp_path, resolution, steps):
     frame = half_hourly_frame(days=4, steps=steps)
     frame.loc[: steps // 3, "NEE_VUT_REF"] = -9999  # a third of the first day
-    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {resolution: frame})
+    write_zip(
+        tmp_path, "FLUXNET2015", "US-Ha1", {resolution: frame}, badm_text("US-Ha1", UTC_OFFSET=0)
+    )
     fluxes, _, rejected = harmonise(tmp_path, min_days=2)
     expected = frame["NEE_VUT_REF"].to_numpy().reshape(4, steps).mean(1) * 1.0377504
     np.testing.assert_allclose(fluxes["nee"].iloc[1:], expected[1:], rtol=1e-6)
     assert np.isnan(fluxes["nee"].iloc[0])
     assert reasons(rejected, "day") == {"NEE on less than 80% of the day (towers.min_coverage)": 1}
+
+
+@pytest.mark.parametrize("offset", [-8, -5, 0, 5.5, 10])
+def test_half_hours_become_utc_days_exactly(tmp_path, offset):
+    frame = half_hourly_frame(days=6)
+    write_zip(
+        tmp_path, "FLUXNET2015", "US-Ha1", {"HH": frame}, badm_text("US-Ha1", UTC_OFFSET=offset)
+    )
+    fluxes, sites, _ = harmonise(tmp_path, min_days=2, min_coverage=1.0)
+    start = pd.to_datetime(frame["TIMESTAMP_START"], format="%Y%m%d%H%M")
+    utc = (start - pd.Timedelta(hours=offset)).dt.date
+    complete = utc.map(utc.value_counts()) == 48
+    nee = frame["NEE_VUT_REF"][complete].groupby(utc[complete]).mean() * 1.0377504
+    measured = fluxes[fluxes["nee"].notna()]
+    assert measured["date"].dt.date.tolist() == nee.index.tolist()
+    np.testing.assert_allclose(measured["nee"], nee, rtol=1e-6)
+    assert sites.loc["US-Ha1", "day_offset"] == 0
+
+
+def test_days_stay_local_where_a_daily_table_or_no_offset_leaves_no_choice(tmp_path):
+    steps = half_hourly_frame(days=5)
+    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {"HH": steps})
+    write_zip(tmp_path, "ICOS", "US-Ha1", {"DD": daily_frame(start="2002-01-01")})
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"HH": steps}, badm_text("FR-Bil", UTC_OFFSET=None))
+    fluxes, sites, rejected = harmonise(tmp_path, min_days=2)
+    assert pd.to_numeric(sites["day_offset"])["US-Ha1"] == -5
+    assert sites.loc["FR-Bil", "day_offset"] == ""
+    expected = steps["NEE_VUT_REF"].to_numpy().reshape(5, 48).mean(1) * 1.0377504
+    for site in ("US-Ha1", "FR-Bil"):
+        nee = fluxes.loc[fluxes["site_id"] == site].set_index("date")["nee"]["2001"]
+        np.testing.assert_allclose(nee, expected, rtol=1e-6)
+    assert list(reasons(rejected, "value", "FR-Bil")) == [
+        "no UTC offset: local days are matched to the UTC days of the same date"
+    ]
 
 
 def test_negative_gpp_is_kept(tmp_path):
@@ -160,7 +198,7 @@ def test_duplicated_time_stamps(tmp_path):
 def test_a_repeated_half_hour_does_not_count_twice(tmp_path):
     frame = half_hourly_frame(days=3)
     frame = pd.concat([frame, frame.iloc[:20]])
-    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {"HH": frame})
+    write_zip(tmp_path, "FLUXNET2015", "US-Ha1", {"HH": frame}, badm_text("US-Ha1", UTC_OFFSET=0))
     fluxes, _, rejected = harmonise(tmp_path, min_days=1)
     assert reasons(rejected, "value") == {"timestamp repeated with the same values": 20}
     mean = frame["NEE_VUT_REF"].iloc[:48].mean() * 1.0377504
@@ -303,6 +341,133 @@ def test_the_result_does_not_depend_on_the_order_of_the_files(tmp_path):
     assert order.equals(order.sort_values(["site_id", "date"], ignore_index=True))
 
 
+def base_files(folder, pi_days, days=365):
+    """AmeriFlux BASE: NEE_PI on the first days, FC on all; TA and SW_IN have one value."""
+    time = pd.date_range("2011-01-01", periods=48 * days, freq="30min")
+    hour = time.hour + time.minute / 60
+    season = 0.5 + 0.5 * np.sin(time.dayofyear / 365 * 2 * np.pi)
+    light = np.maximum(0, np.sin((hour - 6) / 12 * np.pi))
+    nee = (2 - 8 * light * season + np.random.default_rng(0).normal(0, 1, len(time))).round(3)
+    frame = pd.DataFrame({
+        "TIMESTAMP_START": time.strftime("%Y%m%d%H%M"), "FC": nee, "TA": 10.0, "SW_IN": 200.0,
+        "NEE_PI": np.where(np.arange(len(time)) < 48 * pi_days, nee - 0.5, -9999),
+    })  # fmt: skip
+    path = folder / "AMF_US-CRT_BASE_HH_2-5.csv"
+    path.write_text("# Site: US-CRT\n# Version: 2-5\n" + frame.to_csv(index=False))
+    table = folder / "table.txt"
+    table.write_text("site_id,lat,lon,igbp,utc_offset\nUS-CRT,41.6285,-83.3471,CRO,0\n")
+    return [path], table, nee.to_numpy().reshape(days, 48).mean(1) * 1.0377504
+
+
+@pytest.mark.parametrize("pi_days", [0, 5, 70, 365])
+def test_a_few_values_of_nee_pi_do_not_hide_fc(tmp_path, pi_days):
+    paths, table, nee = base_files(tmp_path, pi_days)
+    fluxes, sites, rejected = harmonise(tmp_path, paths, table)
+    assert sites.loc["US-CRT", "n_nee"] == 365
+    expected = nee - 0.5 * 1.0377504 * (np.arange(365) < pi_days)
+    np.testing.assert_allclose(fluxes["nee"], expected, rtol=1e-9)
+    listed = reasons(rejected, "value")
+    assert listed.get("FC not used where NEE_PI has a value", 0) == 48 * pi_days
+    for name in ("t2m", "ssrd"):
+        assert listed[f"{name} has one value on more than 10 days in a row"] == 365
+    variants = {0: "FC", 365: "NEE_PI"}
+    assert sites.loc["US-CRT", "variant"] == variants.get(pi_days, "NEE_PI + FC")
+
+
+def test_years_with_impossible_sums_are_set_aside_or_allowed(tmp_path):
+    frame = daily_frame(n=730, start="2001-01-01")
+    frame.loc[:364, ["NEE_VUT_REF", "RECO_NT_VUT_REF"]] -= 6.0  # 2001: a sink of 2,700 g m-2
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": frame})
+    fluxes, _, rejected = harmonise(tmp_path)
+    assert fluxes["date"].dt.year.unique().tolist() == [2002]
+    (reason,) = reasons(rejected, "day")
+    assert (
+        reason.startswith("nee of 2001 sums to -") and "towers.allow_years: 'FR-Bil 2001'" in reason
+    )
+    for allow in ("FR-Bil 2001", "FR-Bil"):
+        fluxes, _, rejected = harmonise(tmp_path, allow_years=[allow])
+        assert len(fluxes) == 730 and rejected.empty
+    fluxes, _, _ = harmonise(tmp_path, allow_years=["FR-Bil 2002", "FR-Gri"])
+    assert len(fluxes) == 365
+
+
+def test_sites_outside_the_grid_are_listed(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()}, badm_text("FR-Bil", 44.5, -0.9))
+    write_zip(tmp_path, "ICOS", "FR-Gri", {"DD": daily_frame()}, badm_text("FR-Gri", 48.8, 1.9))
+    _, sites, rejected = harmonise(tmp_path, grid=Grid(1.0, (0, 40, 10, 50)))
+    assert list(sites.index) == ["FR-Gri"]
+    (reason,) = reasons(rejected, "site", "FR-Bil")
+    assert reason == "outside the grid (lat 44.5, lon -0.9; grid.bbox)"
+
+
+def test_small_contradictions_of_releases_are_listed(tmp_path):
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame()})
+    other = badm_text("FR-Bil", lat=42.52, igbp="ENF", UTC_OFFSET=1)
+    write_zip(tmp_path, "FLUXNET2015", "FR-Bil", {"DD": daily_frame(start="1999-01-01")}, other)
+    _, sites, rejected = harmonise(tmp_path)
+    assert (sites.loc["FR-Bil", "lat"], sites.loc["FR-Bil", "igbp"]) == (42.5, "DBF")
+    assert list(reasons(rejected, "value")) == [
+        "releases give igbp DBF and ENF; DBF is used",
+        "releases give utc_offset -5 and 1; -5 is used",
+        "releases place the site 2.2 km apart; the newest processing is used",
+    ]
+
+
+def test_shared_metadata_of_several_networks_are_merged(tmp_path):
+    daily_frame().to_csv(tmp_path / "FLX_FI-Ken_2018-2020_FULLSET_DD.csv", index=False)
+    position = badm_text("FI-Ken", 67.9, 24.2, igbp=None, UTC_OFFSET=None)
+    (tmp_path / "AMF_AA-Flx_BIF_20240101.csv").write_text(position)
+    rest = badm_text("FI-Ken", lat=None, lon=None, igbp="ENF", UTC_OFFSET=2)
+    (tmp_path / "FLX_AA-Flx_BIF_LATEST.csv").write_text(rest)
+    _, sites, rejected = harmonise(tmp_path)
+    row = sites.loc["FI-Ken"]
+    assert (row.lat, row.lon, row.igbp, row.utc_offset, row.network) == (
+        67.9, pytest.approx(24.2), "ENF", 2, "ONEFlux",
+    )  # fmt: skip
+    assert rejected.empty
+
+
+def varinfo(site_id, **units):
+    lines = ["SITE_ID,GROUP_ID,VARIABLE_GROUP,VARIABLE,DATAVALUE"]
+    for number, (name, unit) in enumerate(units.items()):
+        lines.append(f"{site_id},{number},GRP_VAR_INFO,VAR_INFO_VARNAME,{name}")
+        lines.append(f"{site_id},{number},GRP_VAR_INFO,VAR_INFO_UNIT,{unit}")
+    return "\n".join(lines)
+
+
+def test_declared_units_are_believed_or_refused(tmp_path):
+    for site, nee, air in (("FR-Bil", "gC m-2 d-1", "deg C"), ("FR-Gri", "gC m-2 d-1", "K"),
+                           ("FR-Pue", "mgC m-2 d-1", "deg C")):  # fmt: skip
+        path = write_zip(tmp_path, "FLUXNET2026", site, {"DD": daily_frame()})
+        with zipfile.ZipFile(path, "a") as archive:
+            name = f"AMF_{site}_FLUXNET_BIFVARINFO_DD_2001-2002_v1.3_r1.csv"
+            archive.writestr(name, varinfo(site, NEE_VUT_REF=nee, TA_F=air))
+    fluxes, sites, rejected = harmonise(tmp_path)
+    assert list(sites.index) == ["FR-Bil", "FR-Gri"]
+    (reason,) = reasons(rejected, "file", "FR-Pue")
+    assert "a flux has another unit; variable NEE_VUT_REF; found mgC m-2 d-1" in reason
+    assert reasons(rejected, "value", "FR-Gri") == {"TA_F is in K, expected degC": 90}
+    with_air = fluxes.groupby("site_id")["t2m"].count()
+    assert with_air.to_dict() == {"FR-Bil": 90, "FR-Gri": 0}
+
+
+@pytest.mark.realdata
+def test_recent_files_and_the_metadata_of_ameriflux(tmp_path, shared_data):
+    files = sorted((shared_data / "oneflux_recent").glob("*.csv"))
+    paths = [*files, *(shared_data / "badm").glob("*.xlsx")]
+    info = pd.read_csv(shared_data / "sites" / "fdk_site_info.csv").set_index("sitename")
+    info = info[["lat", "lon", "igbp_land_use"]].set_axis(["lat", "lon", "igbp"], axis=1)
+    info.loc["FI-Ken"] = [67.98721, 24.24301, "ENF"]
+    table = tmp_path / "table.txt"
+    info.loc[[path.name.split("_")[1] for path in files]].rename_axis("site_id").to_csv(table)
+    fluxes, sites, rejected = harmonise(tmp_path, paths, table)
+    assert list(sites.index) == ["FI-Ken"] and len(fluxes) == 1096
+    refused = rejected[rejected["what"] == "file"]
+    assert len(refused) == 9 and refused["reason"].str.startswith("the table has no NEE").all()
+    own = pd.read_csv(next(path for path in paths if "FI-Ken" in path.name), na_values=-9999)
+    np.testing.assert_allclose(fluxes["nee"], own["NEE_VUT_USTAR50"], rtol=1e-6)
+
+
 def test_distance_of_one_degree():
     assert distance_km(0, 0, 0, 1) == pytest.approx(111.195, abs=0.01)
     assert distance_km(60, 179.5, 60, -179.5) == pytest.approx(55.6, abs=0.1)
@@ -342,7 +507,7 @@ def test_real_files_against_days_made_from_their_half_hours(tmp_path, shared_dat
         ("nee", "NEE", 5), ("gpp", "GPP_NT", 4), ("qc", "NEE_QC", 5),
         ("t2m", "TA", 11), ("vpd", "VPD", 11), ("ssrd", "SW_IN", 11),
     ]:  # fmt: skip
-        assert np.corrcoef(both[name], both[column])[0, 1] > 0.998, name
+        assert both[name].corr(both[column]) > 0.998, name
         difference = (both[name] - both[column]).abs()
         worst = difference.groupby(both["site_id"]).quantile(0.95)
         assert (worst < 5e-3).sum() >= equal_sites, name
@@ -357,7 +522,7 @@ def test_real_files_against_days_made_from_their_half_hours(tmp_path, shared_dat
 def test_real_half_hourly_files_of_two_networks(tmp_path, shared_data):
     paths = sorted((shared_data / "formats").glob("*.csv"))
     table = tmp_path / "table.txt"
-    table.write_text("site_id,lat,lon,igbp\nUS-CRT,41.6285,-83.3471,CRO\n")
+    table.write_text("site_id,lat,lon,igbp,utc_offset\nUS-CRT,41.6285,-83.3471,CRO,0\n")
     fluxes, sites, rejected = harmonise(
         tmp_path, paths, site_table=table, min_coverage=0.3, min_days=1
     )
@@ -459,4 +624,6 @@ def test_real_daily_files_equal_a_direct_reading(tmp_path, shared_data):
         given = ours["qc"].notna()
         np.testing.assert_allclose(ours["qc"][given], quality[given], atol=1e-5)
     listed = rejected[rejected["what"].isin(["day", "value"])]["n"].sum()
+    (year,) = rejected.loc[rejected["what"] == "day", "reason"]
+    assert year.startswith("nee of 1996 sums to -2530 g C m-2") and "IT-Col 1996" in year
     assert n_missing <= 3 * listed and len(fluxes) > 40_000
