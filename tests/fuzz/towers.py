@@ -17,7 +17,7 @@ from .stores import add_to_zip
 from .trial import REJECTIONS, Reader
 
 LIMITS = {"min_coverage": 0.8, "min_days": 20, "max_abs_flux": 50}
-OPTIONAL = ("elevation", "utc_offset", *METEOROLOGY)
+OPTIONAL = ("elevation", "utc_offset", "day_offset", *METEOROLOGY)
 """What a tower need not have."""
 
 
@@ -55,9 +55,8 @@ def read_towers(folder: Path) -> dict[str, np.ndarray]:
     paths = [p for p in sorted(folder.iterdir()) if p.is_file() and p.name != "sites_table.csv"]
     table = folder / "sites_table.csv"
     harmonise_towers(paths, *out, site_table=table if table.exists() else None, **LIMITS)
-    sites = pd.read_csv(
-        out[1], keep_default_na=False, na_values={"elevation": "", "utc_offset": ""}
-    )
+    numbers_or_none = dict.fromkeys(("elevation", "utc_offset", "day_offset"), "")
+    sites = pd.read_csv(out[1], keep_default_na=False, na_values=numbers_or_none)
     rejected = pd.read_csv(out[2], dtype=str, keep_default_na=False).agg("; ".join, axis=1)
     fluxes = columns(pd.read_parquet(out[0]), OPTIONAL)
     return fluxes | columns(sites, OPTIONAL) | {REJECTIONS: rejected.to_numpy()}
