@@ -108,7 +108,7 @@ def open_elevation(path: str | Path) -> Iterator[Raster]:
     """
     path = Path(path)
     geotiff = path.suffix.lower() in (".tif", ".tiff")
-    with open_geotiff(path) if geotiff else open_netcdf_raster(path, METRES) as raster:
+    with open_geotiff(path, METRES) if geotiff else open_netcdf_raster(path, METRES) as raster:
         _check_elevation(raster, path)
         yield raster
 

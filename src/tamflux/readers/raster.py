@@ -25,6 +25,8 @@ BLOCK_BYTES = 2**24
 """Size of a block of rows."""
 
 _GDAL_CACHE_MB = 64
+_TOLERANCE = 0.01
+"""Degrees by which edges may miss poles and meridians, as steps are rounded in files."""
 _READ_ERRORS = (
     RasterioError,
     OSError,
@@ -49,7 +51,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class FileRows:
-    """Rows of an open file, south first and west first.
+    """Rows of an open file, south first.
 
     Attributes
     ----------
@@ -58,14 +60,11 @@ class FileRows:
     shape : tuple of int
     southward : bool
         Whether the first row of the file lies in the north.
-    shift : int
-        Columns of the file that move to the end, because they lie west of 180 W.
     """
 
     read: Callable[[int, int], np.ndarray]
     shape: tuple[int, ...]
     southward: bool
-    shift: int = 0
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         first, last, _ = rows.indices(self.shape[0])
@@ -74,8 +73,7 @@ class FileRows:
         if self.southward:
             first, last = self.shape[0] - last, self.shape[0] - first
         values = self.read(first, last)
-        values = values[::-1] if self.southward else values
-        return np.roll(values, -self.shift, axis=1) if self.shift else values
+        return values[::-1] if self.southward else values
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Raster:
     data : Rows
         (row, col) or (row, col, class).
     lat_edges, lon_edges : numpy.ndarray
-        Edges of the pixels.
+        Edges of the pixels, ascending; longitudes of any turn (-180..180, 0..360).
     fill : float or None
         Number that marks missing values; NaN always does.
     """
@@ -97,13 +95,12 @@ class Raster:
     lon_edges: np.ndarray
     fill: float | None = None
 
-    def floats(self, rows: np.ndarray, cols: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(row, col, class) float64 of ascending rows and of columns, NaN where missing."""
-        first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
-        picked = self.data[first:last][rows - first][:, cols]
-        values = picked.astype(np.float32).astype(np.float64)
+    def floats(self, rows: slice) -> np.ndarray:
+        """(row, col, class) float64 of some rows, NaN where missing."""
+        block = self.data[rows]
+        values = block.astype(np.float32).astype(np.float64)
         if self.fill is not None:
-            values[picked == self.fill] = np.nan
+            values[block == self.fill] = np.nan
         return values if values.ndim == 3 else values[..., None]
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -122,8 +119,13 @@ class Raster:
 
 
 @contextmanager
-def open_geotiff(path: str | Path) -> Iterator[Raster]:
-    """Open the first band of a GeoTIFF.
+def open_geotiff(path: str | Path, units: tuple[str, ...] = ()) -> Iterator[Raster]:
+    """Open a GeoTIFF of one band; nodata, masks, scale and offset of the file are applied.
+
+    Parameters
+    ----------
+    units : tuple of str
+        Spellings of the unit that the band may state; none to ignore its unit.
 
     Raises
     ------
@@ -135,12 +137,13 @@ def open_geotiff(path: str | Path) -> Iterator[Raster]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                image = rioxarray.open_rasterio(path, cache=False)
-            if not isinstance(image, xr.DataArray):
-                raise OSError("the file holds several rasters")
+                image = rioxarray.open_rasterio(path, cache=False, mask_and_scale=True)
+            if not isinstance(image, xr.DataArray) or image.sizes["band"] != 1:
+                raise OSError("the file holds several rasters; keep one: gdal_translate -b 1")
         except _READ_ERRORS as error:
-            _fail_unreadable(path, error, "a complete GeoTIFF")
+            _fail_unreadable(path, error, "a complete GeoTIFF of one band")
         try:
+            _check_units(image, units, path)
             lat_edges, lon_edges = _geotiff_edges(image, path)
             band = image.isel(band=0)
 
@@ -150,7 +153,7 @@ def open_geotiff(path: str | Path) -> Iterator[Raster]:
                 except _READ_ERRORS as error:
                     _fail_unreadable(path, error, "a complete GeoTIFF")
 
-            yield _ascending(read, band.shape, lat_edges, lon_edges, image.rio.nodata)
+            yield _global_raster(read, band.shape, lat_edges, lon_edges, path)
         finally:
             image.close()
 
@@ -178,20 +181,12 @@ def open_netcdf_raster(path: str | Path, units: tuple[str, ...]) -> Iterator[Ras
         _fail_unreadable(path, error, "a NetCDF file")
     with data:
         field, lat, lon = _only_field(data, path)
-        if (found := field.attrs.get("units")) not in units:
-            raise InputError(
-                "the raster has another unit" if found else "the raster has no units", file=path,
-                variable=field.name, found=found or "no units", expected=units[0],
-                fix=f"convert it to {units[0]} and set the attribute: ncatted -a units",
-            )  # fmt: skip
-        edges = {}
-        for name, limit in {lat: 90, lon: 360}.items():
-            try:
-                centres = data[name].to_numpy()
-            except _READ_ERRORS as error:
-                _fail_unreadable(path, error, "a NetCDF file")
-            _check_axis(centres, limit, path, name)
-            edges[name] = _edges(centres)
+        if "units" not in field.attrs:
+            field.attrs["units"] = ""
+        _check_units(field, units, path)
+        edges = {
+            name: _axis_edges(data, name, limit, path) for name, limit in ((lat, 90), (lon, 360))
+        }
 
         def read(first: int, last: int) -> np.ndarray:
             try:
@@ -199,30 +194,37 @@ def open_netcdf_raster(path: str | Path, units: tuple[str, ...]) -> Iterator[Ras
             except _READ_ERRORS as error:
                 _fail_unreadable(path, error, "a NetCDF file")
 
-        yield _ascending(read, field.shape, edges[lat], edges[lon], None)
+        yield _global_raster(read, field.shape, edges[lat], edges[lon], path)
+
+
+def _check_units(field: xr.DataArray, units: tuple[str, ...], path: Path) -> None:
+    """Refuse another unit; a GeoTIFF may state none."""
+    found = field.attrs.get("units")
+    if units and found is not None and found not in units:
+        raise InputError(
+            "the raster has another unit" if found else "the raster has no units", file=path,
+            variable=field.name, found=found or "no units", expected=units[0],
+            fix=f"convert it to {units[0]} and set its unit (ncatted -a units)",
+        )  # fmt: skip
 
 
 def _geotiff_edges(image: xr.DataArray, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of the rows and columns; GDAL moves those of PixelIsPoint files to pixel corners."""
     transform, crs = image.rio.transform(), image.rio.crs
     height, width = image.shape[-2:]
     rotated = transform.b != 0 or transform.d != 0
     lat = transform.f + transform.e * np.arange(height + 1)
     lon = transform.c + transform.a * np.arange(width + 1)
     projected = crs is not None and not crs.is_geographic
-    inside = abs(lat).max() <= 90.01 and -180.01 <= lon.min() and lon.max() <= 360.01
-    if rotated or projected or not inside or transform.is_identity:
-        raise InputError(
-            "the raster is not on a latitude-longitude grid", file=path,
-            found=f"{crs or 'no projection'}, x {lon.min():g} to {lon.max():g}, "
-            f"y {lat.min():g} to {lat.max():g}",
-            expected="degrees (EPSG:4326), north up", fix="reproject it: gdalwarp -t_srs EPSG:4326",
-        )  # fmt: skip
+    if rotated or projected or transform.is_identity or transform.a <= 0:
+        _fail_grid(path, f"{crs or 'no projection'}, {_extent(lat, lon)}")
     return lat, lon
 
 
 def _only_field(data: xr.Dataset, path: Path) -> tuple[xr.DataArray, str, str]:
     """The only 2-D variable, (lat, lon), and the names of its axes."""
-    fields = [field.squeeze(drop=True) for field in data.data_vars.values()]
+    bounds = {axis.attrs.get("bounds") for axis in data.coords.values()}
+    fields = [f.squeeze(drop=True) for name, f in data.data_vars.items() if name not in bounds]
     fields = [field for field in fields if field.ndim == 2]
     lat = next((name for name in _LAT_NAMES if name in data.coords), None)
     lon = next((name for name in _LON_NAMES if name in data.coords), None)
@@ -236,39 +238,90 @@ def _only_field(data: xr.Dataset, path: Path) -> tuple[xr.DataArray, str, str]:
     return fields[0].transpose(lat, lon), lat, lon
 
 
-def _check_axis(centres: np.ndarray, limit: float, path: Path, name: str) -> None:
+def _axis_edges(data: xr.Dataset, name: str, limit: float, path: Path) -> np.ndarray:
+    """Edges of the pixels of an axis: its bounds, else half a step around its values."""
+    bounds_name = data[name].attrs.get("bounds")
+    try:
+        centres = data[name].to_numpy()
+        bounds = data[bounds_name].to_numpy() if bounds_name in data.variables else None
+    except _READ_ERRORS as error:
+        _fail_unreadable(path, error, "a NetCDF file")
     steps = np.diff(centres)
     regular = len(steps) > 0 and np.allclose(steps, steps[0], rtol=1e-2, atol=0) and steps[0] != 0
     if not regular or abs(centres).max() > limit or (name in _LON_NAMES and steps[0] < 0):
-        raise InputError(
-            "the raster is not on a latitude-longitude grid", file=path, variable=name,
-            found=f"{centres[0]:g} to {centres[-1]:g}, {len(centres)} values",
-            expected=f"equal steps within -{limit} to {limit} degrees, longitude eastward",
-            fix="regrid it: cdo remapbil, or give a GeoTIFF",
-        )  # fmt: skip
+        _fail_grid(path, f"{name} {centres[0]:g} to {centres[-1]:g}, {len(centres)} values")
+    if bounds is None:
+        half = steps[0] / 2
+        return np.append(centres - half, centres[-1] + half)
+    fits = bounds.shape == (len(centres), 2)
+    if fits:
+        first, last = np.sort(bounds, axis=1).T[:: 1 if steps[0] > 0 else -1]
+        edges, tolerance = np.append(first, last[-1]), abs(steps[0]) / 100
+        fits = (
+            np.allclose(np.diff(edges), steps[0], rtol=0, atol=tolerance)
+            and np.allclose(first[1:], last[:-1], rtol=0, atol=tolerance)
+            and ((centres - first) * (last - centres) >= -(tolerance**2)).all()
+        )
+    if not fits:
+        _fail_grid(path, f"{name} whose bounds {bounds_name} do not hold its values")
+    return edges
 
 
-def _edges(centres: np.ndarray) -> np.ndarray:
-    half = (centres[1] - centres[0]) / 2
-    return np.append(centres - half, centres[-1] + half)
-
-
-def _ascending(
+def _global_raster(
     read: Callable[[int, int], np.ndarray],
     shape: tuple[int, ...],
     lat_edges: np.ndarray,
     lon_edges: np.ndarray,
-    fill: float | None,
+    path: Path,
 ) -> Raster:
-    """Turn a raster south first and west first, with longitudes from -180."""
-    southward, shift = bool(lat_edges[0] > lat_edges[-1]), 0
+    """A raster from its edges, pixel-registered or gridline-registered (with nodes at the poles).
+
+    Rows of nodes at the poles lose the half beyond them. The second of two columns of nodes on the
+    same meridian is dropped.
+    """
+    southward = bool(lat_edges[0] > lat_edges[-1])
     if southward:
         lat_edges = lat_edges[::-1]
-    if lon_edges[-1] > 180.01:  # 0..360
-        shift = int(np.searchsorted(lon_edges, 180 - 1e-6))
-        lon_edges = lon_edges + lon_edges[shift] - 360 - lon_edges[0]
-    fill = None if fill is None or np.isnan(fill) else float(fill)
-    return Raster(FileRows(read, tuple(shape), southward, shift), lat_edges, lon_edges, fill)
+    step = (lat_edges[1] - lat_edges[0], lon_edges[1] - lon_edges[0])
+    found = f"{shape[0]} x {shape[1]} pixels of {step[0]:g} x {step[1]:g} degree, " + _extent(
+        lat_edges, lon_edges
+    )
+    beyond = np.abs(lat_edges[[0, -1]]).max() > 90 + step[0] / 2 + _TOLERANCE
+    if beyond or lon_edges[0] < -360 - _TOLERANCE or lon_edges[-1] > 540 + _TOLERANCE:
+        _fail_grid(path, found)
+    span = lon_edges[-1] - lon_edges[0]
+    complete = abs(span - 360) < _TOLERANCE and abs(np.ptp(lat_edges) - 180) < _TOLERANCE
+    if complete and shape[0] == (shape[1] + 1) // 2 + (shape[1] % 2 == 0):
+        _fail_grid(path, found + ": rows of nodes with the edges of pixels")
+    if span > 360 + _TOLERANCE:
+        edge_on_meridian = abs(lon_edges[0] / 180 - round(lon_edges[0] / 180)) * 180 < _TOLERANCE
+        if abs(span - 360 - step[1]) > _TOLERANCE or edge_on_meridian:
+            _fail_grid(path, found + ": longitudes are repeated")
+        read_all = read
+
+        def read(first: int, last: int) -> np.ndarray:
+            values = read_all(first, last)
+            if not np.allclose(values[:, 0], values[:, -1], rtol=1e-4, atol=1e-3, equal_nan=True):
+                _fail_grid(path, found + ": first and last column are one meridian and differ")
+            return values[:, :-1]
+
+        shape, lon_edges = (shape[0], shape[1] - 1), lon_edges[:-1]
+    lat_edges = np.clip(lat_edges, -90, 90)
+    return Raster(FileRows(read, tuple(shape), southward), lat_edges, lon_edges)
+
+
+def _extent(lat: np.ndarray, lon: np.ndarray) -> str:
+    return f"x {lon.min():g} to {lon.max():g}, y {lat.min():g} to {lat.max():g}"
+
+
+def _fail_grid(path: Path, found: str) -> NoReturn:
+    raise InputError(
+        "the raster is not on a latitude-longitude grid", file=path, found=found,
+        expected="degrees (EPSG:4326), equal steps, eastward; every pixel centre within the poles, "
+        "every longitude once",
+        fix="reproject it (gdalwarp -t_srs EPSG:4326), or correct the registration of its pixels "
+        "(nodes are the centres of pixels: gdal_edit -a_ullr)",
+    )  # fmt: skip
 
 
 def _fail_unreadable(path: Path, error: Exception, expected: str) -> NoReturn:

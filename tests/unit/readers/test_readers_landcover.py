@@ -116,15 +116,6 @@ def test_koppen_of_either_orientation(tmp_path, flip):
     assert read_all(open_koppen, path)[0][:, 0].tolist() == [0, 0, 0, 0, 0, 30]
 
 
-def test_koppen_of_0_to_360_degrees_turns_to_180(tmp_path):
-    codes = np.tile(np.arange(1, 13, dtype=np.uint8), (6, 1))
-    data, raster = read_all(
-        open_koppen, write_geotiff(tmp_path / "k.tif", codes, (0, -90, 360, 90))
-    )
-    assert raster.lon_edges[0] == -180 and raster.lon_edges[-1] == 180
-    assert data[0].tolist() == [*range(7, 13), *range(1, 7)]
-
-
 def test_bad_koppen(tmp_path):
     path = tmp_path / "koppen.tif"
     path.write_bytes(b"")
