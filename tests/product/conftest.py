@@ -51,10 +51,13 @@ def totals():
 
 @pytest.fixture
 def row_blocks(daily, static):
-    """Daily product and land (True or False) of one row block after the other, in memory."""
+    """Function of names: those variables and the land (True or False) by row blocks, in memory."""
     land = static["land_fraction"] > 0
-    return (
-        (daily.isel(lat=rows).load(), land.isel(lat=rows).to_numpy())
-        for start in range(0, daily.sizes["lat"], ROWS)
-        for rows in [slice(start, start + ROWS)]
-    )
+
+    def blocks(*names):
+        fields = daily[[*names, "quality_flag", "cell_area", "land_fraction"]]
+        for start in range(0, daily.sizes["lat"], ROWS):
+            rows = slice(start, start + ROWS)
+            yield fields.isel(lat=rows).load(), land.isel(lat=rows).to_numpy()
+
+    return blocks

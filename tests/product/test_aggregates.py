@@ -8,30 +8,24 @@ MIN_DAYS_SHARE = 0.9  # of the days of a month, for its mean
 
 
 def test_means_of_the_daily_file(row_blocks, monthly, annual):
-    for block, _ in row_blocks:
+    """Means of the days with fluxes, missing where too few of a month have them; their count."""
+    for block, land in row_blocks(*FLUXES, "nee_std"):
+        here = {"lat": block["lat"]}
+        months = block["gpp"].groupby("time.month")
+        length = block["time"].groupby("time.month").count()
+        enough = months.count() >= MIN_DAYS_SHARE * length
         for name in (*FLUXES, "nee_std"):
             days = block[name].astype(np.float64)
-            here = {"lat": block["lat"]}
-            months = days.groupby("time.month")
-            length = block["time"].groupby("time.month").count()
-            enough = months.count() >= MIN_DAYS_SHARE * length
-            np.testing.assert_allclose(
-                monthly[name].sel(here), months.mean().where(enough), atol=1e-4
-            )
+            means = days.groupby("time.month").mean().where(enough)
+            np.testing.assert_allclose(monthly[name].sel(here), means, atol=1e-4)
             year = days.mean("time").where(enough.all("month"))
             np.testing.assert_allclose(annual[name].sel(here)[0], year, atol=1e-4)
-
-
-def test_missing_days_are_counted(row_blocks, monthly, annual):
-    for block, land in row_blocks:
-        missing = block["gpp"].isnull() & land
-        here = {"lat": block["lat"]}
-        for file, counts in (
-            (monthly, missing.groupby("time.month").sum()),
-            (annual, missing.sum("time").expand_dims("time")),
+        for file, lacking in (
+            (monthly, (length - months.count()).transpose("month", ...)),
+            (annual, block["gpp"].isnull().sum("time").expand_dims("time")),
         ):
             found = file["missing_days"].sel(here).to_numpy()
-            np.testing.assert_array_equal(found[:, land], counts.to_numpy()[:, land])
+            np.testing.assert_array_equal(found[:, land], lacking.to_numpy()[:, land])
             assert np.isnan(found[:, ~land]).all()
 
 
@@ -54,7 +48,7 @@ def test_totals_are_sums_over_cells_and_days(row_blocks, daily, annual, totals):
     """Mean of the days with fluxes times all days, in the cells that have an annual mean."""
     year = daily.indexes["time"][0].year
     sums, missing, total = dict.fromkeys(FLUXES, 0.0), 0.0, 0.0
-    for block, _ in row_blocks:
+    for block, _ in row_blocks(*FLUXES):
         complete = annual["gpp"].isel(time=0).sel(lat=block["lat"]).notnull()
         weight = block["cell_area"] * block["land_fraction"]
         for name in FLUXES:

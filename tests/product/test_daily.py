@@ -24,7 +24,7 @@ def test_grid_and_time_are_complete(daily, static):
 
 def test_fluxes_are_missing_only_over_water_and_where_flagged(row_blocks):
     """A cell lacks days if and only if it is flagged, and then all variables lack the same days."""
-    for block, land in row_blocks:
+    for block, land in row_blocks(*FLUXES, *UNCERTAINTIES):
         gaps = land & ((block["quality_flag"].fillna(0).astype(int) & 32) > 0).to_numpy()
         missing = np.isnan(block["gpp"].to_numpy())
         assert missing[:, gaps].any(axis=0).all(), "cells are flagged and lack no day"
@@ -36,7 +36,7 @@ def test_fluxes_are_missing_only_over_water_and_where_flagged(row_blocks):
 
 
 def test_fluxes_close_and_lie_in_range(row_blocks):
-    for block, _ in row_blocks:
+    for block, _ in row_blocks(*FLUXES, *UNCERTAINTIES):
         nee, difference = block["nee"].to_numpy(), (block["reco"] - block["gpp"]).to_numpy()
         assert nee.dtype == difference.dtype == np.float32
         np.testing.assert_array_equal(nee, difference)  # exact: multiples of 2**-10 (ADR 8)
@@ -51,7 +51,7 @@ def test_quality_flag_agrees_with_fluxes(daily, static, row_blocks):
     np.testing.assert_array_equal((flag & 1) > 0, (land > 0) & (land < 0.5))
     bare = ((flag & 2) > 0).to_numpy()
     np.testing.assert_array_equal(bare, (land > 0) & (static["vegetated_fraction"].to_numpy() <= 0))
-    for block, _ in row_blocks:
+    for block, _ in row_blocks("gpp", "reco"):
         here = bare[np.searchsorted(daily["lat"], block["lat"])]
         for name in ("gpp", "reco"):
             values = block[name].to_numpy()[:, here]
