@@ -11,6 +11,9 @@ SOURCE = Path(__file__).parent
 NUMBERLESS = ("errors", "files", "logs", "checksums", "provenance", "job", "check")
 """Modules that say, keep or guard results and cannot change a number in them."""
 
+_WORDS = ("what", "reason", "found", "expected", "fix")
+"""Parameters of a function of errors that hold words of the message."""
+
 
 def code_hash(*modules: str | Path) -> str:
     """Hash of the code of `modules` and of all `tamflux` modules they import, directly or not.
@@ -80,32 +83,82 @@ def _meaning(path: Path) -> str:
                 if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
             ] or [ast.Pass()]
     helpers = _error_helpers(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _is_message(node.func, helpers):
-            _drop_words(node)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    words = [argument for call in calls for argument in _words_of(call, helpers)]
+    in_messages = {id(node) for argument in words for node in ast.walk(argument)}
+    elsewhere = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        if id(node) not in in_messages
+    }
+    for node in tree.body:  # a constant of the module that messages alone use is words too
+        if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name):
+            used = any(
+                isinstance(inner, ast.Name) and inner.id == name.id and id(inner) in in_messages
+                for argument in words
+                for inner in ast.walk(argument)
+            )
+            if used and name.id not in elsewhere | _imported_names():
+                words.append(node.value)
+    _drop_words(words)
     return ast.dump(tree)
 
 
-def _error_helpers(tree: ast.Module) -> set[str]:
-    """Functions whose annotation says that they return an error, or never return."""
-    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.returns)
-    return {n.name for n in functions if _says_error(ast.unparse(n.returns))}
+@cache
+def _imported_names() -> frozenset[str]:
+    """Names that any module imports from another."""
+    nodes = (node for path in SOURCE.rglob("*.py") for node in ast.walk(_tree(path)))
+    return frozenset(
+        alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    )
+
+
+def _error_helpers(tree: ast.Module) -> dict[str, list[str]]:
+    """Names of the parameters of each function of a file that makes or raises an error.
+
+    Such a function says in its annotation that it returns an error or never returns, or it takes
+    the words of a message as its parameter `what` or `reason`.
+    """
+    helpers = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            names = [argument.arg for argument in [*node.args.posonlyargs, *node.args.args]]
+            names = names[1:] if names[:1] == ["self"] else names
+            if node.returns and _says_error(ast.unparse(node.returns)):
+                helpers[node.name] = ["what"] * len(
+                    names
+                )  # all that it is given is for the message
+            elif {"what", "reason"} & {*names}:
+                helpers[node.name] = names
+    return helpers
 
 
 def _says_error(name: str) -> bool:
     return name.endswith(("Error", "NoReturn"))
 
 
-def _is_message(called: ast.expr, helpers: set[str]) -> bool:
-    """Whether a call makes an error or writes to the log."""
+def _words_of(call: ast.Call, helpers: dict[str, list[str]]) -> list[ast.expr]:
+    """Arguments of a call that are the words of an error or of the log; none of other calls."""
+    called, owner = call.func, None
     if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
-        return called.value.id in ("log", "warnings") or _says_error(called.attr)
-    return isinstance(called, ast.Name) and (called.id in helpers or _says_error(called.id))
+        called, owner = called.attr, called.value.id
+    elif isinstance(called, ast.Name):
+        called = called.id
+    else:
+        return []
+    keywords = [keyword.value for keyword in call.keywords]
+    if owner in ("log", "warnings") or _says_error(called):
+        return [*call.args, *keywords]
+    if owner not in (None, "self") or called not in helpers:
+        return []
+    words = [arg for arg, name in zip(call.args, helpers[called], strict=False) if name in _WORDS]
+    return words + [k.value for k in call.keywords if k.arg in _WORDS]
 
 
-def _drop_words(call: ast.Call) -> None:
+def _drop_words(arguments: list[ast.expr]) -> None:
     """Empty the string literals among the arguments of a call, however deep."""
-    for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+    for argument in arguments:
         for node in ast.walk(argument):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 node.value = ""

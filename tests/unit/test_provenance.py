@@ -8,6 +8,12 @@ READ = """
 import logging
 from tamflux.errors import InputError
 log = logging.getLogger("tamflux")
+RERUN = "run it again"
+UNIT = "g m-2 d-1"
+
+def _need(true: bool, what: str, column: str, fix: str = RERUN):
+    if not true:
+        raise InputError(what, variable=column, expected=UNIT, fix=fix)
 
 def _damaged(path: str, found) -> InputError:
     return InputError("a file is damaged", file=path, found=f"{found} bytes")
@@ -15,7 +21,8 @@ def _damaged(path: str, found) -> InputError:
 def read(table, path):
     log.info("reading %s", path)
     if "gpp" not in table:
-        raise InputError("a column is missing", file=path, expected="gpp, " + "reco")
+        raise InputError("a column is missing", file=path, expected="gpp, " + "reco", fix=RERUN)
+    _need(table.attrs["units"] == UNIT, "the unit is not right", "gpp")
     if not len(table):
         raise _damaged(path, "no")
     return 2 * table["gpp"]
@@ -68,6 +75,7 @@ def test_only_a_real_change_in_the_import_closure_changes_the_hash(source):
         ("a file is damaged", "damage"),
         ("{found} bytes", "{found} B"),
         ('_damaged(path, "no")', '_damaged(path, "zero")'),
+        ("the unit is not right", "an unknown unit"),
     ],
 )
 def test_the_words_of_a_message_do_not_change_the_hash(source, old, new):
@@ -83,6 +91,8 @@ def test_the_words_of_a_message_do_not_change_the_hash(source, old, new):
         ('2 * table["gpp"]', '2 * table["reco"]'),
         ('if "gpp" not in', 'if "reco" not in'),
         ("if not len(table)", "if len(table) < 2"),
+        ("g m-2 d-1", "g m-2 s-1"),
+        ('not right", "gpp")', 'not right", "nee")'),
     ],
 )
 def test_a_formula_a_column_and_a_condition_change_the_hash(source, old, new):
