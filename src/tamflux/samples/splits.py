@@ -55,6 +55,18 @@ def split_sites(sites: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(sides, index=ordered.index).reindex(sites.index)
 
 
+def count_training_groups(sites: pd.DataFrame, split: str, seed: int) -> int:
+    """Number of groups of neighbouring sites on the training side of a split.
+
+    Cross-validation needs at least as many groups as folds. Parameters as of `split_sites`; `split`
+    is one of `SPLITS`.
+    """
+    if sites.empty:
+        return 0
+    train = sites[split_sites(sites, seed)[f"split_{split}"] == "train"]
+    return len(np.unique(neighbours(train["lat"].to_numpy(), train["lon"].to_numpy())))
+
+
 def neighbours(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     """(site,) cluster of each site: chains of sites within `NEIGHBOUR_KM`."""
     if len(lat) < 2:

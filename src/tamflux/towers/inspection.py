@@ -1,14 +1,18 @@
-"""Inspect tower files by names, headers and metadata, without reading the tables."""
+"""Inspect tower files before a run: by headers and metadata, or by reading them as the run does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from tamflux.errors import InputError
+from tamflux.grid import Grid
 from tamflux.readers.oneflux.badm import read_site_table
 from tamflux.readers.oneflux.tables import read_first_timestamp
 from tamflux.towers.discovery import Source, describe_site, find_sources, reason_of
+from tamflux.towers.harmonise import Limits, read_towers
 from tamflux.towers.quality import Rejections
 
 
@@ -42,6 +46,50 @@ def inspect_towers(
         problems = list(of_site.to_frame()["reason"])
         rows += [_inspect(site_id, source, problems) for source in sources[site_id]]
     return sorted(rows, key=lambda row: (row["site_id"], row["file"]))
+
+
+def find_usable_sites(
+    paths: Sequence[str | Path],
+    site_table: str | Path | None,
+    grid: Grid,
+    train_years: Collection[int],
+    min_qc: float,
+    **limits,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sites that are left after all rejections of the towers stage; tables are read completely.
+
+    Parameters
+    ----------
+    paths, site_table, grid
+        As `tamflux.towers.harmonise.harmonise_towers`.
+    train_years : collection of int
+        Years whose fluxes train.
+    min_qc : float
+        Smallest `qc` of a day that trains.
+    **limits
+        Section `towers` of the configuration.
+
+    Returns
+    -------
+    sites : DataFrame
+        `site_id, lat, lon, igbp, koppen` and `n_train`, the number of days with NEE that may train.
+        Whether a site lies on land is known only with the land cover of the grid.
+    rejected : DataFrame
+        `site_id, file, what, reason, n`.
+
+    Raises
+    ------
+    InputError
+        If there is no file, or the site table is unusable.
+    """
+    records, rows, rejected = read_towers(paths, site_table, grid, Limits(**limits))
+    columns = ["site_id", "lat", "lon", "igbp", "koppen"]
+    sites = pd.DataFrame(rows, columns=columns)
+    usable = [
+        int((r["nee"].notna() & (r["qc"] >= min_qc) & r["date"].dt.year.isin(train_years)).sum())
+        for r in records
+    ]
+    return sites.assign(n_train=pd.Series(usable, dtype=int)), rejected.to_frame()
 
 
 def _inspect(site_id: str, source: Source, problems: list[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import zarr
 
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
@@ -107,3 +108,50 @@ def test_a_tower_of_unknown_class_keeps_the_fractions_of_its_pixel():
         sites[f"igbp_{name}"] = {"GRA": 0.7, "CRO": 0.3}.get(name, 0.0)
     told = describe_by_own_class(sites)
     assert told[["igbp_CRO", "igbp_GRA"]].to_numpy().tolist() == [[1, 0], [0.3, 0.7]]
+
+
+def test_weather_of_local_days_comes_from_two_utc_days(paths):
+    towers = pd.read_csv(paths / "towers.csv")
+    towers.assign(day_offset=[0.0, -8.0, 10.0, np.nan, 0.0]).to_csv(
+        paths / "towers.csv", index=False
+    )
+    sites, _ = describe(paths)
+    offset = sites.set_index("site_id")["day_offset"]
+    assert offset["AA-One"] == -8 and offset["CC-Thr"] == 10 and offset["DD-Fou"] == 0
+    target = paths / "2004.parquet"
+    extract_samples(paths / "2004.zarr", paths / "sites.csv", paths / "fluxes.parquet", target)
+    table = pd.read_parquet(target)
+    cube = Cube.open(paths / "2004.zarr").read(slice(None), slice(None), VARIABLES)
+    t2m, ndvi = VARIABLES.index("t2m"), VARIABLES.index("ndvi")
+    for site, other in {"AA-One": 1, "CC-Thr": -1, "DD-Fou": 0}.items():
+        own = cube[:, *TOWERS[site][2:]]
+        hours = abs(offset[site])
+        expected = (1 - hours / 24) * own[:, t2m] + hours / 24 * np.roll(own[:, t2m], -other)
+        edge = slice(1, None) if other < 0 else slice(None, -1 if other else None)
+        found = table[table["site_id"] == site]
+        np.testing.assert_allclose(found["t2m"].to_numpy()[edge], expected[edge], rtol=1e-5)
+        np.testing.assert_array_equal(found["ndvi"], own[:, ndvi])  # no weather
+    # at UTC-8 the local 31 December reaches into a year that is not there: its flux is left out
+    dates = table[table["gpp"].notna()].groupby("site_id")["date"].agg(list)
+    assert [str(d.date()) for d in dates["AA-One"]] == ["2004-02-29"]
+    assert [str(d.date()) for d in dates["CC-Thr"]] == ["2004-02-29", "2004-12-31"]
+
+
+def test_missing_weather_stays_missing_and_is_counted(paths):
+    group = zarr.open_group(paths / "2004.zarr", mode="r+")
+    row, col = TOWERS["CC-Thr"][2:]
+    group["t2m"][40:71, row, col] = np.nan  # a month
+    target, dropped = paths / "sites.csv", paths / "dropped.csv"
+    cubes = [paths / "2004.zarr"]
+    write_sample_sites(
+        paths / "towers.csv", paths / "static.nc", target, dropped, seed=1, cubes=cubes
+    )
+    share = pd.read_csv(target).set_index("site_id")["filled_share"]
+    assert share["CC-Thr"] == pytest.approx(31 / 366, abs=1e-4)
+    assert share["AA-One"] == share["DD-Fou"] == 0
+    out = paths / "2004.parquet"
+    extract_samples(paths / "2004.zarr", target, paths / "fluxes.parquet", out)
+    table = pd.read_parquet(out)
+    filled = table["weather_filled"] == 3
+    assert filled.sum() == 31 and (table["site_id"][filled] == "CC-Thr").all()
+    assert table["t2m"][filled].isna().all() and table["t2m"][~filled].notna().all()

@@ -98,6 +98,25 @@ def test_gaps_become_whole_days_that_say_so(tmp_path):
     assert one.loc["2001-05-05", "tp"] == pytest.approx(2.0)
 
 
+def test_long_gaps_of_the_weather_stay_missing_and_are_counted(tmp_path, caplog):
+    days = make_days()
+    one = days["site_id"] == "AA-One"
+    days.loc[one & days["date"].between("2001-03-01", "2001-03-20"), ["TA", "VPD"]] = np.nan
+    days.loc[one & days["date"].between("2001-06-01", "2001-06-05"), "SW_IN"] = np.nan
+    days.loc[one & (days["date"] < "2001-01-04"), "TA_MIN"] = np.nan  # nothing before to go by
+    days.loc[~one & (days["date"].dt.year == 2001), "NEE"] = 6.0
+    samples, sites = convert(tmp_path, days=days)
+    table = samples[samples["site_id"] == "AA-One"].set_index("date")
+    gap = table.loc["2001-03-01":"2001-03-20"]
+    assert gap[["t2m", "vpd"]].isna().all(axis=None) and gap["ssrd"].notna().all()
+    assert table.loc["2001-06-01":"2001-06-05", "ssrd"].eq(200).all()
+    assert table.loc[:"2001-01-03", "t2m_min"].isna().all()
+    assert table["filled"].sum() == 28
+    assert sites.set_index("site_id")["filled_share"].to_dict() == {"AA-One": 0.07, "BB-Two": 0}
+    assert "BB-Two: nee of 2001 sums to 2190 g C m-2" in caplog.text  # warned about, not cut
+    assert samples["nee"].notna().all()
+
+
 def test_open_class_and_missing_climatology(tmp_path):
     days = make_days()
     days.loc[days["site_id"] == "AA-One", "LAI_CLIM"] = np.nan

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamflux.samples.splits import NEIGHBOUR_KM, SPLITS, neighbours, split_sites
+from tamflux.samples.splits import (
+    NEIGHBOUR_KM,
+    SPLITS,
+    count_training_groups,
+    neighbours,
+    split_sites,
+)
 
 CLASSES = ("ENF", "GRA", "WET")
 
@@ -73,3 +79,13 @@ def test_neighbours_are_chained_by_distance():
     assert NEIGHBOUR_KM == pytest.approx(5)
     east = neighbours(np.array([0.0, 0.0]), np.array([179.99, -179.99]))
     assert east[0] == east[1]  # 2.2 km apart, across the dateline
+
+
+def test_groups_of_training_sites_are_counted_by_hand():
+    sites = network(40, 3)
+    sites.loc[1:3, ["lat", "lon"]] = sites.loc[0, ["lat", "lon"]].to_numpy()  # four in one place
+    for split in SPLITS:
+        train = sites[split_sites(sites, 7)[f"split_{split}"] == "train"]
+        places = train[["lat", "lon"]].drop_duplicates()
+        assert count_training_groups(sites, split, 7) == len(places)
+    assert count_training_groups(sites.head(0), "igbp", 7) == 0

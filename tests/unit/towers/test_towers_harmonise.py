@@ -9,7 +9,7 @@ from tower_files import badm_text, daily_frame, half_hourly_frame, write_zip
 from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.towers.harmonise import harmonise_towers
-from tamflux.towers.inspection import inspect_towers
+from tamflux.towers.inspection import find_usable_sites, inspect_towers
 from tamflux.towers.merging import distance_km
 
 
@@ -486,6 +486,24 @@ def test_inspection_reads_headers_alone(tmp_path):
     assert "no usable coordinates" in rows["FR-Bil"]["problems"]
     assert "not a zip archive" in rows["FR-Pue"]["problems"]
     assert "the table has no NEE" in rows["US-Var"]["problems"]
+
+
+def test_usable_sites_are_those_of_the_run_with_their_training_days(tmp_path):
+    good = daily_frame(n=730, start="2001-01-01", qc=0.9)
+    good.loc[:99, "NEE_VUT_REF_QC"] = 0.3  # 100 days of 2001 do not train
+    write_zip(tmp_path, "ICOS", "FR-Pue", {"DD": good})
+    write_zip(tmp_path, "ICOS", "FR-Bil", {"DD": daily_frame(n=59)})
+    write_zip(tmp_path, "ICOS", "FR-Gri", {"DD": daily_frame()}, badm_text("FR-Gri", lat=-20))
+    paths = sorted(tmp_path.glob("*.zip"))
+    grid = Grid(1.0, (-80, 30, 0, 60))
+    limits = {"min_coverage": 0.8, "min_days": 60, "max_abs_flux": 50, "allow_years": []}
+    sites, rejected = find_usable_sites(paths, None, grid, [2001], 0.5, **limits)
+    _, expected, listed = harmonise(tmp_path, grid=grid)
+    assert sites["site_id"].tolist() == list(expected.index) == ["FR-Pue"]
+    assert sites["n_train"].tolist() == [265]
+    pd.testing.assert_frame_equal(rejected.fillna(""), listed, check_dtype=False)
+    none, rejected = find_usable_sites(paths[:1], None, grid, [2001], 0.5, **limits)
+    assert none.empty and len(rejected) == 1
 
 
 @pytest.mark.realdata
