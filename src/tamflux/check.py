@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatch
 from functools import partial
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from tamflux.config import partial_year
 from tamflux.demo_earth.layout import demo_files
 from tamflux.download.targets import era5_raw_variables, era5_targets, modis_folder
 from tamflux.errors import ConfigError, InputError
+from tamflux.files import find_files, matches
 from tamflux.grid import Grid
 from tamflux.readers.era5 import inspect_era5
 from tamflux.readers.landcover import inspect_landcover
@@ -134,7 +133,7 @@ def _rows(
 
     `cure` says what brings files that are missing.
     """
-    if not files and any(fnmatch(file, pattern) for file in later):
+    if not files and any(matches(file, pattern) for file in later):
         return [_row(name, part, 0, LATER, "the demo Earth writes it when the run starts")]
     if not files:
         fix = f"correct the path in the configuration, or {cure or 'put the files there'}"
@@ -175,4 +174,4 @@ def _fill(path: str, year: int | None) -> str:
 
 
 def _files(path: str, year: int | None = None) -> list[str]:
-    return sorted(glob(_fill(path, year)))
+    return find_files(_fill(path, year))

@@ -37,6 +37,11 @@ def forget_checksums(result: str | Path) -> None:
     _beside(Path(result)).unlink(missing_ok=True)
 
 
+def has_checksums(result: str | Path) -> bool:
+    """Whether checksums were written beside a result."""
+    return _beside(Path(result)).exists()
+
+
 def content_hash(result: str | Path) -> str:
     """SHA-256 of a file, or of a folder's files with their names; times do not count.
 

@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +138,20 @@ def exclusive(lock: str | Path, *, what: str, file: str | Path) -> Iterator[None
         yield
     finally:
         held.release()
+
+
+def find_files(pattern: str) -> list[str]:
+    """Sorted paths that match a path of `inputs`; wildcards are ``*`` and ``?`` alone."""
+    return sorted(glob(_escape_brackets(pattern)))
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether `find_files` would find a file of this path."""
+    return fnmatchcase(path, _escape_brackets(pattern))
+
+
+def _escape_brackets(pattern: str) -> str:
+    return pattern.replace("[", "[[]")
 
 
 def link_file(source: str | Path, target: str | Path) -> None:

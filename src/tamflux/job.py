@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tamflux.checksums import STAMP, forget_checksums, record_checksums, verify
+from tamflux.checksums import STAMP, forget_checksums, has_checksums, record_checksums, verify
 from tamflux.errors import TamfluxError
 from tamflux.files import remove
 from tamflux.logs import job_log
@@ -77,12 +77,15 @@ def _remove_leftovers(outputs: Iterable[str]) -> None:
 
 
 def _end_future(inputs: Iterable[str]) -> None:
-    """Give inputs that a wrong clock dated in the future the time of now.
+    """Give results that a wrong clock dated in the future the time of now.
 
-    Snakemake would take everything behind them for outdated, again and again.
+    Snakemake would take everything behind them for outdated, again and again. Results are the
+    files that have checksums below ``results/``; a user's own files are never touched.
     """
     now = time.time()
     for path in map(Path, inputs):
+        if path.parts[:1] != ("results",) or not has_checksums(path):
+            continue
         for file in (path, path / STAMP) if path.is_dir() else (path,):
             if file.exists() and file.stat().st_mtime > now:
                 os.utime(file, (now, now))

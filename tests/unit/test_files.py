@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from tamflux.errors import TamfluxError
-from tamflux.files import atomic_path, disk_array, exclusive, scratch_folder
+from tamflux.files import (
+    atomic_path,
+    disk_array,
+    exclusive,
+    find_files,
+    matches,
+    scratch_folder,
+)
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path):
@@ -113,3 +120,16 @@ def test_files_and_stores_get_the_permissions_of_the_umask(tmp_path, umask):
     for path in paths:
         expected = (0o777 if path.is_dir() else 0o666) & ~umask
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
+
+
+def test_brackets_of_a_path_are_no_wildcards(tmp_path):
+    folder = tmp_path / "a [12] b"
+    folder.mkdir()
+    for name in ("x1.nc", "x2.nc", "y[1].nc", "yb.nc"):
+        (folder / name).touch()
+    (tmp_path / "a 1 b").mkdir()
+    (tmp_path / "a 1 b" / "x1.nc").touch()
+    assert find_files(f"{folder}/x?.nc") == [f"{folder}/x1.nc", f"{folder}/x2.nc"]
+    assert find_files(f"{folder}/y[1].nc") == [f"{folder}/y[1].nc"]
+    for path, expected in {"a [12] b/x1.nc": True, "a 1 b/x1.nc": False}.items():
+        assert matches(path, "a [12] b/*.nc") is expected

@@ -57,12 +57,35 @@ def test_a_failed_job_leaves_no_checksums(paths):
     assert not list(Path(paths.output[0]).parent.glob(".*.sha256"))
 
 
-def test_inputs_of_the_future_are_of_now_afterwards(paths):
+def test_results_of_the_future_are_of_now_afterwards(paths, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = Path("results/towers/in.csv")
+    result.parent.mkdir(parents=True)
+    result.write_text("1\n")
+    record_checksums(result)
     later = time.time() + 1e6
-    os.utime(paths.input[0], (later, later))
+    os.utime(result, (later, later))
+    paths.input = [str(result)]
     with job(paths, "copy"):
         work(paths)
-    assert os.stat(paths.input[0]).st_mtime <= time.time()
+    assert result.stat().st_mtime <= time.time()
+
+
+@pytest.mark.parametrize("name", ["in.csv", "results/raw/in.csv"])
+def test_a_users_own_file_keeps_its_date_and_is_not_touched(paths, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    source = Path(name)
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("1\n")
+    later = time.time() + 1e6
+    os.utime(source, (later, later))
+    monkeypatch.setattr(os, "utime", lambda *args, **kwargs: pytest.fail("a date was changed"))
+    before = source.stat()
+    paths.input = [name]
+    with job(paths, "copy"):
+        work(paths)
+    assert source.stat().st_mtime_ns == before.st_mtime_ns
+    assert source.stat().st_ctime_ns == before.st_ctime_ns
 
 
 def test_a_file_that_cannot_be_read_is_named(paths, capsys):

@@ -108,7 +108,7 @@ rule test_responses:
 
 rule checksum_inputs:
     input:
-        files=checksummed_files,
+        files=as_input(checksummed_files),
     output:
         table="results/provenance/{source}.csv",
     log:
@@ -121,6 +121,7 @@ rule checksum_inputs:
         mem_mb=500,
     params:
         source="{source}",
+        raw=state_of(checksummed_files),
         code=code_of("checksum_inputs"),
     message:
         "checksums of the raw files of {wildcards.source}"

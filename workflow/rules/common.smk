@@ -127,3 +127,14 @@ def section_of(name, overlay):
             fix=f"add --configfile workflow/config/{overlay}.yaml",
         )
     return config[name]
+
+
+def cell_files(wc):
+    """Predictors of a year at the cells, and the truth of the years that are scored."""
+    files = {
+        "cube": f"results/predictors/{wc.year}.zarr",
+        "cells": "results/comparison/cells.csv",
+    }
+    if int(wc.year) in config["years"]["product"]:
+        files["truth"] = config["validation"]["truth"].format(year=wc.year)
+    return files

@@ -1,10 +1,9 @@
 # The files that each stage reads of `inputs`, and the checksums that the product names.
 import os
-from fnmatch import fnmatch
-from glob import glob
 from types import SimpleNamespace
 
 from tamflux.config import partial_year
+from tamflux.files import find_files, matches
 from tamflux.readers.cds_files import may_start_year
 from tamflux.demo_earth.layout import demo_files
 from tamflux.readers.modis_files import near_year
@@ -19,24 +18,62 @@ def raw_files(path, year=None):
     thus found before any work.
     """
     pattern = path.replace("{year}", str(year))
-    files = sorted(
-        {*glob(pattern), *(file for file in DEMO_FILES if fnmatch(file, pattern))}
-    )
+    demo = {file for file in DEMO_FILES if matches(file, pattern)}
+    files = sorted({*find_files(pattern), *demo})
     if not files:
         stop(
             "no file matches a path of `inputs`",
             file=pattern,
             fix="correct the path in the configuration, or put the files there: "
-            "`snakemake --cores 1 check` with the same --configfile lists all that is missing",
+            "`snakemake check` with the same --configfile lists all that is missing",
         )
     return files
 
 
-def raw_state(files):
-    """Sizes and times of the user's own files: one put in place with an old date counts too."""
-    own = [file for file in files if file not in DEMO_FILES and os.path.exists(file)]
-    stats = {file: os.stat(file) for file in own}
-    return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats.items()]
+def land_file(name):
+    """The one file of a key of `inputs`; nothing where it is null."""
+    if not (path := config["inputs"][name]):
+        return []
+    files = raw_files(path)
+    if len(files) > 1:
+        stop(
+            f"several files match inputs.{name}",
+            file=path,
+            found=", ".join(files),
+            fix="name one of them",
+        )
+    return files[0]
+
+
+def as_input(files_of):
+    """Raw files as inputs of a rule; dates of the user's own do not count.
+
+    A copy keeps old dates, and another clock may have dated a file in the future: `state_of`
+    says whether a file is another.
+    """
+
+    def untouched(wc):
+        files = files_of(wc)
+        if isinstance(files, str):
+            return files if files in DEMO_FILES else ancient(files)
+        return [file if file in DEMO_FILES else ancient(file) for file in files]
+
+    return untouched
+
+
+def state_of(files_of):
+    """Sizes and times of the user's own files, as a parameter of a rule."""
+
+    def state(wc):
+        files = files_of(wc)
+        files = [files] if isinstance(files, str) else files
+        own = [
+            file for file in files if file not in DEMO_FILES and os.path.exists(file)
+        ]
+        stats = {file: os.stat(file) for file in own}
+        return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats.items()]
+
+    return state
 
 
 def era5_files(wc):
@@ -44,7 +81,7 @@ def era5_files(wc):
     era5, year = config["inputs"]["era5"], int(wc.year)
     files = raw_files(era5["path"], year)
     if era5["kind"] != "daily_statistics":
-        following = glob(era5["path"].replace("{year}", str(year + 1)))
+        following = find_files(era5["path"].replace("{year}", str(year + 1)))
         files += [file for file in following if may_start_year(file, year + 1)]
     return sorted({*files})
 
@@ -62,14 +99,19 @@ def modis_files(wc):
     return near_year({file for y in years for file in raw_files(path, y)}, year)
 
 
+def tower_files(wc):
+    """Tower files, and the table of sites where there is one."""
+    towers = config["inputs"]["towers"]
+    return raw_files(towers["path"]) + [towers["sites"]] * bool(towers["sites"])
+
+
 def checksummed_files(wc):
     """Raw files of ERA5 or MODIS in a year, of the land surface, or of the towers."""
     kind, _, year = wc.source.partition("_")
-    inputs, towers = config["inputs"], config["inputs"]["towers"]
     if kind == "land":
-        return [inputs[k] for k in ("landcover", "koppen", "elevation") if inputs[k]]
+        return [*filter(None, map(land_file, ("landcover", "koppen", "elevation")))]
     if kind == "towers":
-        return raw_files(towers["path"]) + [towers["sites"]] * bool(towers["sites"])
+        return tower_files(wc)
     return {"era5": era5_files, "modis": modis_files}[kind](SimpleNamespace(year=year))
 
 
@@ -91,24 +133,13 @@ def site_table(wc):
 def carbonfluxbench_files(wc):
     """The benchmark's files."""
     folder = section_of("carbonfluxbench", "carbonfluxbench")["folder"]
-    targets = sorted(glob(f"{folder}/target_fluxes*.parquet"))
+    targets = find_files(f"{folder}/target_fluxes*.parquet")
     names = ["MOD09GA.parquet", "ERA5.parquet"]
     names += ["koppen_sites.json", "koppen_sites_short.json"]
     return [
         *(targets or [f"{folder}/target_fluxes.parquet"]),
         *(f"{folder}/{name}" for name in names),
     ]
-
-
-def cell_files(wc):
-    """Predictors of a year at the cells, and the truth of the years that are scored."""
-    files = {
-        "cube": f"results/predictors/{wc.year}.zarr",
-        "cells": "results/comparison/cells.csv",
-    }
-    if int(wc.year) in config["years"]["product"]:
-        files["truth"] = config["validation"]["truth"].format(year=wc.year)
-    return files
 
 
 def reference_files(wc):

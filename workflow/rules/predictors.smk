@@ -3,7 +3,7 @@ from tamflux.variables import ASTRONOMY, METEOROLOGY, REFLECTANCE
 
 rule prepare_era5:
     input:
-        era5=era5_files,
+        era5=as_input(era5_files),
     output:
         cube=directory("results/predictors/era5/{year}.zarr"),
     log:
@@ -13,7 +13,7 @@ rule prepare_era5:
     resources:
         mem_mb=2500 if config["inputs"]["era5"]["kind"] == "daily_statistics" else 4000,
     params:
-        raw=lambda wc: raw_state(era5_files(wc)),
+        raw=state_of(era5_files),
         kind=config["inputs"]["era5"]["kind"],
         may_end_early=may_grow,
         grid=config["grid"],
@@ -31,7 +31,7 @@ rule prepare_era5:
 
 rule prepare_modis:
     input:
-        modis=modis_files,
+        modis=as_input(modis_files),
     output:
         cube=directory("results/predictors/modis/{year}.zarr"),
     log:
@@ -41,7 +41,7 @@ rule prepare_modis:
     resources:
         mem_mb=2500,
     params:
-        raw=lambda wc: raw_state(modis_files(wc)),
+        raw=state_of(modis_files),
         product=config["inputs"]["modis"]["product"],
         may_end_early=may_grow,
         grid=config["grid"],
@@ -56,9 +56,9 @@ rule prepare_modis:
 
 rule prepare_static:
     input:
-        landcover=config["inputs"]["landcover"],
-        koppen=config["inputs"]["koppen"],
-        elevation=config["inputs"]["elevation"] or [],
+        landcover=as_input(lambda wc: land_file("landcover")),
+        koppen=as_input(lambda wc: land_file("koppen")),
+        elevation=as_input(lambda wc: land_file("elevation")),
     output:
         static="results/predictors/static.nc",
     log:
@@ -68,15 +68,7 @@ rule prepare_static:
     resources:
         mem_mb=4000,
     params:
-        raw=raw_state(
-            filter(
-                None,
-                (
-                    config["inputs"][name]
-                    for name in ("landcover", "koppen", "elevation")
-                ),
-            )
-        ),
+        raw=state_of(lambda wc: checksummed_files(SimpleNamespace(source="land"))),
         grid=GRID,
         code=code_of("prepare_static"),
     message:

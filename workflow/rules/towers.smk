@@ -1,7 +1,7 @@
 rule harmonise_towers:
     input:
-        towers=lambda wc: raw_files(config["inputs"]["towers"]["path"]),
-        site_table=config["inputs"]["towers"]["sites"] or [],
+        towers=as_input(lambda wc: raw_files(config["inputs"]["towers"]["path"])),
+        site_table=as_input(lambda wc: config["inputs"]["towers"]["sites"] or []),
     output:
         fluxes="results/towers/fluxes.parquet",
         sites="results/towers/sites.csv",
@@ -13,7 +13,7 @@ rule harmonise_towers:
     resources:
         mem_mb=2000,
     params:
-        raw=lambda wc: raw_state(raw_files(config["inputs"]["towers"]["path"])),
+        raw=state_of(tower_files),
         limits=config["towers"],
         grid=GRID,
         code=code_of("harmonise_towers"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from tamflux.demo_earth.layout import ROOT
 from tamflux.errors import ConfigError
+from tamflux.files import matches
 from tamflux.readers.era5_variables import ACCUMULATED, RAW, raw_variables_of
 from tamflux.variables import METEOROLOGY
 
@@ -109,7 +109,7 @@ def _target(path: str, year: int, name: str, key: str) -> Path:
         )  # fmt: skip
     pattern = path.replace("{year}", str(year))
     folder = Path(pattern).parent
-    if any(sign in str(folder) for sign in "*?[") or not fnmatch(str(folder / name), pattern):
+    if any(sign in str(folder) for sign in "*?") or not matches(str(folder / name), pattern):
         raise ConfigError(
             f"{key} names no folder to download to", found=path,
             expected=f"a folder without wildcards, and a name that {name} matches",
