@@ -19,11 +19,14 @@ def _cdo(product: Product, folder: Path) -> dict[str, float]:
         raise ValueError(f"sinfo: {info}")
     out = ("cdo", "-s", "outputf,%.9g")
     cell = (f"-remapnn,lon={product.lon}_lat={product.lat}", "-selname,gpp")
+    select = "-selname,gpp,reco,nee"
+    run("cdo", "-s", "-O", "yearmonmean", select, monthly, folder / "year.nc")
     total = (f"-mulc,{days * 1e-15}", "-fldint", "-expr,m=gpp*land_fraction")
     return {
         "days in the year": numbers(run("cdo", "-s", "ntime", product.path("daily")))[0],
         "gpp of a cell, July": numbers(run(*out, *cell, f"-seltimestep,{JULY}", monthly))[0],
         "gpp of a cell, year": numbers(run(*out, "-timmean", *cell, product.path("daily")))[0],
+        "gpp of a cell, year of months": numbers(run(*out, *cell, folder / "year.nc"))[0],
         "mean gpp over cells": numbers(run(*out, "-fldmean", "-selname,gpp", annual))[0],
         "global gpp, Pg yr-1": numbers(run(*out, *total, annual))[0],
     }
@@ -38,8 +41,14 @@ def _nco(product: Product, folder: Path) -> dict[str, float]:
     run("ncwa", "-O", "-v", "nee", "-w", "w", "-a", "time,lat,lon", weighted, mean)
     run("ncap2", "-O", "-v", "-s", "gap=abs(reco-gpp-nee)", product.path("daily"), gap)
     run("ncwa", "-O", "-y", "max", "-v", "gap", gap, gap)
+    twice = (product.path("monthly"), product.path("monthly"), folder / "months.nc")
+    run("ncrcat", "-O", "-v", "gpp", *twice)
+    later = ("-d", f"lat,{product.lat}", "-d", f"lon,{product.lon}", "-d", f"time,{JULY + 11}")
     return {
         "gpp of a cell, July": numbers(run(*show, "-v", "gpp", *cell, product.path("monthly")))[0],
+        "gpp of a cell, July of the second file": numbers(
+            run(*show, "-v", "gpp", *later, folder / "months.nc")
+        )[0],
         "mean nee over land": numbers(run(*show, "-v", "nee", mean))[0],
         "largest |reco - gpp - nee|": numbers(run(*show, "-v", "gap", gap))[0],
     }

@@ -57,7 +57,9 @@ def open_product(folder: Path) -> Product:
     expected = {
         "gpp of a cell, July": july,
         "gpp of a cell, 1 July": float(series[181 + int(days - 365)]),
+        "gpp of a cell, July of the second file": july,
         "gpp of a cell, year": float(series.mean()),
+        "gpp of a cell, year of months": float(series.mean()),
         "mean gpp over cells": float(np.average(gpp[land], weights=area[land])),
         "plain mean gpp": float(gpp[land].mean()),
         "mean nee over land": float(np.average(nee[land], weights=(area * share)[land])),
