@@ -71,11 +71,11 @@ def test_a_cell_is_predicted_as_by_the_closed_form(opened):
 def test_a_box_equals_the_tiles_of_the_workflow(opened, planet, tmp_path, monkeypatch):
     """Ocean, coast, barren and vegetated cells: the same values by the workflow's own path."""
     ensemble, cube, static, lookback = opened
-    tiles._open_sources.cache_clear()
+    tiles._open_inputs.cache_clear()
     for module in (predict, tiles):
         monkeypatch.setattr(module, "Ensemble", ToyEnsemble, raising=False)
     predict.predict_tiles(**planet, output=tmp_path / "tiles.zarr", workers=1, batch_cells=99)
-    tiles._open_sources.cache_clear()
+    tiles._open_inputs.cache_clear()
     box = tamflux.predict_box(ensemble, cube, static, (-180, -90, 180, 90), lookback=lookback)
     stored = zarr.open_group(tmp_path / "tiles.zarr", mode="r")
     for name in box.data_vars:
