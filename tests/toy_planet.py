@@ -45,13 +45,18 @@ class ToyEnsemble:
         return ensemble
 
     def predict(self, x, static, batch_cells=1024):
+        return self.predict_from(x, static, batch_cells)[0]
+
+    def predict_from(self, x, static, batch_cells):
+        batch_cells = batch_cells or 1024
         time.sleep(self.pause)
         parts = [
             toy_fluxes(x[i : i + batch_cells], static[i : i + batch_cells])
             for i in range(0, len(x), batch_cells)
         ]
         mean = np.concatenate(parts).astype(np.float32)
-        return SimpleNamespace(mean=mean, std=np.abs(0.1 * mean), embeddings=self.embeddings(x))
+        std = np.abs(0.1 * mean)
+        return SimpleNamespace(mean=mean, std=std, embeddings=self.embeddings(x)), {}
 
     def embeddings(self, x, batch_cells=1024):
         return x[:, : self.lookback_days, 1:].max(axis=1)

@@ -143,6 +143,15 @@ def create_tiles(path: Path, inputs: TileInputs) -> None:
             dimension_names=("time", "lat", "lon"),
             attributes={"units": FLUXES[name.removesuffix("_std")].units},
         )
+    group.create_array(
+        "gap_memory",
+        shape=(len(cube.time), *cube.grid.shape),
+        chunks=(len(cube.time), *side),
+        dtype="float32",
+        fill_value=0,
+        dimension_names=("time", "lat", "lon"),
+        attributes={"units": "1"},
+    )
     for name, kind, fill in [("dissimilarity_index", "float32", np.nan), ("quality", "int8", 0)]:
         group.create_array(
             name,

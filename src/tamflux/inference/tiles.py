@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
+import zarr
 
 from tamflux.errors import ContractError
 from tamflux.grid import Tile
@@ -23,11 +24,17 @@ from tamflux.predictors.static import (
     static_features,
 )
 from tamflux.training.ensemble import Ensemble, Prediction
+from tamflux.training.gaps import fill_gaps, gap_memory, missing_fluxes, missing_weather
 from tamflux.uncertainty.feature_space import FeatureSpace, compute_features
 from tamflux.variables import FLUXES, PREDICTORS
 
 COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
+FILLED_WEATHER, MISSING_WEATHER = 16, 32
 """Bits of `quality`; see contract 4."""
+
+WEATHER_FLAG = "weather_filled"
+WEATHER_MISSING = 3
+"""Flag of the cube, and its value where weather is missing; 0 is data, other values are filled."""
 
 FLUX_NAMES = tuple(FLUXES)
 STD_NAMES = tuple(f"{name}_std" for name in FLUXES)
@@ -170,8 +177,9 @@ def predict_tile(
     dict
         `gpp`, `reco`, `nee` and their `*_std`: (time, row, col) float32 in g C m-2 d-1, NaN over
         water, 0 on land without vegetation; `dissimilarity_index`: (row, col) float32
-        (`tamflux.uncertainty.feature_space`), NaN without vegetated land; `quality`: (row, col)
-        int8.
+        (`tamflux.uncertainty.feature_space`), NaN without vegetated land; `gap_memory`: (time, row,
+        col) float32 (`tamflux.training.gaps`); `quality`: (row, col) int8. Fluxes are also NaN
+        where weather is missing.
     """
     cube, static = opened.cube, opened.static.isel(lat=tile.rows, lon=tile.cols)
     land = static["land_fraction"].values > 0
@@ -179,24 +187,53 @@ def predict_tile(
     fluxes = np.full((2, len(FLUX_NAMES), len(cube.time), *land.shape), np.nan, np.float32)
     fluxes[..., land] = 0
     dissimilarity = np.full(land.shape, np.nan, np.float32)
+    memory = np.zeros(fluxes.shape[2:], np.float32)
+    quality = quality_flags(
+        static["land_fraction"].values, vegetated, cube.read_flag(tile.rows, tile.cols)
+    )
     rows, cols = np.nonzero(vegetated)
     if len(rows):
-        x = _cell_predictors(opened, rows + tile.rows.start, cols + tile.cols.start)
+        at = rows + tile.rows.start, cols + tile.cols.start
+        lookback_days, names = opened.ensemble.lookback_days, opened.ensemble.predictors
+        x, flags = _cell_predictors(opened, *at), _weather_flags(opened, *at)
         features = _cell_statics(opened, static, rows, cols)
-        prediction = _predict_cells(opened, tile, x, features, batch_cells)
+        without = missing_weather(x, names) | (flags == WEATHER_MISSING)
+        filled, missing = without | (flags > 0), missing_fluxes(without, lookback_days)
+        inputs = fill_gaps(x, names, lookback_days), features
+        prediction = _predict_cells(opened, tile, *inputs, batch_cells)
         dissimilarity[rows, cols] = opened.feature_space.dissimilarity(
-            compute_features(prediction.embeddings, x[:, : opened.ensemble.lookback_days], features)
+            compute_features(prediction.embeddings, x[:, :lookback_days], features),
+            filled[:, :lookback_days].mean(axis=1),
         )
         for part, values in enumerate((prediction.mean, prediction.std)):
             _check_finite(values, tile)
+            values = np.where(missing[..., None], np.float32(np.nan), values)
             fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
+        memory[:, rows, cols] = gap_memory(filled, lookback_days).T
+        quality[rows, cols] += weather_bits(filled, missing)
+        dissimilarity[rows[missing.all(axis=1)], cols[missing.all(axis=1)]] = np.nan
     arrays = fluxes.reshape(-1, *fluxes.shape[2:])
     tile_values = dict(zip((*FLUX_NAMES, *STD_NAMES), arrays, strict=True))
-    tile_values["dissimilarity_index"] = dissimilarity
-    tile_values["quality"] = quality_flags(
-        static["land_fraction"].values, vegetated, cube.read_flag(tile.rows, tile.cols)
-    )
-    return tile_values
+    return tile_values | {
+        "dissimilarity_index": dissimilarity,
+        "gap_memory": memory,
+        "quality": quality,
+    }
+
+
+def weather_bits(filled: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Quality bits (cell,) int8 of the weather.
+
+    Parameters
+    ----------
+    filled : numpy.ndarray
+        (cell, lookback + time) bool, days whose weather is filled or missing.
+    missing : numpy.ndarray
+        (cell, time) bool, days whose fluxes are missing.
+    """
+    some_missing = missing.any(axis=1)
+    some_filled = filled.sum(axis=1) > missing.sum(axis=1)
+    return (FILLED_WEATHER * some_filled + MISSING_WEATHER * some_missing).astype(np.int8)
 
 
 def quality_flags(land_fraction: np.ndarray, vegetated: np.ndarray, origin: np.ndarray):
@@ -235,12 +272,31 @@ def _cell_predictors(opened: OpenedInputs, rows: np.ndarray, cols: np.ndarray) -
     return prepend_lookback(year, before, opened.ensemble.lookback_days)
 
 
+def _weather_flags(opened: OpenedInputs, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """(cell, lookback + time) int8 `weather_filled`."""
+    year = _read_weather_flag(opened.cube, rows, cols)
+    before = None if opened.lookback is None else _read_weather_flag(opened.lookback, rows, cols)
+    return prepend_lookback(year, before, opened.ensemble.lookback_days)[..., 0]
+
+
+def _read_weather_flag(cube: Cube, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """(cell, time, 1) int8 flag of a cube; 0 where it has none."""
+    cells = np.zeros((len(rows), len(cube.time), 1), np.int8)
+    group = zarr.open_group(cube.path, mode="r")
+    if WEATHER_FLAG in group:
+        south, west = rows.min(), cols.min()
+        block = slice(south, rows.max() + 1), slice(west, cols.max() + 1)
+        values = np.asarray(group[WEATHER_FLAG][: len(cube.time), *block])
+        cells[..., 0] = values[:, rows - south, cols - west].T
+    return cells
+
+
 def _predict_cells(
     opened: OpenedInputs, tile: Tile, x: np.ndarray, features: np.ndarray, batch_cells: int | None
 ) -> Prediction:
     """Predict all days, or in a partial year those that the cache does not hold."""
     if opened.states is None:
-        return opened.ensemble.predict(x, features, batch_cells=batch_cells)
+        return opened.ensemble.predict_from(x, features, batch_cells)[0]
     return opened.states.predict(tile.id, opened.ensemble, x, features, batch_cells)
 
 

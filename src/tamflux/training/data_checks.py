@@ -6,6 +6,7 @@ import numpy as np
 
 from tamflux.errors import TrainingError
 from tamflux.samples.samples import Samples
+from tamflux.training.trainer import day_weights
 from tamflux.variables import FLUXES
 
 MIN_SITES = 2
@@ -30,12 +31,13 @@ def check_training_data(samples: Samples, train_idx: np.ndarray, min_qc: float) 
         infinite, constant or missing everywhere, or days are missing within a year or out of order.
     """
     rows = np.isin(samples.site, train_idx)
-    usable = np.isfinite(samples.y) & (rows & samples.may_train & (samples.qc >= min_qc))[:, None]
+    usable = rows[:, None] & (day_weights(samples, min_qc) > 0)
     with_flux = len(np.unique(samples.site[usable.any(axis=1)]))
     if with_flux < MIN_SITES:
         raise TrainingError(
             "too few sites with fluxes to train on",
-            found=f"{with_flux} of {len(train_idx)} training sites have days with qc >= {min_qc}",
+            found=f"{with_flux} of {len(train_idx)} training sites have days with weather "
+            f"and qc >= {min_qc}",
             expected=f"at least {MIN_SITES}",
             fix=FIX,
         )

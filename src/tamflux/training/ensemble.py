@@ -18,6 +18,7 @@ from tamflux.model.tamrl import RecurrentState, TamRL, close_balance
 from tamflux.samples.samples import PAD, Samples, make_windows
 from tamflux.training.checkpoint import ModelSpec, load_checkpoint
 from tamflux.training.device import choose_device, to_device
+from tamflux.training.gaps import fill_gaps, missing_fluxes, missing_weather
 from tamflux.variables import FLUXES
 
 BATCH_WINDOWS = 64
@@ -94,7 +95,7 @@ class Ensemble:
     def predict(
         self, x: np.ndarray, static: np.ndarray, batch_cells: int | None = None
     ) -> Prediction:
-        """Predict the days after the look-back window.
+        """Predict the days after the look-back window; those without weather are NaN.
 
         Parameters
         ----------
@@ -110,7 +111,11 @@ class Ensemble:
         ContractError
             If the shapes are not those of the model.
         """
-        return self.predict_from(x, static, batch_cells)[0]
+        missing = missing_fluxes(missing_weather(x, self.predictors), self.lookback_days)
+        filled = fill_gaps(x, self.predictors, self.lookback_days)
+        prediction = self.predict_from(filled, static, batch_cells)[0]
+        prediction.mean[missing] = prediction.std[missing] = np.nan
+        return prediction
 
     def predict_from(
         self,
@@ -125,8 +130,8 @@ class Ensemble:
         Parameters
         ----------
         x, static, batch_cells
-            As of `predict`; with `states`, the days after them follow the look-back window
-            immediately.
+            As of `predict`, with gaps filled (`tamflux.training.gaps.fill_gaps`). With `states`,
+            the days after them follow the look-back window immediately.
         states : BatchStates, optional
             Saved by an earlier call for the same cells and `batch_cells`.
         keep : collection of int
@@ -179,7 +184,7 @@ class Ensemble:
             (cell, members x embedding) float32, embeddings of all members, concatenated; no columns
             for a model without encoder.
         """
-        lookback = x[:, : self.lookback_days]
+        lookback = fill_gaps(x[:, : self.lookback_days], self.predictors, self.lookback_days)
         embeddings = [np.empty((len(x), 0), np.float32)]
         for network, spec in zip(self.networks, self.specs, strict=True):
             if (encoder := network.encoder) is None:
@@ -229,7 +234,7 @@ def _copy(state: tuple, device: str | torch.device) -> RecurrentState:
 
 
 def predict_sites(ensemble: Ensemble, samples: Samples, site_idx: np.ndarray) -> pd.DataFrame:
-    """Fluxes of every day of some sites.
+    """Fluxes of every day of some sites, NaN on days without weather.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ from tamflux.training.checkpoint import (
 )
 from tamflux.training.device import choose_device, has_bfloat16, mixed_precision
 from tamflux.training.fit_trees import fit_trees
+from tamflux.training.gaps import MAX_MISSING_SHARE, fill_gaps, missing_weather
 
 log = logging.getLogger("tamflux")
 
@@ -76,6 +77,7 @@ class Trainer:
         self.weight = torch.from_numpy(weight).to(self.device)
         self.static = torch.tensor(samples.static).to(self.device)
         self.train = self._training_windows(samples, train_idx)
+        self.filled = self._fill_windows(samples, spec)
         site_years = np.bincount(self.train.site, minlength=len(samples.sites))
         self.site_years = torch.from_numpy(site_years.astype(np.float32)).to(self.device)
         self.epoch = 0
@@ -83,12 +85,21 @@ class Trainer:
         self.identity = _identity(spec, samples, self.epochs, has_bfloat16(self.device))
 
     def _training_windows(self, samples: Samples, train_idx: np.ndarray) -> Windows:
-        """Site-years of the training sites with an observed flux."""
+        """Site-years of the training sites with an observed flux and a known look-back window."""
         windows = make_windows(samples)
+        missing = missing_weather(samples.x, samples.predictors)
+        known = missing[windows.lookback_rows].mean(axis=1) <= MAX_MISSING_SHARE
         observed = self.weight.sum(-1).cpu().numpy() > 0
         targets = windows.rows[:, LOOKBACK_DAYS:]
         useful = (observed[targets] & (targets != PAD)).any(axis=1)
-        return windows.select(useful & np.isin(windows.site, train_idx))
+        return windows.select(useful & known & np.isin(windows.site, train_idx))
+
+    def _fill_windows(self, samples: Samples, spec: ModelSpec) -> torch.Tensor | None:
+        """Scaled predictors (window, time, feature) without gaps; None where there are no gaps."""
+        if not missing_weather(samples.x, samples.predictors)[self.train.rows].any():
+            return None
+        x = fill_gaps(samples.gather(self.train)[0], samples.predictors, LOOKBACK_DAYS)
+        return torch.from_numpy(spec.scale(x)).to(self.device)
 
     def run_epoch(self) -> dict[str, Any]:
         """One pass over the training site-years; returns the row of the learning curve."""
@@ -170,7 +181,8 @@ class Trainer:
         site = torch.from_numpy(windows.site[batch]).to(self.device)
         padded = (rows == PAD)[..., None]
         target, padded_target = rows[:, LOOKBACK_DAYS:], padded[:, LOOKBACK_DAYS:]
-        x = self.x[rows].masked_fill(padded, 0)
+        x = self.x[rows] if self.filled is None else self.filled[batch]
+        x = x.masked_fill(padded, 0)
         weight = self.weight[target].masked_fill(padded_target, 0)
         return x, self.static[site], self.y[target], weight
 
@@ -225,10 +237,13 @@ class Trainer:
 def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
     """(row, 3) float32 weight of each flux: the day's qc.
 
-    The weight is 0 where the flux is missing, the qc is below `min_qc`, or the day is not within
-    the training years.
+    The weight is 0 where the flux is missing, the qc is below `min_qc`, the day is not within the
+    training years, or its weather is missing.
     """
-    usable = np.isfinite(samples.y) & (samples.may_train & (samples.qc >= min_qc))[:, None]
+    complete = ~missing_weather(samples.x, samples.predictors)
+    usable = (
+        np.isfinite(samples.y) & (samples.may_train & complete & (samples.qc >= min_qc))[:, None]
+    )
     return np.where(usable, samples.qc[:, None], 0).astype(np.float32)
 
 

@@ -34,6 +34,9 @@ GROSS_FLUX_KNOTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 MIN_DIFFICULTY = 0.01
 """Lower bound of the difficulty estimate, g C m-2 d-1: no interval has zero width."""
 
+FILLED_ALLOWANCE = 1.0
+"""Gross flux that filled weather may hide beside the doubling of it, g C m-2 d-1."""
+
 MAX_DISSIMILARITY = 3.0
 """Larger dissimilarity indices count as this: hardly any tower supports the fit beyond it."""
 
@@ -64,9 +67,18 @@ class Calibration:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def half_width(
-        self, flux: str, gpp: np.ndarray, reco: np.ndarray, level: float = LEVEL
+        self,
+        flux: str,
+        gpp: np.ndarray,
+        reco: np.ndarray,
+        level: float = LEVEL,
+        gap_memory: np.ndarray | None = None,
     ) -> np.ndarray:
         """Half-width of the interval of a daily flux, g C m-2 d-1, in the shape of `gpp`.
+
+        Filled weather must not narrow an interval because it lowers the flux. With a share m of
+        filled days in the model's memory, the interval is that of the gross flux
+        g + m (g + `FILLED_ALLOWANCE`): on a filled day, that of more than twice the flux.
 
         Parameters
         ----------
@@ -76,10 +88,15 @@ class Calibration:
             Predicted, g C m-2 d-1; NaN gives NaN.
         level : float
             One of `LEVELS`.
+        gap_memory : numpy.ndarray, optional
+            Share of filled days (`tamflux.training.gaps.gap_memory`); none by default.
         """
         quantile = self.nonconformity_quantile[flux][str(level)]
         width = np.asarray(self.difficulty[flux], np.float32) * quantile
-        return np.interp(gpp + reco, self.gross_flux_knots, width).astype(np.float32)
+        gross_flux = gpp + reco
+        if gap_memory is not None:
+            gross_flux = gross_flux + gap_memory * (gross_flux + FILLED_ALLOWANCE)
+        return np.interp(gross_flux, self.gross_flux_knots, width).astype(np.float32)
 
     def expected_error(self, gross_flux: np.ndarray, dissimilarity: np.ndarray) -> np.ndarray:
         """Expected mean absolute error of a cell's daily fluxes, as a share of their sd.

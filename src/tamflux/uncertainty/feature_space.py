@@ -117,11 +117,21 @@ class FeatureSpace:
         unit = float(np.median(space.out_of_fold_dissimilarity())) or 1.0
         return replace(space, unit=unit)
 
-    def dissimilarity(self, features: np.ndarray) -> np.ndarray:
+    def dissimilarity(
+        self, features: np.ndarray, filled_share: np.ndarray | None = None
+    ) -> np.ndarray:
         """Dissimilarity index (cell,) float32 of coordinates (cell, feature).
 
         1 is the median over the training towers of their distance to the nearest tower of another
-        fold.
+        fold. Filled weather must not make a cell look more similar: with a share s of filled days
+        in its look-back window, the index is d + s (d + 1).
+
+        Parameters
+        ----------
+        features : numpy.ndarray
+            (cell, feature) from `compute_features`.
+        filled_share : numpy.ndarray, optional
+            (cell,) share of filled or missing days in the look-back window; 0 by default.
 
         Raises
         ------
@@ -136,7 +146,10 @@ class FeatureSpace:
                 fix="delete results/models/*_feature_space.safetensors and run snakemake again",
             )
         cells = _standardise(features, self.mean, self.sd)
-        return self._nearest(cells, np.ones((len(features), 1), bool))
+        index = self._nearest(cells, np.ones((len(features), 1), bool))
+        if filled_share is None:
+            return index
+        return (index + filled_share * (index + 1)).astype(np.float32)
 
     def out_of_fold_dissimilarity(self) -> np.ndarray:
         """Dissimilarity index (tower,) of each training tower to those of other folds."""

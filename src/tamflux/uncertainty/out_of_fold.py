@@ -108,6 +108,7 @@ def calibrate(
     predicted = _predict_out_of_fold(samples, windows, fold, checkpoints)
     days = windows.rows[:, LOOKBACK_DAYS:]
     observed = (day_weights(samples, MIN_QC) > 0)[days] & (days != PAD)[..., None]
+    observed &= np.isfinite(predicted)
     error = np.where(observed, samples.y[days] - predicted, 0)
     smooth, enough = smooth_errors(error, observed)
     gross_flux = np.where(days == PAD, np.nan, predicted[..., 0] + predicted[..., 1])
