@@ -12,6 +12,7 @@ import pandas as pd
 from tamflux.errors import ContractError
 from tamflux.evaluation.metrics import FLUX_NAMES, pooled_rmse, quartiles, score_sites
 from tamflux.files import atomic_path
+from tamflux.variables import METEOROLOGY
 
 log = logging.getLogger("tamflux")
 
@@ -78,8 +79,8 @@ def scored_days(
 ) -> pd.DataFrame:
     """Observed and predicted fluxes of the days that count.
 
-    A day counts from `first_day` on if its `qc` is at least `min_qc`, and for a flux if that flux
-    was observed.
+    A day counts from `first_day` on if its `qc` is at least `min_qc` and its weather is known, and
+    for a flux if that flux was observed.
 
     Returns
     -------
@@ -87,6 +88,8 @@ def scored_days(
         `site_id, date, gpp, reco, nee` and `gpp_pred, reco_pred, nee_pred`.
     """
     observed = samples[(samples["qc"] >= min_qc) & (samples["date"] >= pd.Timestamp(first_day))]
+    weather = [name for name in METEOROLOGY if name in observed]
+    observed = observed.dropna(subset=weather)
     observed = observed[["site_id", "date", *FLUX_NAMES]].dropna(subset=FLUX_NAMES, how="all")
     predicted = predictions[["site_id", "date", *FLUX_NAMES]]
     days = observed.merge(predicted, "left", ["site_id", "date"], suffixes=("", "_pred"))

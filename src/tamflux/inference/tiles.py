@@ -33,7 +33,7 @@ FILLED_WEATHER, MISSING_WEATHER = 16, 32
 """Bits of `quality`; see contract 4."""
 
 WEATHER_FLAG = "weather_filled"
-WEATHER_MISSING = 3
+FLAG_WEATHER_MISSING = 3
 """Flag of the cube, and its value where weather is missing; 0 is data, other values are filled."""
 
 FLUX_NAMES = tuple(FLUXES)
@@ -197,7 +197,7 @@ def predict_tile(
         lookback_days, names = opened.ensemble.lookback_days, opened.ensemble.predictors
         x, flags = _cell_predictors(opened, *at), _weather_flags(opened, *at)
         features = _cell_statics(opened, static, rows, cols)
-        without = missing_weather(x, names) | (flags == WEATHER_MISSING)
+        without = missing_weather(x, names) | (flags == FLAG_WEATHER_MISSING)
         filled, missing = without | (flags > 0), missing_fluxes(without, lookback_days)
         inputs = fill_gaps(x, names, lookback_days), features
         prediction = _predict_cells(opened, tile, *inputs, batch_cells)

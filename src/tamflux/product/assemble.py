@@ -16,7 +16,7 @@ from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.product.acdd import file_attributes
 from tamflux.product.aggregate import mean_of_days
-from tamflux.product.metadata import MISSING_WEATHER, QUANTUM
+from tamflux.product.metadata import FILLED_WEATHER, MISSING_WEATHER, QUANTUM
 from tamflux.product.netcdf import FILL, create_product, row_blocks
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -84,9 +84,12 @@ def assemble_product(
             for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
                 file.write(name, rows, np.where(known, values, FILL))
             on_land = gpp[:, land], reco[:, land]
+            filled = (quality[rows] & (FILLED_WEATHER | MISSING_WEATHER)).any()
+            memory = store["gap_memory"][:, rows][:, land] if filled else None
             width = np.full(gpp.shape, FILL)
             for flux in FLUXES:
-                width[:, land] = _quantise(intervals.half_width(flux, *on_land))
+                on_days = intervals.half_width(flux, *on_land, gap_memory=memory)
+                width[:, land] = _quantise(on_days)
                 file.write(f"{flux}_pi90_halfwidth", rows, np.where(known, width, FILL))
             distance = store["dissimilarity_index"][rows]
             applicability = intervals.applicability(mean_of_days(gpp + reco, gaps[rows]), distance)

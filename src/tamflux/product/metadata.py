@@ -20,8 +20,8 @@ QUALITY_BITS = {
     16: "weather_filled_on_some_days_of_year_or_look_back_window",
     32: "weather_missing_on_some_days_without_fluxes",
 }
-MISSING_WEATHER = 32
-"""Bit of cells that lack fluxes on some days, for want of weather."""
+FILLED_WEATHER, MISSING_WEATHER = 16, 32
+"""Bits of cells with filled weather, and of cells with days without weather and fluxes."""
 
 MISSING_DAYS = "missing_days"
 """Number of days without fluxes in each time step of the monthly and annual files."""

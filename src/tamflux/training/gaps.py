@@ -80,7 +80,7 @@ def fill_gaps(x: np.ndarray, predictors: Sequence[str], lookback_days: int) -> n
 def gap_memory(filled: np.ndarray, lookback_days: int) -> np.ndarray:
     """Share (cell, time) of filled days in the model's memory on each day of the year, 0 to 1.
 
-    It is 1 on a filled day. Otherwise it is the largest share that filled days have in the look-back
+    It is 1 on a filled day. Otherwise it is the largest share of filled days in the look-back
     window, over which the task embedding averages, and in the exponential moving averages of the
     model: m_T[t] = a m_T[t - 1] + (1 - a) filled[t] with a = exp(-1 / T) and each timescale T.
 

@@ -48,6 +48,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     data = {name: (dims, np.where(land, v, np.nan)) for name, v in fields.items()}
     distance = np.where(land_fraction == 1, random.uniform(0, 4, grid.shape), np.nan)
     data["dissimilarity_index"] = (dims[1:], distance.astype(np.float32))
+    data["gap_memory"] = (dims, np.zeros_like(gpp))
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
     members = [
         {

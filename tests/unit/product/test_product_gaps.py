@@ -11,7 +11,9 @@ import zarr
 from tamflux.errors import ContractError
 from tamflux.product.acdd import preliminary_attributes
 from tamflux.product.aggregate import aggregate_product
+from tamflux.product.metadata import QUANTUM
 from tamflux.product.totals import tabulate_totals
+from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
 
 
@@ -61,6 +63,30 @@ def test_a_gap_is_missing_in_every_file_and_nothing_else_changes(
                 np.testing.assert_array_equal(
                     np.flatnonzero(np.isnan(series[:, row, col])), list(missing)
                 )
+
+
+def test_intervals_widen_by_the_share_of_filled_days(make_tiles, assemble, tmp_path):
+    """That of the gross flux g + m (g + 1) with the share m of filled days."""
+    source = make_tiles(tmp_path, 2003)
+    assemble(source, tmp_path / "before.nc")
+    row, col = np.argwhere(source.land_fraction == 1)[60]
+    store = zarr.open_group(source.tiles)
+    store["quality"][row, col] |= 16
+    store["gap_memory"][100:120, row, col] = np.linspace(1, 0.05, 20)
+    assemble(source, tmp_path / "after.nc")
+    before, after = (xr.load_dataset(tmp_path / f"{name}.nc") for name in ("before", "after"))
+    calibration = Calibration.load(source.calibration)
+    days = after.isel(lat=row, lon=col, time=slice(100, 120))
+    gross = (days["gpp"] + days["reco"]).to_numpy()
+    gross = gross + np.linspace(1, 0.05, 20) * (gross + 1)
+    for flux in FLUXES:
+        knots = 2.0 * np.array(calibration.difficulty[flux])
+        expected = np.interp(gross, calibration.gross_flux_knots, knots)
+        name = f"{flux}_pi90_halfwidth"
+        np.testing.assert_allclose(days[name], expected, atol=QUANTUM)
+        wider = after[name].to_numpy() > before[name].to_numpy()
+        wider[100:120, row, col] = False
+        assert not wider.any()
 
 
 def test_means_over_a_short_gap_are_those_of_the_days_with_fluxes(gappy):
