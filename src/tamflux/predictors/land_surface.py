@@ -10,15 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.spatial import cKDTree
 
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
-from tamflux.grid import Grid
+from tamflux.grid import EARTH_RADIUS_M, Grid
 from tamflux.predictors.cell_means import cell_class, cell_mean
 from tamflux.readers.landcover import open_elevation, open_koppen, open_land_cover
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, VEGETATED, igbp_fraction
 
 log = logging.getLogger("tamflux")
+
+MAX_FILL_KM = 200
+"""Largest distance from which a land cell without a Köppen class takes that of another cell."""
+FILLED_CLASS, UNKNOWN_CLASS = 1, 2
+"""Values of `koppen_filled`; 0 where the raster has a class."""
 
 
 def prepare_static(
@@ -29,6 +35,9 @@ def prepare_static(
     target: str | Path,
 ) -> None:
     """Write `static.nc` (contract 1): class fractions, land fraction, Köppen class, elevation.
+
+    Land without a Köppen class takes that of the nearest cell within `MAX_FILL_KM`, as
+    `koppen_filled` says; beyond, its class stays unknown.
 
     Raises
     ------
@@ -52,12 +61,22 @@ def prepare_static(
         codes = cell_class(raster, grid, len(KOPPEN_CLASSES))
     land = shares[..., 0] < 0.5
     _check_land(codes == 0, land, koppen, "Köppen class")
+    _check_land(empty, codes > 0, landcover, "land cover")
+    codes, filled = fill_classes(codes, shares[..., 0] < 1 - 1e-6, grid)
     height = None
     if elevation:
         with open_elevation(elevation) as raster:
             height = cell_mean(raster, grid)[..., 0]
         _check_land(np.isnan(height), land, elevation, "elevation")
     data = _dataset(grid, shares, codes, height)
+    data["koppen_filled"] = (
+        ("lat", "lon"), filled,
+        {
+            "long_name": f"origin of the Köppen class: own, nearest cell within {MAX_FILL_KM} km",
+            "flag_values": np.array([0, FILLED_CLASS, UNKNOWN_CLASS], np.int8),
+            "flag_meanings": "own nearest_cell unknown",
+        },
+    )  # fmt: skip
     data.attrs |= {"landcover": str(landcover), "koppen": str(koppen)}
     with atomic_path(target) as partial:
         data.to_netcdf(partial, engine="netcdf4")
@@ -76,6 +95,42 @@ def _check_land(missing: np.ndarray, land: np.ndarray, path: str | Path, name: s
         )
     if n:
         log.warning("%d of %d land cells have no %s", n, n_land, name)
+
+
+def fill_classes(codes: np.ndarray, land: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Give land without a class that of the nearest cell within `MAX_FILL_KM`.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        (lat, lon) int8, 0 without a class.
+    land : numpy.ndarray
+        (lat, lon) bool, cells with any land.
+
+    Returns
+    -------
+    codes : numpy.ndarray
+        (lat, lon) int8; 0 stays where no class is near.
+    filled : numpy.ndarray
+        (lat, lon) int8: 0 own class (or no land), `FILLED_CLASS`, `UNKNOWN_CLASS`.
+    """
+    codes, filled = codes.copy(), np.zeros(codes.shape, np.int8)
+    lat, lon = np.radians(np.meshgrid(grid.lat, grid.lon, indexing="ij"))
+    points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    without, known = land & (codes == 0), codes > 0
+    if not without.any() or not known.any():
+        filled[without] = UNKNOWN_CLASS
+        return codes, filled
+    chord = 2 * np.sin(MAX_FILL_KM * 1000 / EARTH_RADIUS_M / 2)
+    distance, nearest = cKDTree(points[known]).query(points[without])
+    near = distance <= chord
+    codes[without] = np.where(near, codes[known][np.minimum(nearest, known.sum() - 1)], 0)
+    filled[without] = np.where(near, FILLED_CLASS, UNKNOWN_CLASS)
+    log.warning(
+        "%d cells with land and without a Köppen class take that of the nearest cell within %d km, "
+        "%d are too far from any", near.sum(), MAX_FILL_KM, (~near).sum(),
+    )  # fmt: skip
+    return codes, filled
 
 
 def _dataset(

@@ -10,7 +10,7 @@ from hdf4_writer import write_hdf4
 from tamflux.errors import ContractError, InputError
 from tamflux.grid import Grid
 from tamflux.predictors.cell_means import cell_class, cell_mean
-from tamflux.predictors.land_surface import prepare_static
+from tamflux.predictors.land_surface import MAX_FILL_KM, fill_classes, prepare_static
 from tamflux.predictors.static import (
     IGBP_FRACTIONS,
     STATIC_FEATURES,
@@ -179,6 +179,58 @@ def test_features_of_a_dataset_come_in_the_order_of_cells(tmp_path, raw):
     data = open_static(tmp_path / "static.nc")
     frame = data.to_dataframe().reset_index()
     assert np.array_equal(static_features(data), static_features(frame))
+
+
+def test_land_without_a_class_takes_that_of_the_nearest_cell(caplog):
+    grid = Grid(1.0, (-20, 50, 20, 80))
+    codes = RNG.integers(1, 31, grid.shape).astype(np.int8)
+    codes[RNG.random(grid.shape) < 0.6] = 0
+    codes[:, :12] = 0  # a region without any class
+    land = RNG.random(grid.shape) < 0.5
+    found, filled = fill_classes(codes, land, grid)
+    lat, lon = np.radians(np.meshgrid(grid.lat, grid.lon, indexing="ij"))
+    for row, col in np.argwhere(land & (codes == 0)):
+        haversine = (
+            np.sin((lat - lat[row, col]) / 2) ** 2
+            + np.cos(lat) * np.cos(lat[row, col]) * np.sin((lon - lon[row, col]) / 2) ** 2
+        )
+        km = np.where(codes > 0, 2 * 6371.007 * np.arcsin(np.sqrt(haversine)), np.inf)
+        near = codes[km <= km.min() + 1e-6]
+        expected = {0} if km.min() > MAX_FILL_KM else {*near.tolist()}
+        assert found[row, col] in expected
+        assert filled[row, col] == (2 if km.min() > MAX_FILL_KM else 1)
+    own = ~(land & (codes == 0))
+    assert (found[own] == codes[own]).all() and (filled[own] == 0).all()
+    assert f"{(filled == 1).sum()} cells" in caplog.text
+    assert (filled == 2).any() and (filled == 1).any()
+
+
+def test_the_origin_of_the_class_is_in_the_file(tmp_path):
+    percent = np.eye(17)[np.full((180, 360), 10)] * 100
+    land_cover = write_land_cover(tmp_path / "lc.hdf", percent)
+    codes = np.full((180, 360), 15)
+    codes[100:102, 200:202] = 0
+    codes[20:40, 20:60] = 0
+    koppen = write_koppen(tmp_path / "koppen.tif", codes)
+    prepare_static(land_cover, koppen, None, Grid(1.0), tmp_path / "static.nc")
+    data = open_static(tmp_path / "static.nc")
+    codes, filled = data["koppen"].to_numpy()[::-1], data["koppen_filled"].to_numpy()[::-1]
+    assert (codes[100:102, 200:202] == 15).all() and (filled[100:102, 200:202] == 1).all()
+    assert codes[30, 40] == 0 and filled[30, 40] == 2
+    assert filled[60:90].max() == 0
+
+
+def test_land_without_land_cover_is_counted_or_refused(tmp_path, caplog):
+    percent = np.eye(17)[np.full((12, 24), 10)] * 100
+    koppen = write_koppen(tmp_path / "koppen.tif", np.full((6, 12), 15))
+    percent[:2, :2] = 255
+    some = write_land_cover(tmp_path / "some.hdf", percent)
+    prepare_static(some, koppen, None, GRID, tmp_path / "static.nc")
+    assert "1 of 72 land cells have no land cover" in caplog.text
+    percent[:10] = 255
+    most = write_land_cover(tmp_path / "most.hdf", percent)
+    with pytest.raises(InputError, match="most land cells have no land cover"):
+        prepare_static(most, koppen, None, GRID, tmp_path / "b.nc")
 
 
 def test_no_land_is_refused_and_leaves_nothing(tmp_path, raw):
