@@ -174,11 +174,15 @@ def _new_hdf4(target: str | Path) -> Iterator[SD]:
 
 
 def _metadata(date) -> str:
-    """The date range in ECS core metadata."""
+    """Product, collection and date range in ECS core metadata."""
     first, last = date - timedelta(days=WINDOW[0]), date + timedelta(days=WINDOW[1] - 1)
+    values = {
+        "SHORTNAME": '"MCD43C4"', "VERSIONID": 61, "PGEVERSION": '"6.1.0"',
+        "RANGEBEGINNINGDATE": f'"{first}"', "RANGEENDINGDATE": f'"{last}"',
+    }  # fmt: skip
     return "".join(
-        f'OBJECT = {key}\n  NUM_VAL = 1\n  VALUE = "{value}"\nEND_OBJECT = {key}\n'
-        for key, value in (("RANGEBEGINNINGDATE", first), ("RANGEENDINGDATE", last))
+        f"OBJECT = {key}\n  NUM_VAL = 1\n  VALUE = {value}\nEND_OBJECT = {key}\n"
+        for key, value in values.items()
     )
 
 

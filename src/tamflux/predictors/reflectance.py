@@ -20,10 +20,12 @@ from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
 from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
 from tamflux.predictors.incremental import cache_folder, cached_arrays, complete_months, drop_cache
+from tamflux.predictors.reflectance_check import check_reflectance
 from tamflux.predictors.rounding import round_bits
 from tamflux.provenance import code_hash, file_hash
 from tamflux.readers.modis import BANDS, SCALE, Composite, read_composite
 from tamflux.readers.modis_files import LONGEST_GAP, select_composites
+from tamflux.readers.modis_metadata import read_collection
 from tamflux.variables import REFL_FILLED, REFLECTANCE
 
 log = logging.getLogger("tamflux")
@@ -75,6 +77,8 @@ def prepare_modis(
         If files are damaged, missing or duplicated, or hold no valid pixel in the year.
     """
     files = select_composites(paths, year, may_end_early)
+    collection, versions = read_collection(files.values(), product)
+    log.info("MODIS collection %s, processing versions %s", collection, ", ".join(versions) or "?")
     wanted = [REFLECTANCE[name] for name in variables if name in REFLECTANCE]
     bands = needed_bands([variable.name for variable in wanted])
     dates, days = np.array(list(files), "datetime64[D]"), year_days(year)
@@ -114,6 +118,7 @@ def prepare_modis(
                 expected="valid reflectances over land",
                 fix="check inputs.modis.product and grid.bbox",
             )
+        check_reflectance(means, bands, grid, days_complete=reach == len(days) and not is_partial)
         names = [variable.name for variable in wanted]
         _write_tiles(store, means, bands, dates, days, names, tile_size)
         _write_valid_pixels(store, pixels, dates, tile_size)

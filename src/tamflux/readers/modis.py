@@ -11,7 +11,6 @@ Collection 6 (Vermote et al. 2015), tables 13 and 19.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,11 @@ from tamflux.readers.hdf4 import (
     field_attributes,
     field_names,
     field_shape,
-    file_attribute,
     open_hdf4,
     read_field,
 )
 from tamflux.readers.modis_files import composite_date, select_composites
+from tamflux.readers.modis_metadata import Granule, check_collections, read_granule
 
 SCALE = 0.0001
 VALID_DIGITAL_NUMBERS = (-100, 16000)
@@ -136,7 +135,7 @@ def check_header(file: SD, path: str | Path, product: str, bands: Sequence[int],
             raise _wrong_grid(path, name, found, f"{shape[0]} x {shape[1]} pixels", "")
     for name in names:
         _check_attributes(field_attributes(file, path, name), path, name, product)
-    _check_date(file, path)
+    _check_date(read_granule(file, path, product), path)
     factor = round(grid.resolution * shape[0] / 180)
     if factor < 1 or abs(grid.resolution * shape[0] / 180 - factor) > 1e-6:
         raise _wrong_grid(
@@ -160,12 +159,18 @@ def inspect_modis(
         paths = list(select_composites(paths, year, may_end_early).values())
     except InputError as error:
         problems.append(error)
+    granules = []
     for path in paths:
         try:
             with open_hdf4(path) as file:
                 check_header(file, path, product, BANDS, grid)
+                granules.append((path, read_granule(file, path, product)))
         except InputError as error:
             problems.append(error)
+    try:
+        check_collections(granules)
+    except InputError as error:
+        problems.append(error)
     return problems
 
 
@@ -235,25 +240,17 @@ def _check_attributes(attributes: dict, path: str | Path, name: str, product: st
         )
 
 
-def _check_date(file: SD, path: str | Path) -> None:
+def _check_date(granule: Granule, path: str | Path) -> None:
     """Compare the date in the name with the date range in the metadata, if the file has any."""
-    text = file_attribute(file, "CoreMetadata.0") or ""
-    begin, end = (
-        re.search(rf'{key}\b.*?VALUE\s*=\s*"(\d{{4}}-\d{{2}}-\d{{2}})"', text, re.DOTALL)
-        for key in ("RANGEBEGINNINGDATE", "RANGEENDINGDATE")
-    )
-    if begin is None or end is None:
+    first, last = granule.first, granule.last
+    if first is None or last is None or first <= composite_date(path) <= last:
         return
-    first, last = np.datetime64(begin[1]), np.datetime64(end[1])
-    if not first <= composite_date(path) <= last:
-        raise InputError(
-            "the date in the file name is not the date of the data",
-            file=path,
-            variable="CoreMetadata.0",
-            found=f"{first} to {last} in the metadata",
-            expected=f"a range that holds {composite_date(path)}",
-            fix="give the file its original name",
-        )
+    raise InputError(
+        "the date in the file name is not the date of the data", file=path,
+        variable="CoreMetadata.0", found=f"{first} to {last} in the metadata",
+        expected=f"a range that holds {composite_date(path)}",
+        fix="give the file its original name",
+    )  # fmt: skip
 
 
 def _check_range(

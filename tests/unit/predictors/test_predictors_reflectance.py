@@ -217,7 +217,7 @@ def test_a_year_without_a_valid_pixel_is_refused_and_leaves_nothing(tmp_path):
     files = [write_mcd43c4(tmp_path / "raw", day, np.full(SHAPE, 900), bad) for day in days]
     with pytest.raises(InputError, match="no MODIS pixel is valid"):
         prepare(files, 2001, tmp_path / "out" / "2001.zarr")
-    assert not list((tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_a_damaged_file_stops_the_year_and_leaves_nothing(tmp_path):
@@ -225,7 +225,7 @@ def test_a_damaged_file_stops_the_year_and_leaves_nothing(tmp_path):
     files[7].write_bytes(files[7].read_bytes()[:900])
     with pytest.raises(InputError, match=files[7].name):
         prepare(files, 2001, tmp_path / "out" / "2001.zarr")
-    assert not list((tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob("*"))
 
 
 @pytest.mark.parametrize("value", [0, -50])

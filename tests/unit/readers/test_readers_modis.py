@@ -1,14 +1,26 @@
 """MODIS CMG files: values against brute force, bad input against its message."""
 
+import zipfile
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hdf4_writer import mcd43c4_name, write_hdf4, write_mcd43c4, write_mod09cmg
+from pyhdf.SD import SD, SDC
 
 from tamflux.errors import InputError
 from tamflux.grid import Grid
-from tamflux.readers.hdf4 import open_hdf4
-from tamflux.readers.modis import inspect_modis, read_composite, state_is_clear
+from tamflux.readers.hdf4 import (
+    field_attributes,
+    field_names,
+    open_field,
+    open_hdf4,
+    read_field,
+)
+from tamflux.readers.landcover import open_land_cover
+from tamflux.readers.modis import SCALE, inspect_modis, read_composite, state_is_clear
 from tamflux.readers.modis_files import composite_date, near_year, select_composites
+from tamflux.readers.modis_metadata import read_collection, read_granule
 
 GRID = Grid(30.0)
 SHAPE = (12, 24)  # pixels of 15 degrees, 2 x 2 a cell
@@ -237,3 +249,125 @@ def test_inspection_lists_every_problem(tmp_path):
     text = "\n".join(map(str, problems))
     assert len(problems) == 3
     assert all(part in text for part in ("files are missing", "is not HDF4", "another scale"))
+
+
+def with_metadata(path, **values):
+    """Give a file ECS metadata; returns the path."""
+    text = "".join(
+        f"  OBJECT = {key}\n    NUM_VAL = 1\n    VALUE = {value}\n  END_OBJECT = {key}\n"
+        for key, value in values.items()
+    )
+    file = SD(str(path), SDC.WRITE)
+    file.attr("CoreMetadata.0").set(SDC.CHAR, text)
+    file.end()
+    return path
+
+
+def year_of_files(folder, versions, **options):
+    """A file every 60 days, with the collections in their metadata."""
+    files = []
+    for number, version in enumerate(versions):
+        path = write_mcd43c4(folder, np.datetime64("2003-01-01") + 60 * number, DIGITAL_NUMBERS)
+        if version is not None:
+            with_metadata(path, SHORTNAME='"MCD43C4"', VERSIONID=version, **options)
+        files.append(path)
+    return files
+
+
+def test_mixed_collections_are_refused_by_their_metadata(tmp_path):
+    """Files of collection 6 under names of 6.1, and names of 6 without metadata."""
+    assert inspect_modis(year_of_files(tmp_path / "a", [61] * 7), "MCD43C4", 2003, GRID) == []
+    (problem, *more) = inspect_modis(
+        year_of_files(tmp_path / "b", [61, 61, 6, 61, 61, 61, 61]), "MCD43C4", 2003, GRID
+    )
+    assert "collection" in problem.what and "061 in the name" in str(problem) and not more
+    files = year_of_files(tmp_path / "c", [None] * 7)
+    files[2] = files[2].rename(files[2].with_name(files[2].name.replace(".061.", ".006.")))
+    (problem,) = inspect_modis(files, "MCD43C4", 2003, GRID)
+    assert "several collections" in problem.what and "1 of 006, 6 of 061" in str(problem)
+
+
+def test_the_collection_is_believed_where_the_name_has_none(tmp_path):
+    files = [
+        path.rename(path.with_name(path.name.replace(".061.", ".")))
+        for path in year_of_files(tmp_path, [6, 61, 61, 61, 61, 61, 61], PGEVERSION='"6.0.39"')
+    ]
+    (problem,) = inspect_modis(files, "MCD43C4", 2003, GRID)
+    assert "several collections" in problem.what
+    assert read_collection(files[1:], "MCD43C4") == (61, ["6.0.39"])
+
+
+@pytest.mark.parametrize("short_name", ["MCD43C1", "MYD09CMG"])
+def test_another_product_under_the_name_is_refused(tmp_path, short_name):
+    path = write_mcd43c4(tmp_path, "2003-01-01", DIGITAL_NUMBERS)
+    with_metadata(path, SHORTNAME=f'"{short_name}"', VERSIONID=61)
+    assert f"found: {short_name}" in refused(path)
+
+
+def test_aqua_is_read_as_terra_under_its_own_name(tmp_path):
+    path = write_mod09cmg(tmp_path, "2003-01-01", DIGITAL_NUMBERS)
+    path = path.rename(path.with_name(path.name.replace("MOD09", "MYD09")))
+    with_metadata(path, SHORTNAME='"MYD09CMG"', VERSIONID=61)
+    read_composite(path, "MOD09CMG", (1,), GRID)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("pattern", "product", "collection", "version", "first", "last"),
+    [
+        ("MCD43A3*", "MCD43A3", 6, "6.0.39", "2017-07-10", "2017-07-25"),
+        ("MCD12Q1*", "MCD12Q1", 6, "6.0.4", "2001-01-01", "2001-12-31"),
+        ("MOD13A2*", "MOD13A2", None, None, None, None),  # without its core metadata
+    ],
+)
+def test_metadata_of_real_files(shared_data, pattern, product, collection, version, first, last):
+    """Values as `ncdump -h` shows them."""
+    path = next((shared_data / "modis").glob(pattern))
+    with open_hdf4(path) as file:
+        granule = read_granule(file, path, product)
+        assert (granule.collection, granule.processing_version) == (collection, version)
+        assert (str(granule.first or ""), str(granule.last or "")) == (first or "", last or "")
+        with pytest.raises(InputError, match="another product") if version else nullcontext():
+            read_granule(file, path, "MCD43C4")
+
+
+@pytest.mark.realdata
+def test_windows_of_a_real_file_are_parts_of_it(shared_data):
+    """Chunked and compressed data, read whole by pyhdf and in windows by us."""
+    path = next((shared_data / "modis").glob("MCD43A3*"))
+    whole = SD(str(path)).select("Albedo_WSA_vis")[:]
+    with open_hdf4(path) as file, open_field(file, path, "Albedo_WSA_vis") as read:
+        assert field_attributes(file, path, "Albedo_WSA_vis")["scale_factor"] == 0.001
+        for rows in (slice(0, 7), slice(1200, 1300), slice(2390, 2400)):
+            np.testing.assert_array_equal(read(rows), whole[rows])
+            np.testing.assert_array_equal(read(rows, slice(5, 9)), whole[rows, 5:9])
+    valid = whole[whole != 32767]
+    assert 0.02 < np.median(valid) * 0.001 < 0.3  # visible white-sky albedo of land in July
+
+
+@pytest.mark.realdata
+def test_a_real_tile_is_no_global_file(shared_data):
+    path = next((shared_data / "modis").glob("MCD12Q1*"))
+    with pytest.raises(InputError) as error, open_land_cover(path):
+        pass
+    assert "Majority_Land_Cover_Type_1" in str(error.value) and "LC_Type1" in str(error.value)
+    with open_hdf4(path) as file:
+        codes = np.unique(read_field(file, path, "LC_Type1"))
+    assert {*codes.tolist()} <= {*range(1, 18), 255}
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(("pattern", "field"), [("MOD09A1*", "sur_refl_b01"), ("MOD11B2*", None)])
+def test_real_zipped_tiles(shared_data, tmp_path, pattern, field):
+    path = next((shared_data / "modis").glob(pattern))
+    with zipfile.ZipFile(path) as archive:
+        path = tmp_path / archive.extract(archive.namelist()[0], tmp_path)
+    with open_hdf4(path) as file:
+        names = field_names(file, path)
+        for name in [field] if field else names[:2]:
+            expected = SD(str(path)).select(name)[:]
+            np.testing.assert_array_equal(read_field(file, path, name), expected)
+        if field:
+            reflectance = read_field(file, path, field) * SCALE
+            valid = reflectance[(reflectance > -0.01) & (reflectance < 1.6)]
+            assert 0.01 < np.median(valid) < 0.3  # red reflectance over the Alps in July
