@@ -8,4 +8,5 @@ with job(snakemake, f"extract samples {snakemake.wildcards.year}"):
         snakemake.input.sites,
         snakemake.input.fluxes,
         snakemake.output.samples,
+        local_weather=snakemake.input.local_weather or None,
     )

@@ -33,6 +33,11 @@ class Axis:
         self._matrix = matrix
         self._terms = _slices(matrix)
 
+    def sources(self, target: int) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) source indices of one target, and their weights."""
+        part = slice(self._matrix.indptr[target], self._matrix.indptr[target + 1])
+        return self._matrix.indices[part], self._matrix.data[part]
+
     def apply(self, field: np.ndarray, axis: int) -> np.ndarray:
         """Weighted means of a field (source, n), or (n, source), along `axis`."""
         across = field.swapaxes(0, axis)

@@ -158,11 +158,12 @@ class Era5Year:
         file_variable = self._file_variables[variable][0]
         return file_variable.lat, file_variable.lon
 
-    def read(self, variable: str, days: slice) -> np.ndarray:
+    def read(self, variable: str, days: slice, daily_mean: bool = True) -> np.ndarray:
         """(day, sample, lat, lon) float32 of a raw variable in catalogue units.
 
         `sample` is 24 for instantaneous values of the hourly dataset types and 1 otherwise:
-        radiation (W m-2) and precipitation (mm d-1) are means over the day.
+        radiation (W m-2) and precipitation (mm d-1) are means over the day, or over each hour
+        that the files have without `daily_mean`.
 
         Raises
         ------
@@ -189,6 +190,8 @@ class Era5Year:
                 np.multiply(field, scale, out=out)
                 out += offset
         values = values.reshape(-1, n, len(lat), len(lon))
+        if variable in ACCUMULATED and not daily_mean:
+            return np.maximum(values, 0)  # the valid range is that of daily means
         if variable in ACCUMULATED and n > 1:
             values = values.mean(axis=1, keepdims=True)
             bounds = field_bounds(values)

@@ -119,13 +119,17 @@ def describe_by_own_class(sites: pd.DataFrame) -> pd.DataFrame:
 
 
 def extract_samples(
-    cube: str | Path, sites: str | Path, fluxes: str | Path, target: str | Path
+    cube: str | Path,
+    sites: str | Path,
+    fluxes: str | Path,
+    target: str | Path,
+    local_weather: str | Path | None = None,
 ) -> None:
     """Write the samples of a year: every site, every day, flux or not (contract 2).
 
     Where the days of a site are local standard days, its weather is combined from the UTC days
-    that they overlap (`tamflux.samples.local_days`). The day that reaches beyond the year has
-    no flux.
+    that they overlap (`tamflux.samples.local_days`), or taken from `local_weather`. The day that
+    reaches beyond the year has no flux.
 
     Parameters
     ----------
@@ -135,6 +139,8 @@ def extract_samples(
         From `write_sample_sites`.
     fluxes : path
         `fluxes.parquet` of the towers stage.
+    local_weather : path, optional
+        From `tamflux.samples.local_weather.extract_local_weather`, with hourly ERA5.
     target : path
         Parquet to write.
 
@@ -145,6 +151,11 @@ def extract_samples(
     """
     positions = pd.read_csv(sites, usecols=lambda name: name in POSITION)
     table = gather_cell_days(Cube.open(cube), positions)
+    if local_weather is not None:
+        local = pd.read_parquet(local_weather).set_index(["site_id", "date"])
+        table = table.set_index(["site_id", "date"])
+        table.update(local.astype(np.float32))  # values that are there replace others
+        table = table.reset_index()
     observed = pd.read_parquet(fluxes, columns=["site_id", "date", *FLUXES, "qc"])
     table["date"] = table["date"].astype(observed["date"].dtype)
     table = table.merge(observed, on=["site_id", "date"], how="left", validate="one_to_one")
