@@ -23,7 +23,7 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
 from tamflux.product.aggregate import mean_of_days
-from tamflux.product.metadata import MISSING_WEATHER
+from tamflux.product.metadata import FILLED_WEATHER, MISSING_WEATHER
 from tamflux.uncertainty.calibration import LEVEL, LEVELS, Calibration
 from tamflux.variables import IGBP_CLASSES, igbp_fraction
 
@@ -144,13 +144,18 @@ def _sum_cells(
                 continue
             fluxes = read_fluxes(store, tile)
             gpp, reco = fluxes[:2]
-            gaps = (store["quality"][tile.rows, tile.cols] & MISSING_WEATHER) > 0
-            gross[here] += mean_of_days(gpp + reco, gaps) / len(tiles)
+            quality = store["quality"][tile.rows, tile.cols]
+            gross[here] += mean_of_days(gpp + reco, quality & MISSING_WEATHER > 0) / len(tiles)
             if true is None:
                 continue
             error = np.abs(read_fluxes(true, tile, fluxes.shape[1]) - fluxes)
+            filled = (quality & (FILLED_WEATHER | MISSING_WEATHER)).any()
+            memory = store["gap_memory"][:, tile.rows, tile.cols] if filled else None
             for k, flux in enumerate(FLUX_NAMES):
-                widths = [intervals.half_width(flux, gpp, reco, level) for level in LEVELS]
+                widths = [
+                    intervals.half_width(flux, gpp, reco, level, gap_memory=memory)
+                    for level in LEVELS
+                ]
                 for number, values in enumerate(widths):
                     inside[number, k][here] += (error[k] <= values).sum(axis=0)
                 width[k][here] += np.nan_to_num(widths[LEVELS.index(LEVEL)]).sum(axis=0)

@@ -223,6 +223,7 @@ def _provenance(inputs: TileInputs, opened: OpenedInputs) -> dict:
         "code": code_hash("tamflux.inference.predict"),
         "identity": inputs.identity,
         "members": members,
+        "preliminary_days": zarr.open_group(cube.path, mode="r").attrs.get("preliminary_days"),
     }
 
 

@@ -31,7 +31,7 @@ def store(path, fields):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A planet whose error grows with latitude; width 2 at every gross flux for level 0.9."""
+    """A planet whose error grows with latitude; width 2 for level 0.9, 3 with filled weather."""
     folder = tmp_path_factory.mktemp("intervals")
     random = np.random.default_rng(0)
     land = random.choice([0, 0.4, 1], GRID.shape).astype(np.float32)
@@ -42,12 +42,13 @@ def study(tmp_path_factory):
     gap = tuple(np.argwhere((land == 1) & ~desert)[4])  # a cell without weather for 100 days
     quality = np.zeros(GRID.shape, int)
     quality[gap], gpp[:100, *gap] = 32, np.nan
+    memory = np.zeros(gpp.shape)
+    memory[:150, *gap] = 1  # widens the intervals of 50 days after the gap
     fluxes = {"gpp": gpp, "reco": gpp, "nee": 0 * gpp}
     truth = {"gpp": true, "reco": true, "nee": true - gpp}
     distance = np.where((land > 0) & ~desert, 0.2 * south_to_north, np.nan)
-    tiles = store(
-        folder / "tiles.zarr", fluxes | {"dissimilarity_index": distance, "quality": quality}
-    )
+    fields = {"dissimilarity_index": distance, "quality": quality, "gap_memory": memory}
+    tiles = store(folder / "tiles.zarr", fluxes | fields)
     share = {name: np.zeros(GRID.shape, np.float32) for name in IGBP_CLASSES}
     share["WAT"], share["BSV"] = 1 - land, np.where(desert, land, 0)
     share["GRA"] = np.where(desert, 0, land)
@@ -60,7 +61,7 @@ def study(tmp_path_factory):
     quantile = {str(level): level / 0.9 for level in LEVELS}
     intervals = Calibration(
         GROSS_FLUX_KNOTS,
-        dict.fromkeys(FLUXES, [2.0] * 7),
+        dict.fromkeys(FLUXES, [2.0] * 6 + [3.0]),  # gross flux is 8, and 17 with filled weather
         dict.fromkeys(FLUXES, quantile),
         (0.1, 0.05),
     )
@@ -117,13 +118,18 @@ def test_cells_are_counted_by_land_area_and_only_with_vegetation(study):
     found = row(pd.read_csv(coverage), population="cells", flux="gpp", group="all", level=0.9)
     use = (study.land > 0) & ~study.desert
     weight = (GRID.cell_area() * study.land)[use]
-    inside, days = (study.error <= 2).sum(0)[use], np.isfinite(study.error).sum(0)[use]
+    width = np.full(study.error.shape, 2.0)
+    width[100:150, *study.gap] = 3
+    inside, days = (study.error <= width).sum(0)[use], np.isfinite(study.error).sum(0)[use]
     assert found["n_locations"] == use.sum()
     assert found["coverage"] == pytest.approx(
         (inside * weight).sum() / (days * weight).sum(), rel=1e-4
     )
     assert found["coverage_q10"] == pytest.approx(np.quantile(inside / days, 0.1), rel=1e-4)
-    assert found["half_width"] == pytest.approx(2)
+    area = np.where(use, GRID.cell_area() * study.land, 0)
+    widened = 50 * area[study.gap] / (days * weight).sum()  # share of area-days
+    assert widened > 0
+    assert found["half_width"] == pytest.approx(2 + widened, rel=1e-6)
     fields = xr.open_dataset(cells)
     rmse = np.sqrt(np.nanmean(np.square(study.error[:, use]), axis=0))
     np.testing.assert_allclose(fields["nee_rmse"].to_numpy()[use], rmse, rtol=1e-4)

@@ -110,7 +110,20 @@ def test_tiles_carry_their_provenance_and_leave_no_working_directory(done):
     planet, path, _ = done
     attrs = zarr.open_group(path, mode="r").attrs
     assert attrs["year"] == 2004 and len(attrs["members"]) == len(planet["checkpoints"])
+    assert attrs["preliminary_days"] is None  # the cube does not say
     assert not list(path.parent.glob(".*"))
+
+
+def test_preliminary_days_of_the_cube_are_those_of_the_tiles(planet, tmp_path):
+    days = ["2004-11-30", "2004-12-01"]
+    zarr.open_group(planet["cube"]).attrs["preliminary_days"] = days
+    zarr.consolidate_metadata(planet["cube"])
+    inputs = tiles.TileInputs(
+        planet["cube"], planet["cube"], planet["static"], tuple(planet["checkpoints"]),
+        planet["feature_space"], "identity", "cpu",
+    )  # fmt: skip
+    predict.create_tiles(tmp_path / "tiles.zarr", inputs)
+    assert zarr.open_group(tmp_path / "tiles.zarr").attrs["preliminary_days"] == days
 
 
 def test_a_killed_run_goes_on_and_gives_the_same_tiles(done, tmp_path):

@@ -9,9 +9,10 @@ import xarray as xr
 import zarr
 
 from tamflux.errors import ContractError
+from tamflux.inference import tiles
 from tamflux.product.acdd import preliminary_attributes
 from tamflux.product.aggregate import aggregate_product
-from tamflux.product.metadata import QUANTUM
+from tamflux.product.metadata import QUALITY_BITS, QUANTUM
 from tamflux.product.totals import tabulate_totals
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -137,6 +138,14 @@ def test_a_product_without_gaps_misses_nothing(product):
         assert np.nansum(annual["missing_days"]) == 0
         np.testing.assert_array_equal(np.isfinite(annual["missing_days"][0]), product.source.land)
         assert "GAPS" not in annual.attrs["comment"]
+
+
+def test_the_flags_are_those_of_the_tiles():
+    assert (tiles.FILLED_WEATHER, tiles.MISSING_WEATHER) == (16, 32)
+    assert {bit: QUALITY_BITS[bit].split("_")[:2] for bit in (16, 32)} == {
+        tiles.FILLED_WEATHER: ["weather", "filled"],
+        tiles.MISSING_WEATHER: ["weather", "missing"],
+    }
 
 
 def flagged_cell(source):
