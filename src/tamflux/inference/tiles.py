@@ -179,7 +179,7 @@ def predict_tile(
         water, 0 on land without vegetation; `dissimilarity_index`: (row, col) float32
         (`tamflux.uncertainty.feature_space`), NaN without vegetated land; `gap_memory`: (time, row,
         col) float32 (`tamflux.training.gaps`); `quality`: (row, col) int8. Fluxes are also NaN
-        where weather is missing.
+        where weather or the Köppen class is missing.
     """
     cube, static = opened.cube, opened.static.isel(lat=tile.rows, lon=tile.cols)
     land = static["land_fraction"].values > 0
@@ -198,6 +198,7 @@ def predict_tile(
         x, flags = _cell_predictors(opened, *at), _weather_flags(opened, *at)
         features = _cell_statics(opened, static, rows, cols)
         without = missing_weather(x, names) | (flags == FLAG_WEATHER_MISSING)
+        without |= _unknown_climate(opened, static, rows, cols)[:, None]
         filled, missing = without | (flags > 0), missing_fluxes(without, lookback_days)
         inputs = fill_gaps(x, names, lookback_days), features
         prediction = _predict_cells(opened, tile, *inputs, batch_cells)
@@ -307,6 +308,18 @@ def _cell_statics(
     cells = static.isel(lat=xr.DataArray(rows, dims="cell"), lon=xr.DataArray(cols, dims="cell"))
     order = [STATIC_FEATURES.index(name) for name in opened.ensemble.static_features]
     return static_features(cells)[:, order]
+
+
+def _unknown_climate(
+    opened: OpenedInputs, static: xr.Dataset, rows: np.ndarray, cols: np.ndarray
+) -> np.ndarray:
+    """(cell,) bool: cells without a Köppen class, for a model that needs it.
+
+    Their Köppen features are all 0, which no training site has: their fluxes are missing.
+    """
+    if not any(name.startswith("koppen_") for name in opened.ensemble.static_features):
+        return np.zeros(len(rows), bool)
+    return static["koppen"].to_numpy()[rows, cols] == 0
 
 
 def _check_finite(values: np.ndarray, tile: Tile) -> None:

@@ -18,7 +18,7 @@ QUALITY_BITS = {
     4: "reflectance_missing_all_year",
     8: "reflectance_filled_on_more_than_half_of_the_days",
     16: "weather_filled_on_some_days_of_year_or_look_back_window",
-    32: "weather_missing_on_some_days_without_fluxes",
+    32: "weather_or_climate_class_missing_on_some_days_without_fluxes",
 }
 FILLED_WEATHER, MISSING_WEATHER = 16, 32
 """Bits of cells with filled weather, and of cells with days without weather and fluxes."""

@@ -155,3 +155,20 @@ def test_the_flag_and_the_memory_agree(planets):
     filled[0, 365 + 182 : 365 + 213] = True
     found = planets["gap"]["gap_memory"].values[:, 8, 8]
     np.testing.assert_array_equal(found, gap_memory(filled, 365)[0])
+
+
+def test_cells_without_a_climate_class_have_no_flux(planets, inside, tmp_path):
+    """The model was trained with a Köppen class at every site."""
+    planet = write_planet(tmp_path)
+    planet["checkpoints"] = write_members(tmp_path)
+    planet["feature_space"] = write_feature_space(tmp_path, **FEATURES)
+    static = xr.open_dataset(planet["static"]).load()
+    static.close()
+    static["koppen"][BLOCK] = 0
+    static.to_netcdf(planet["static"], mode="w")
+    predict_tiles(**planet, output=tmp_path / "t_2004.zarr", **RUN)
+    found, data = xr.open_zarr(tmp_path / "t_2004.zarr").load(), planets["data"]
+    xr.testing.assert_equal(found.where(~inside), data.where(~inside))
+    vegetated = (data["quality"] & 2) == 0
+    assert found["gpp"].where(inside & vegetated).isnull().all()
+    assert (found["quality"].values[BLOCK] & 32 > 0).sum() == 15
