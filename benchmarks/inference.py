@@ -24,8 +24,9 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ from tamflux.predictors.cube import create_store
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.samples.samples import LOOKBACK_DAYS
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
+from tamflux.training.device import has_bfloat16
 from tamflux.training.ensemble import Ensemble
 from tamflux.uncertainty.feature_space import SEASONS, FeatureSpace
 from tamflux.variables import IGBP_CLASSES, PREDICTORS, REFL_FILLED
@@ -137,7 +139,7 @@ def deviation(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> dict[str
     with torch.inference_mode():
         plain = network(*inputs, LOOKBACK_DAYS).flux
         blocks = predict_members([network], *inputs, LOOKBACK_DAYS)[0].flux
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16():
             short = predict_members([network], *inputs, LOOKBACK_DAYS)[0].flux
     return {
         "predict_max": float((blocks - plain).abs().max()),
@@ -198,8 +200,7 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
         space = write_feature_space(folder / "feature_space", one, size)
         arguments |= {"checkpoints": paths, "feature_space": space}
         days = cells * YEAR_DAYS
-        with torch.autocast("cpu", torch.bfloat16):
-            one.predict(x[:2], static[:2])  # warm up
+        _in_bfloat16(one, x[:2], static[:2])  # warm up
         for _ in range(repeats):
             for key, work, units, workers in [
                 ("matmul", matmul(), 20 * 2 * 1024**3, threads),
@@ -234,8 +235,16 @@ def measure(cells: int, side: int, repeats: int, threads: int) -> dict:
     }
 
 
+@contextmanager
+def bfloat16() -> Iterator[None]:
+    """Matrices in bfloat16; oneDNN has an LSTM in it only for processors that multiply it."""
+    in_hardware = has_bfloat16(torch.device("cpu"))
+    with torch.backends.mkldnn.flags(enabled=in_hardware), torch.autocast("cpu", torch.bfloat16):
+        yield
+
+
 def _in_bfloat16(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> None:
-    with torch.autocast("cpu", torch.bfloat16):
+    with bfloat16():
         ensemble.predict(x, static)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +54,7 @@ class Ensemble:
 
     def __init__(self, networks: Sequence[TamRL], specs: Sequence[ModelSpec], device: str = "cpu"):
         self.device = choose_device(device)
+        self._turn = threading.Lock() if self.device.type == "cuda" else nullcontext()
         self.networks = [network.to(self.device).eval() for network in networks]
         self.specs = list(specs)
         first = specs[0]
@@ -160,7 +163,8 @@ class Ensemble:
         kept: dict[int, BatchStates] = {day: [] for day in keep}
         for number, part in enumerate(self._batches(len(x), batch_cells)):
             before = states[number] if states else [None] * len(self.networks)
-            batch, after = self._predict_batch(x[part], static[part], before, keep)
+            with self._turn:  # one batch at a time in the memory of a GPU, whatever the threads
+                batch, after = self._predict_batch(x[part], static[part], before, keep)
             mean[part], std[part] = batch.mean, batch.std
             embeddings.append(batch.embeddings)
             for day, batches in kept.items():

@@ -9,6 +9,12 @@ from tamflux.training import device
 from tamflux.training.device import choose_device, has_bfloat16, mixed_precision, to_device
 
 
+@pytest.fixture(autouse=True)
+def cudnn_as_before():
+    with torch.backends.cudnn.flags(allow_tf32=True):
+        yield
+
+
 def pretend(monkeypatch, cuda=False, cuda_bfloat16=False, cpu_bfloat16=False):
     def is_bf16_supported(including_emulation=True):
         return cuda_bfloat16 or including_emulation  # as torch, which counts emulation by default
@@ -25,6 +31,14 @@ def pretend(monkeypatch, cuda=False, cuda_bfloat16=False, cpu_bfloat16=False):
 def test_the_device_is_the_named_or_the_best_one(monkeypatch, name, cuda, expected):
     pretend(monkeypatch, cuda=cuda)
     assert choose_device(name).type == expected
+
+
+def test_an_lstm_on_a_gpu_is_not_rounded_to_tf32(monkeypatch):
+    pretend(monkeypatch, cuda=True)
+    choose_device("cpu")
+    assert torch.backends.cudnn.allow_tf32
+    choose_device("auto")
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_cuda_where_there_is_none_is_refused(monkeypatch):
