@@ -263,7 +263,8 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
     low, high = variable.valid_min, variable.valid_max
     outside = (values < low - ROUNDING) | (values > high + ROUNDING)
     wrong = days["site_id"][outside] if outside.mean() > MAX_OUTSIDE else days["site_id"][:0]
-    looks = likely_units(*values.quantile([0.01, 0.99]), variable)
+    common_low, common_high = values.quantile([0.01, 0.99])
+    looks = likely_units(common_low, common_high, variable)
     if name == "vpd" and wrong.empty:
         wrong, looks = _kilopascal_sites(days.assign(vpd=values)), "kPa"
     if len(wrong):

@@ -90,9 +90,9 @@ def refuse_units(
             )  # fmt: skip
     frame = table.frame
     for name, known in COLUMN_UNITS.items():
-        column = next((c for c in COLUMNS[name] if c in units), None)
-        if column and name in frame and _plain_unit(units[column]) not in known:
-            reason = f"{column} is in {units[column]}, expected {METEOROLOGY[name].units}"
+        declared = next((c for c in COLUMNS[name] if c in units), "")
+        if declared and name in frame and _plain_unit(units[declared]) not in known:
+            reason = f"{declared} is in {units[declared]}, expected {METEOROLOGY[name].units}"
             rejected.add(site_id, table.label, "value", reason, frame[name].notna().sum())
             frame = frame.drop(columns=name)
     return replace(table, frame=frame)
@@ -171,7 +171,8 @@ def _remove_out_of_range(
     values = days[variable.name]
     bad = (values < variable.valid_min) | (values > variable.valid_max)
     if bad.sum() > MAX_OUTSIDE * values.notna().sum():
-        looks = likely_units(*values.quantile([0.02, 0.98]), variable)
+        low, high = values.quantile([0.02, 0.98])
+        looks = likely_units(low, high, variable)
         reason += f" on {bad.sum()} days: the whole column is left out"
         reason += f"; the values look like {looks}" if looks else ""
         bad = values.notna()
