@@ -107,7 +107,8 @@ def predict_cells(
     -------
     Dataset
         `gpp, reco, nee` and their `*_std` over the members, (cell, time) in g m-2 d-1: NaN over
-        water, 0 on land without vegetation. `lat` and `lon` are the centres of the cells.
+        water, on days without weather and without a climate class; 0 on land without vegetation.
+        `lat` and `lon` are the centres of the cells.
 
     Raises
     ------
@@ -128,7 +129,10 @@ def predict_cells(
         x = prepend_lookback(year, before, ensemble.lookback_days)
         order = [STATIC_FEATURES.index(name) for name in ensemble.static_features]
         prediction = ensemble.predict(x, static_features(table[vegetated])[:, order])
+        needs_climate = any(name.startswith("koppen_") for name in ensemble.static_features)
+        unknown = needs_climate & (table["koppen"].to_numpy()[vegetated] == 0)
         for part, values in enumerate((prediction.mean, prediction.std)):
+            values[unknown] = np.nan
             fluxes[part][:, vegetated] = np.moveaxis(values, -1, 0)
     names = [(name, f"{name}_std") for name in FLUXES]
     attrs = [{"units": flux.units, "long_name": flux.long_name} for flux in FLUXES.values()]

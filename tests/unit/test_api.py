@@ -96,6 +96,16 @@ def test_a_site_may_have_a_class_of_its_own(opened):
         tamflux.predict_cells(ensemble, cube, static, *at, igbp="WAT")
 
 
+def test_a_cell_without_a_climate_class_has_no_fluxes(opened):
+    ensemble, cube, static, _ = opened
+    ensemble.static_features = ("igbp_ENF", "koppen_A")  # the toy model reads columns alone
+    static = static.copy(deep=True)
+    static["koppen"][6, 10], static["koppen"][6, 11] = 0, 3
+    lat, lon = [float(cube.grid.lat[6])] * 2, cube.grid.lon[10:12]
+    found = tamflux.predict_cells(ensemble, cube, static, lat, lon)
+    assert np.isnan(found["gpp"][0]).all() and np.isfinite(found["gpp"][1]).all()
+
+
 def test_points_and_boxes_outside_the_grid_are_refused(opened):
     ensemble, cube, static, _ = opened
     with pytest.raises(ContractError, match="outside the grid"):
