@@ -49,6 +49,9 @@ def test_quality_flag_agrees_with_fluxes(daily, static, row_blocks):
     flag = daily["quality_flag"].fillna(0).astype(int)
     land = static["land_fraction"].to_numpy()
     np.testing.assert_array_equal((flag & 1) > 0, (land > 0) & (land < 0.5))
+    if "koppen_filled" in static:
+        filled = (static["koppen_filled"].to_numpy() > 0) & (land > 0)
+        np.testing.assert_array_equal((flag & 64) > 0, filled)
     bare = ((flag & 2) > 0).to_numpy()
     np.testing.assert_array_equal(bare, (land > 0) & (static["vegetated_fraction"].to_numpy() <= 0))
     for block, _ in row_blocks("gpp", "reco"):

@@ -16,7 +16,7 @@ from tamflux.errors import ContractError
 from tamflux.grid import Grid
 from tamflux.product.acdd import file_attributes
 from tamflux.product.aggregate import mean_of_days
-from tamflux.product.metadata import FILLED_WEATHER, MISSING_WEATHER, QUANTUM
+from tamflux.product.metadata import FILLED_KOPPEN, FILLED_WEATHER, MISSING_WEATHER, QUANTUM
 from tamflux.product.netcdf import FILL, create_product, row_blocks
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -67,9 +67,9 @@ def assemble_product(
     attrs = dict(store.attrs)
     grid, year = Grid.from_config(attrs), attrs["year"]
     edges = np.datetime64(f"{year}-01-01") + np.arange(store["gpp"].shape[0] + 1)
-    land_fraction = _land_fraction(Path(static), grid)
+    land_fraction, filled_class = _read_static(Path(static), grid)
     intervals = Calibration.load(calibration)
-    quality = store["quality"][:]
+    quality = store["quality"][:] | np.where(filled_class, FILLED_KOPPEN, 0).astype(np.int8)
     gaps = (quality & MISSING_WEATHER > 0) & (land_fraction > 0)
     header = file_attributes("daily", edges, grid, attrs, config, inputs, gaps=int(gaps.sum()))
     with create_product(
@@ -152,8 +152,11 @@ def _check_closure(nee: np.ndarray, difference: np.ndarray, path) -> None:
         )  # fmt: skip
 
 
-def _land_fraction(path: Path, grid: Grid) -> np.ndarray:
-    """(lat, lon) land fraction of the static fields, which must lie on the grid of the tiles."""
+def _read_static(path: Path, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Land fraction, and whether the Köppen class is not the cell's own, both (lat, lon).
+
+    The static fields must lie on the grid of the tiles.
+    """
     with xr.open_dataset(path) as static:
         land = static["land_fraction"].transpose("lat", "lon")
         if land.shape != grid.shape or not np.allclose(land["lat"], grid.lat, atol=1e-6):
@@ -162,4 +165,5 @@ def _land_fraction(path: Path, grid: Grid) -> np.ndarray:
                 variable="land_fraction", found=f"{land.shape} cells",
                 expected=f"{grid.shape} cells of {grid}", fix="make both with one configuration",
             )  # fmt: skip
-        return land.values
+        filled = static.get("koppen_filled", xr.zeros_like(land)).transpose("lat", "lon") > 0
+        return land.values, filled.values & (land.values > 0)

@@ -19,9 +19,13 @@ QUALITY_BITS = {
     8: "reflectance_filled_on_more_than_half_of_the_days",
     16: "weather_filled_on_some_days_of_year_or_look_back_window",
     32: "weather_or_climate_class_missing_on_some_days_without_fluxes",
+    64: "koppen_class_of_nearest_cell_or_unknown",
 }
 FILLED_WEATHER, MISSING_WEATHER = 16, 32
 """Bits of cells with filled weather, and of cells with days without weather and fluxes."""
+
+FILLED_KOPPEN = 64
+"""Bit of land cells for which the Köppen map has no class."""
 
 MISSING_DAYS = "missing_days"
 """Number of days without fluxes in each time step of the monthly and annual files."""

@@ -33,11 +33,11 @@ QUANTUM = 0.01
 MISSING = np.int16(-32768)
 FLAG_COLOURS = {
     0: "#c9d3cf", 1: "#56B4E9", 2: "#E69F00", 4: "#D55E00", 8: "#CC79A7", 16: "#F0E442",
-    32: "#0072B2",
+    32: "#0072B2", 64: "#4d4d4d",
 }  # fmt: skip
 """Okabe-Ito colours, distinct for colour-blind readers."""
 
-FLAG_ORDER = (32, 4, 2, 16, 8, 1)
+FLAG_ORDER = (32, 4, 2, 16, 64, 8, 1)
 """The map shows the first of these bits that is set."""
 
 _FLUX_LABELS = {

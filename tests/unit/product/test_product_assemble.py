@@ -49,6 +49,20 @@ def test_static_fields(product):
     )
 
 
+def test_a_filled_koppen_class_is_flagged(source, assemble, tmp_path):
+    filled = np.zeros(source.grid.shape, np.int8)
+    filled[tuple(np.argwhere(source.land)[3])] = 1
+    filled[tuple(np.argwhere(source.land)[50])] = 2
+    filled[tuple(np.argwhere(~source.land)[5])] = 1  # water has no flag
+    static = xr.load_dataset(source.static).assign(koppen_filled=(("lat", "lon"), filled))
+    source.static = tmp_path / "filled.nc"
+    static.to_netcdf(source.static)
+    assemble(source, tmp_path / "daily.nc")
+    flag = xr.load_dataset(tmp_path / "daily.nc")["quality_flag"].fillna(0).astype(int)
+    np.testing.assert_array_equal(flag & 64, np.where((filled > 0) & source.land, 64, 0))
+    np.testing.assert_array_equal(flag & 63, source.data["quality"])
+
+
 def test_attributes_name_units_signs_and_origin(product):
     daily = xr.open_dataset(product.daily)
     assert daily["nee"].attrs["units"] == "g m-2 d-1"
