@@ -1,4 +1,4 @@
-"""Speed of the assembly: MB of fluxes per core and second, beside the HDF5 library's own zlib.
+"""Speed of the assembly: MB of fluxes per core and second, compared with zlib of the HDF5 library.
 
     python benchmarks/assembly.py
 
@@ -90,8 +90,8 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
         reco = 0.6 * gpp + random.uniform(0.2, 2, here.shape).astype(np.float32)
         for name, values in {"gpp": gpp, "reco": reco, "nee": reco - gpp}.items():
             store[name][:, band] = np.where(here, values, np.nan)
-            spread = np.abs(0.1 * values * weather)
-            store[f"{name}_std"][:, band] = np.where(here, spread, np.nan)
+            std = np.abs(0.1 * values * weather)
+            store[f"{name}_std"][:, band] = np.where(here, std, np.nan)
     dissimilarity = np.where(land, random.uniform(0, 3, land.shape), np.nan).astype(np.float32)
     store.create_array(
         "dissimilarity_index", data=dissimilarity, chunks=(side, side), dimension_names=dims[1:]
@@ -145,7 +145,7 @@ def read_times(path: Path, land: np.ndarray) -> dict[str, float]:
     """Median milliseconds of a map and of a time series, each with the file opened anew."""
     random = np.random.default_rng(1)
     cells = np.argwhere(land)
-    places = cells[random.integers(0, len(cells), SERIES)]
+    series = cells[random.integers(0, len(cells), SERIES)]
     days = random.integers(0, len(year_days(YEAR)), MAPS)
 
     def read(*index) -> float:
@@ -157,7 +157,7 @@ def read_times(path: Path, land: np.ndarray) -> dict[str, float]:
 
     return {
         "map": statistics.median(read(int(day)) for day in days),
-        "series": statistics.median(read(slice(None), int(r), int(c)) for r, c in places),
+        "series": statistics.median(read(slice(None), int(r), int(c)) for r, c in series),
     }
 
 
@@ -225,7 +225,7 @@ def measure(rows: int, reading_rows: int, repeats: int) -> dict:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Speed of the assembly beside zlib alone")
+    parser = argparse.ArgumentParser(description="Speed of the assembly compared with zlib alone")
     parser.add_argument("--rows", type=int, default=30, help="cells from south to north")
     parser.add_argument("--reading-rows", type=int, default=720, help="of the flux that is read")
     parser.add_argument("--repeats", type=int, default=3)

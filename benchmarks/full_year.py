@@ -2,12 +2,12 @@
 
     python benchmarks/full_year.py FOLDER
 
-prints one line of JSON. The raw files (demo Earth, 8 GB) are made once in FOLDER and kept; the rest
-of FOLDER/results is made anew. Takes about an hour on two cores and 40 GB of disk.
+prints one line of JSON. The raw files (demo Earth, 8 GB) are made once in FOLDER and reused; the
+rest of FOLDER/results is made again. Takes about an hour on two cores and 40 GB of disk.
 
 - `value`: wall minutes from raw files to the daily, monthly and annual NetCDF, training and
   calibration included.
-- `reference`: wall minutes of the inference alone; `ratio` is what the whole chain costs in that.
+- `reference`: wall minutes of the inference alone; `ratio` is the whole chain's cost in it.
 - `details.stages`: minutes of each rule, summed over its jobs, which run side by side.
 """
 
@@ -54,7 +54,7 @@ def stages(benchmarks: Path) -> tuple[dict[str, float], dict[str, float]]:
 def measure(folder: Path, cores: int, overlay: Path, year: int) -> dict:
     """Make the raw files where they are not there, then time the rest of the chain."""
     results = folder / "results"
-    # beside old results Snakemake does not miss a raw file, and makes it once they are gone: timed
+    # with old results Snakemake ignores a missing raw file and would make it in the timed run
     for path in results.glob("*"):
         if path.name != "demo_earth":
             shutil.rmtree(path) if path.is_dir() else path.unlink()

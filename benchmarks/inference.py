@@ -3,10 +3,10 @@
     python benchmarks/inference.py
 
 prints one line of JSON. Weights and predictors are random, of the shapes of config.yaml; a cell-day
-counts once, although the end of the history is computed too.
+counts once, although the warm-up is computed too.
 
 - `value`: one member in float32, through `Ensemble.predict`, one thread per core.
-- `matmul_share`: its arithmetic (embedding and recurrence, spin-up and year) beside the rate at
+- `matmul_share`: its arithmetic (input layer and recurrence, warm-up and year) over the rate at
   which the same threads multiply large matrices.
 - `reference`: the network shapes of the public code of TAM-RL in its own protocol: a window of 30
   days for each day, whose last day alone counts.
@@ -116,14 +116,14 @@ def reference(batches: int) -> Callable[[], None]:
     @torch.inference_mode()
     def work() -> None:
         for _ in range(batches):
-            code, _ = encoder(both)
-            model(both[:BATCH, :, :DYNAMIC], code[:BATCH])[:, -1]
+            embedding, _ = encoder(both)
+            model(both[:BATCH, :, :DYNAMIC], embedding[:BATCH])[:, -1]
 
     return work
 
 
 def operations(ensemble: Ensemble) -> int:
-    """Multiplications and additions of one member for one cell-day with its share of spin-up."""
+    """Multiplications and additions of one member for one cell-day and its share of warm-up."""
     network = ensemble.networks[0]
     recurrence = sum(
         weight.numel() for weight in network.recurrence.parameters() if weight.ndim > 1
@@ -249,7 +249,7 @@ def _in_bfloat16(ensemble: Ensemble, x: np.ndarray, static: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Inference speed beside that of the public TAM-RL")
+    parser = argparse.ArgumentParser(description="Inference speed compared with the public TAM-RL")
     parser.add_argument("--cells", type=int, default=1024, help="of the bare network, each thread")
     parser.add_argument("--side", type=int, default=90, help="cells along a side of the cubes")
     parser.add_argument("--repeats", type=int, default=3)

@@ -1,4 +1,4 @@
-"""Speed of the predictors: MB of decoded raw data per core and second, beside a plain decode.
+"""Speed of the predictors: MB of decoded raw data per core and second, and of a plain decode.
 
     python benchmarks/predictors.py
 
@@ -125,19 +125,19 @@ def write_modis(path: Path, pixels: int, seed: int) -> None:
     cloudy = random.random((land.shape[0] // 8, land.shape[1] // 8)) < 0.15
     quality = np.where(land & ~np.kron(cloudy, np.ones((8, 8), bool)), 0, 255)
     quality = quality.repeat(pixels, axis=0).repeat(pixels, axis=1).astype(np.uint8)
-    seen, file = quality == 0, SD(str(path), SDC.WRITE | SDC.CREATE)
+    clear, file = quality == 0, SD(str(path), SDC.WRITE | SDC.CREATE)
     for name in [*(band_field("MCD43C4", band) for band in BANDS), "BRDF_Quality"]:
-        counts = quality
+        digital = quality
         if name != "BRDF_Quality":
             level = random.uniform(300, 3000, land.shape).repeat(pixels, 0).repeat(pixels, 1)
             noise = random.standard_normal(level.shape, np.float32)
-            counts = np.where(seen, level + (30 + 0.015 * level) * noise, FILL).astype(np.int16)
-        kind = SDC.UINT8 if counts is quality else SDC.INT16
-        data = file.create(name, kind, counts.shape)
+            digital = np.where(clear, level + (30 + 0.015 * level) * noise, FILL).astype(np.int16)
+        kind = SDC.UINT8 if digital is quality else SDC.INT16
+        data = file.create(name, kind, digital.shape)
         data.setcompress(SDC.COMP_DEFLATE, 1)
-        if counts is not quality:
+        if digital is not quality:
             data.attr("scale_factor").set(SDC.FLOAT64, 0.0001)
-        data[:] = counts
+        data[:] = digital
         data.endaccess()
     file.end()
 

@@ -7,7 +7,7 @@ their own loops; no data loader and no disk are timed.
 
 - `value`: TAM-RL of this project, by the settings of config.yaml, through `fit_member`: gathering,
   both networks, losses and optimiser. A site-year counts as 365 / 30
-  windows; the year of history before it is computed but not counted.
+  windows; the look-back year before it is computed but not counted.
 - `reference`: the network shapes of the public code of TAM-RL (CarbonFluxBench: hidden 128, code
   64, two layers, batch 32). A window counts as one, although windows overlap by half and only
   their last 15 days enter the loss. The support windows are computed but not counted.
@@ -171,7 +171,7 @@ def measure(sites: int, steps: int, repeats: int, threads: int) -> dict:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Training speed beside that of the public TAM-RL")
+    parser = argparse.ArgumentParser(description="Training speed compared with the public TAM-RL")
     parser.add_argument("--sites", type=int, default=100)
     parser.add_argument("--steps", type=int, default=60, help="of the reference, each repeat")
     parser.add_argument("--repeats", type=int, default=3)

@@ -15,7 +15,7 @@ CHUNK_DAYS = 20
 class ExponentialMovingAverages(nn.Module):
     """Moving averages of the predictors, one per entry of `EMA_TIMESCALES_DAYS`.
 
-    m[t] = a m[t - 1] + (1 - a) x[t] with a = exp(-1 / timescale), in float32. Nothing is learnt.
+    m[t] = a m[t - 1] + (1 - a) x[t] with a = exp(-1 / timescale), in float32; nothing is trained.
     """
 
     weights: Tensor

@@ -61,11 +61,11 @@ def predict_members(
     if states is None:
         states = warm_up(networks, lookback, conditionings, block_days(x.device, lookback_days))
     fluxes: list[list[Tensor]] = [[] for _ in networks]
-    kept: dict[int, list[RecurrentState]] = {}
+    saved: dict[int, list[RecurrentState]] = {}
     edges = {*range(0, year.shape[1], block_days(x.device, year.shape[1])), *keep}
     for start, stop in pairwise([*sorted(edges), year.shape[1]]):
         if start in keep:
-            kept[start] = list(states)
+            saved[start] = list(states)
         days = networks[0].build_features(year[:, start:stop], states[0].averages)
         tree_inputs, after = networks[0].tree_inputs(days, conditionings[0]), []
         members = zip(networks, conditionings, states, fluxes, strict=True)
@@ -76,7 +76,7 @@ def predict_members(
         states = after
     return [
         MemberPrediction(
-            torch.cat(flux, dim=1), conditioning.embedding, {day: kept[day][n] for day in kept}
+            torch.cat(flux, dim=1), conditioning.embedding, {day: saved[day][n] for day in saved}
         )
         for n, (flux, conditioning) in enumerate(zip(fluxes, conditionings, strict=True))
     ]

@@ -1,7 +1,7 @@
 """TAM-RL: a task encoder reads a site's look-back window; its embedding modulates one flux model.
 
 The fluxes are the mean of a modulated LSTM and of regression trees, which receive the same daily
-features and the static features: their errors at unseen sites are nearly independent.
+features and the static features: their errors at held-out sites are nearly independent.
 
 In the shapes below, batch is sites or grid cells, time is days, feature is scaled predictors.
 Fluxes are gpp, reco, nee in g C m-2 d-1.
@@ -306,7 +306,7 @@ class TamRL(nn.Module):
         """Share of GPP that the light of the day allows, for x (batch, time, feature).
 
         L / (L + L_half), 0 in the dark and saturating (Michaelis and Menten's form, as in the
-        light response of leaves and canopies); L_half is learnt. 1 where radiation is unknown.
+        light response of leaves and canopies); L_half is trained. 1 where radiation is unknown.
         """
         if self.light is None:
             return 1.0

@@ -28,7 +28,7 @@ class ModelSpec:
     Attributes
     ----------
     model : str
-        ``tamrl``, ``lstm`` (no site information) or ``tamrl_without_...`` (`COMPONENTS_OF_MODEL`).
+        ``tamrl``, ``lstm`` or ``tamrl_without_...``; see `COMPONENTS_OF_MODEL`.
     hidden_size, embedding_size, trees, lookback_days : int
         Sizes of the network, number of its trees, length of the look-back window.
     predictors, units, static_features : tuple of str

@@ -160,16 +160,16 @@ class Ensemble:
         mean = np.empty((len(x), days, 3), np.float32)
         std = np.empty_like(mean)
         embeddings = []
-        kept: dict[int, BatchStates] = {day: [] for day in keep}
+        saved: dict[int, BatchStates] = {day: [] for day in keep}
         for number, part in enumerate(self._batches(len(x), batch_cells)):
             before = states[number] if states else [None] * len(self.networks)
             with self._turn:  # one batch at a time in the memory of a GPU, whatever the threads
                 batch, after = self._predict_batch(x[part], static[part], before, keep)
             mean[part], std[part] = batch.mean, batch.std
             embeddings.append(batch.embeddings)
-            for day, batches in kept.items():
+            for day, batches in saved.items():
                 batches.append([tuple(_copy(member[day], "cpu")) for member in after])
-        return Prediction(mean, std, np.concatenate(embeddings)), kept
+        return Prediction(mean, std, np.concatenate(embeddings)), saved
 
     @torch.inference_mode()
     def embeddings(self, x: np.ndarray, batch_cells: int | None = None) -> np.ndarray:
@@ -225,8 +225,8 @@ class Ensemble:
         std = (stack - mean).square_().mean(dim=0).sqrt_()
         embeddings = [member.embedding for member in members if member.embedding is not None]
         parts = (mean, std, torch.cat([condition[:, :0], *embeddings], dim=1))
-        kept = [member.states for member in members]
-        return Prediction(*(part.cpu().numpy() for part in parts)), kept
+        saved = [member.states for member in members]
+        return Prediction(*(part.cpu().numpy() for part in parts)), saved
 
 
 def _copy(state: tuple, device: str | torch.device) -> RecurrentState:

@@ -40,7 +40,7 @@ def fit_trees(
 ) -> dict[str, torch.Tensor]:
     """Fit trees; returns the tensors of `ObliviousTrees` for daily gpp and reco, g C m-2 d-1.
 
-    The splits are chosen for gpp, reco and nee together, each in its standard deviation.
+    Splits minimise the error of gpp, reco and nee together, each in its standard deviation.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def train_member(
     checkpoint, curve : path
         Files to write.
     name : str
-        ``tamrl``, or ``lstm``, the baseline without site information.
+        ``tamrl``, or ``lstm``, the baseline without static inputs.
     member, seed : int
         Number of the member and seed of the run.
     train_years : sequence of int
@@ -118,13 +118,14 @@ def fit_member(
         Checkpoint (safetensors) and learning curve (CSV: `epoch, stage, loss,
         learning_rate, seconds`) to write.
     name : str
-        ``tamrl``, ``lstm`` for the site-blind baseline, or ``tamrl_without_...`` (`components_of`).
+        ``tamrl``, ``lstm`` for the baseline without static inputs, or ``tamrl_without_...``
+        (`components_of`).
     seed : int
-        Of this member.
+        Seed of this member.
     model, training : mapping
         The sections `model` and `training` of the configuration.
     provenance : mapping
-        Kept in the checkpoint: code identity, split, fold.
+        Stored in the checkpoint: code identity, split, fold.
     threads : int
         CPU threads.
 
@@ -171,7 +172,7 @@ def _build_spec(
     training: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> ModelSpec:
-    """Scaling and names, from the training sites alone."""
+    """Specification with scaling and flux scale from the training sites alone."""
     of_training = np.isin(samples.site, train_idx)
     used = of_training[:, None] & (day_weights(samples, MIN_QC) > 0)
     x = samples.x[of_training].astype(np.float64)
@@ -199,6 +200,6 @@ def _build_spec(
 
 
 def member_seed(seed: int, model: str, member: int) -> int:
-    """Seed of one member, from the seed of the trainer."""
+    """Seed of one member, derived from the seed of the run."""
     words = json.dumps([seed, model, member]).encode()
     return int.from_bytes(hashlib.sha256(words).digest()[:4], "big")

@@ -35,7 +35,7 @@ MIN_DIFFICULTY = 0.01
 """Lower bound of the difficulty estimate, g C m-2 d-1: no interval has zero width."""
 
 FILLED_ALLOWANCE = 1.0
-"""Gross flux that filled weather may hide beside the doubling of it, g C m-2 d-1."""
+"""Gross flux that filled weather may hide, in addition to a doubling of it, g C m-2 d-1."""
 
 MAX_DISSIMILARITY = 3.0
 """Larger dissimilarity indices count as this: hardly any tower supports the fit beyond it."""

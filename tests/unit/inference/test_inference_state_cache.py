@@ -143,3 +143,21 @@ def test_hashes_depend_on_the_days_before_theirs_alone():
     before, after = (hash_inputs(values, 4, [0, 3, 4, 9]) for values in (x, changed))
     assert set(before) == {0, 3, 4}  # day 9 is not there yet
     assert {day: before[day] == after[day] for day in before} == {0: True, 3: True, 4: False}
+
+
+def test_a_gap_in_a_partial_year_is_that_of_a_run_from_scratch(planet, tmp_path, computed):
+    """The states of the cache lie after the gap; its filled days come from one window earlier."""
+
+    def lose_march(fields):
+        fields["t2m"][60:91, 8:12, 12:16] = np.nan
+
+    output = tmp_path / "out" / "t_2004.zarr"
+    run(until(planet, APRIL, lose_march), output)
+    computed.clear()
+    found = run(until(planet, MAY, lose_march), output)
+    assert days_of(computed) == CELLS * (MAY - 100) and all(resumed for *_, resumed in computed)
+    scratch = run(until(planet, MAY, lose_march), tmp_path / "scratch" / "t_2004.zarr")
+    xr.testing.assert_identical(found, scratch)
+    missing = np.isnan(found["gpp"].values[:, 8:12, 12:16]).all(axis=(1, 2))
+    assert np.flatnonzero(missing).tolist() == list(range(60, 91))
+    assert np.isfinite(found["gpp"].values[91:, 8:12, 12:16]).all()
