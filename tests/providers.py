@@ -129,13 +129,14 @@ WRITING = threading.Lock()
 
 
 def answer(request, path, noise=0.0):
-    """The file that a request asks for, 2 degrees between nodes; every value the same but for
-    `noise`, which makes large files."""
+    """The file that a request asks for, 2 degrees between nodes; one value a time but for `noise`,
+    which makes large files."""
     (long_name,) = request["variable"]
     name, value = FIELDS[long_name]
     statistic = request.get("daily_statistic", "")
     value += {"daily_minimum": -5, "daily_maximum": 5}.get(statistic, 0)
-    value *= 24 if statistic == "daily_sum" else 1
+    since_midnight = "product_type" not in request and request["time"] == ["00:00"]
+    value *= 24 if statistic == "daily_sum" or since_midnight else 1
     hours = [int(text[:2]) for text in request.get("time", ["00:00"])]
     stamps = []
     for month in request["month"]:
@@ -148,8 +149,12 @@ def answer(request, path, noise=0.0):
     north, west, south, east = request.get("area", [90, 0, -90, 358])
     lat, lon = np.arange(north, south - 0.1, -2.0), np.arange(west, east + 0.1, 2.0)
     field = np.random.default_rng(0).normal(value, noise, (len(stamps), len(lat), len(lon)))
+    date = np.array(stamps, "datetime64[D]")
+    day = (date - date.astype("datetime64[Y]")).astype(int)[:, None, None]
+    weather = -abs(value) / 100 * np.cos(2 * np.pi * (day - 15) / 365)  # as in the north
     with WRITING:
-        return write_era5(path, {name: field}, stamps, lat, lon)
+        how = statistic.removeprefix("daily_")[:4].removesuffix("i")
+        return write_era5(path, {name: field + weather}, stamps, lat, lon, how=how)
 
 
 class Catalogue(Provider):

@@ -15,7 +15,7 @@ from tamflux.download.targets import era5_raw_variables, era5_targets, modis_fol
 from tamflux.errors import ConfigError, InputError
 from tamflux.files import find_files, matches
 from tamflux.grid import Grid
-from tamflux.readers.era5 import inspect_era5
+from tamflux.readers.era5_sample import inspect_era5
 from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
 from tamflux.readers.modis_files import near_year
@@ -58,7 +58,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     grid = Grid.from_config(config["grid"])
     wanted = [name for name in config["predictors"]["variables"] if name in METEOROLOGY]
     cube_years = sorted({*years["train"], *years["product"], *years["lookback"]})
-    later = demo_files(config)
+    later, gaps = demo_files(config), config["predictors"]["allow_gaps"]
     rows = []
     for year in tqdm(cube_years, desc="checking", unit="year"):
         # the last day of hourly accumulations ends with the first hour of the next year
@@ -66,7 +66,9 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         grows = year == partial_year(years)
         files = _files(era5["path"], year)
         problems = (
-            inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, grows) if files else []
+            inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, grows, gaps)
+            if files
+            else []
         )
         cure = _rule("download_era5", partial(_era5_folder, config, year))
         rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later, cure)

@@ -81,6 +81,10 @@ REFL_FILLED = Variable("refl_filled", "1", "origin of the day's reflectance", 0,
 """Flag: 0 the satellite composites around the day are valid, 1 filled in time over a missing one,
 2 no data at all (reflectances are missing)."""
 
+WEATHER_FILLED = Variable("weather_filled", "1", "origin of the day's weather", 0, 3)
+"""Flag: 0 data, 1 filled from the nearest node, 2 interpolated in time, 3 missing; the largest of
+all meteorological predictors."""
+
 CLIMATOLOGY = _index(
     Variable("lai_clim", "1", "leaf area index, mean annual cycle", 0, 12, "leaf_area_index"),
     Variable("t2m_clim", "degC", "2 m air temperature, mean annual cycle", -75, 55),

@@ -9,11 +9,12 @@ import netCDF4
 import numpy as np
 from era5_writer import UNITS, days_of, write_daily_year, write_era5
 
+from tamflux.predictors.cube import Cube
 from tamflux.predictors.era5_cube import prepare_era5
 from tamflux.variables import METEOROLOGY
 
 from .stores import CUBE, GRID, TILE, YEAR, add_to_zip, read_cube
-from .trial import Reader
+from .trial import REJECTIONS, Reader
 
 LAT, LON = np.arange(90.0, -91, -45), np.arange(0.0, 360, 45)
 HOURLY = ("t2m", "vpd", "ssrd", "tp")
@@ -24,7 +25,13 @@ def read_daily(folder: Path) -> dict[str, np.ndarray]:
     target = folder / "out" / "2003.zarr"
     paths = sorted(folder.glob("*.nc"))
     prepare_era5(paths, "daily_statistics", YEAR, GRID, TILE, list(METEOROLOGY), target)
-    return read_cube(target)
+    return read_flagged(target)
+
+
+def read_flagged(target: Path) -> dict[str, np.ndarray]:
+    """The predictors, and a rejection if weather was filled or is missing."""
+    flag = Cube.open(target).read_weather_flag(slice(None), slice(None))
+    return read_cube(target) | ({REJECTIONS: ["weather_filled"]} if flag.any() else {})
 
 
 def write_hourly(folder: Path) -> None:
@@ -51,7 +58,7 @@ def read_hourly(folder: Path) -> dict[str, np.ndarray]:
     """A year of hours, of few variables."""
     target = folder / "out" / "2003.zarr"
     prepare_era5(sorted(folder.glob("*.zip")), "hourly", YEAR, GRID, TILE, HOURLY, target)
-    return read_cube(target)
+    return read_flagged(target)
 
 
 def era5_fault(pattern: str, change):
@@ -84,6 +91,26 @@ def set_values(file, variable, where=slice(None), to=np.nan) -> None:
 def set_time(attribute: str, value):
     """A change of an attribute of the time axis."""
     return lambda file, variable: file["valid_time"].setncattr(attribute, value)
+
+
+def scaled(file, variable, factor: float, where=slice(None)) -> None:
+    variable[where] = factor * variable[where]
+
+
+def state(how: str, hours: int = 0):
+    """A change of what the history states."""
+    shift = {"time_shift": {"hours": hours}}
+    return lambda file, variable: file.setncattr("history", f"daily_reduce(how={how}, **{shift})")
+
+
+def exchange_statements(folder: Path) -> None:
+    """The file of the minimum states a maximum, and the other way round."""
+    for pattern, how in {"*minimum*": "max", "*maximum*": "min"}.items():
+        era5_fault(pattern, state(how))(folder)
+
+
+def add_version(file, variable) -> None:
+    file.createVariable("expver", str, ())[...] = "0114"
 
 
 T2M, TMAX, TP, SP = "2m_temp*mean*", "2m_temp*maximum*", "total_prec*", "surface_pressure*"
@@ -119,17 +146,30 @@ ERA5_FAULTS = {
     "westward longitude": rewrite(T2M, "t2m", 285.0, lon=LON[::-1]),
     "scale is text": era5_fault(T2M, lambda f, v: v.setncattr("scale_factor", "big")),
     "scale is NaN": era5_fault(T2M, lambda f, v: v.setncattr("scale_factor", np.nan)),
-    "minimum and maximum exchanged": lambda folder: swap(folder, "*minimum*", "*maximum*"),
+    "minimum and maximum exchanged": exchange_statements,
+    # believable but wrong
+    "a mean of rain said to be a sum": era5_fault(TP, lambda f, v: scaled(f, v, 1 / 24)),
+    "rain of 4 of 24 hours": era5_fault(TP, lambda f, v: scaled(f, v, 1 / 6)),
+    "rain five times": era5_fault(TP, lambda f, v: scaled(f, v, 5)),
+    "radiation of 4 of 24 hours": era5_fault("*solar*", lambda f, v: scaled(f, v, 1 / 6)),
+    "radiation three times": era5_fault("*solar*", lambda f, v: scaled(f, v, 3)),
+    "long-wave radiation of half of the hours": era5_fault(
+        "*thermal*", lambda f, v: scaled(f, v, 0.5)
+    ),
+    "15 K too warm": era5_fault(T2M, lambda f, v: set_values(f, v, to=v[:] + 15)),
+    "one field on all days": era5_fault(T2M, lambda f, v: set_values(f, v, to=v[:1])),
+    "a sum stated as a mean": era5_fault(TP, state("mean", -1)),
+    "a maximum stated as a mean": era5_fault(TMAX, state("mean")),
+    "days of India": era5_fault(T2M, state("mean", 5)),
+    "no statement": era5_fault(T2M, lambda file, v: file.delncattr("history")),
+    "another experiment": era5_fault(T2M, add_version),
+    "a part missing for a month": era5_fault(
+        T2M, lambda f, v: set_values(f, v, (slice(181, 212), slice(1, 3), slice(2, 5)))
+    ),
+    "two days missing": era5_fault(T2M, lambda f, v: set_values(f, v, slice(20, 22))),
     "no file of maximum": lambda folder: next(folder.glob(TMAX)).unlink(),
     "file of text": lambda folder: next(folder.glob(T2M)).write_text("<html>503</html>"),
 }
-
-
-def swap(folder: Path, one: str, other: str) -> None:
-    """Exchange two files' content."""
-    a, b = next(folder.glob(one)), next(folder.glob(other))
-    spare = folder / "spare"
-    a.rename(spare), b.rename(a), spare.rename(b)
 
 
 ERA5_READERS = (

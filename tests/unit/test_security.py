@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tower_files import badm_text, daily_frame, write_zip
 
 from tamflux.errors import InputError
-from tamflux.readers.cds_files import unpack
+from tamflux.readers.cds_zip import unpack
 from tamflux.readers.oneflux import archive
 from tamflux.readers.oneflux.archive import list_members
 from tamflux.readers.oneflux.names import is_site_id, parse_name
@@ -145,14 +145,15 @@ def test_a_zip_in_a_zip_is_not_opened(tmp_path):
 
 
 def test_a_link_in_a_zip_is_not_followed(tmp_path):
-    """zipfile would write a link's target as text; nothing here even writes it."""
+    """zipfile would write a link's target as text; it is no NetCDF, and nothing is written."""
     link = zipfile.ZipInfo("x.nc")
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as target:
         target.writestr(link, "/etc/passwd")
     (tmp_path / "scratch").mkdir()
-    (found,) = unpack(tmp_path / "a.zip", tmp_path / "scratch")
-    assert not found.is_symlink() and found.read_text() == "/etc/passwd"
+    with pytest.raises(InputError, match="zip holds no NetCDF file"):
+        unpack(tmp_path / "a.zip", tmp_path / "scratch")
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

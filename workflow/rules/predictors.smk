@@ -16,6 +16,7 @@ rule prepare_era5:
         raw=state_of(era5_files),
         kind=config["inputs"]["era5"]["kind"],
         may_end_early=may_grow,
+        allow_gaps=config["predictors"]["allow_gaps"],
         grid=config["grid"],
         variables=[
             v

@@ -14,4 +14,5 @@ with job(snakemake, f"regrid ERA5 {snakemake.wildcards.year}"):
         variables=snakemake.params.variables,
         target=snakemake.output.cube,
         may_end_early=snakemake.params.may_end_early,
+        allow_gaps=snakemake.params.allow_gaps,
     )

@@ -76,7 +76,14 @@ def _define(file: netCDF4.Dataset, key: str, year: int, lat, lon, block_rows: in
     days = days_in(year)
     file.Conventions = "CF-1.7"
     file.institution = "European Centre for Medium-Range Weather Forecasts"
-    file.history = "simulated by tamflux.demo_earth; not ERA5 data"
+    accumulated = key in ("ssrd", "strd", "tp")
+    statistic = key.partition("_")[2] or ("sum" if accumulated else "mean")
+    shift = {"time_shift": {"hours": -1 if accumulated else 0}}
+    file.history = (
+        "simulated by tamflux.demo_earth; not ERA5 data\n"
+        f"as of earthkit.transforms.aggregate.temporal.daily_reduce({key}, how={statistic}, "
+        f"**{shift})"
+    )
     axes = {
         "valid_time": (np.arange(days), "i8", {
             "units": f"days since {year}-01-01", "calendar": "proleptic_gregorian",

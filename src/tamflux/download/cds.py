@@ -21,7 +21,8 @@ from tamflux.download.fetch import Interrupted, fetch, write_manifest
 from tamflux.download.targets import era5_name, era5_statistic, era5_targets
 from tamflux.errors import DownloadError, InputError
 from tamflux.grid import Grid
-from tamflux.readers.cds_files import check_cover, open_netcdf, read_axis, unpack
+from tamflux.readers.cds_files import check_cover, open_netcdf, read_axis
+from tamflux.readers.cds_zip import unpack
 from tamflux.readers.era5_variables import ACCUMULATED
 
 log = logging.getLogger("tamflux")

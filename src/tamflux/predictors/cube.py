@@ -19,14 +19,18 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from tamflux.errors import ContractError, TamfluxError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
-from tamflux.variables import PREDICTORS, REFL_FILLED, Variable
+from tamflux.variables import PREDICTORS, REFL_FILLED, WEATHER_FILLED, Variable
 
 LOOKBACK_DAYS = 365
 """Length of the look-back window, from which the task embedding and the warm-up are computed."""
 DIMS = ("time", "lat", "lon")
 FLAG = REFL_FILLED.name
 FLAG_NO_DATA = 2
-_CATALOGUE = {**PREDICTORS, FLAG: REFL_FILLED}
+WEATHER_FLAG = WEATHER_FILLED.name
+WEATHER_MISSING = 3
+FLAGS = {FLAG: FLAG_NO_DATA, WEATHER_FLAG: WEATHER_MISSING}
+"""Flags of a store, with the value of cells that were never written."""
+_CATALOGUE = {**PREDICTORS, FLAG: REFL_FILLED, WEATHER_FLAG: WEATHER_FILLED}
 _CODEC = BloscCodec(cname="lz4", clevel=3, shuffle="bitshuffle")
 """Compresses rounded values as well as zstd on shuffled bytes, three times as fast both ways."""
 _DAMAGED = (
@@ -55,7 +59,7 @@ def create_store(
 
     The metadata is written first, so that blocks may come in any order. Write complete tiles, or
     row blocks of complete tiles, of one variable: ``store["t2m"][:, rows, cols] = block`` with
-    block (time, row, col). Cells never written read as NaN (`refl_filled`: 2, no data).
+    block (time, row, col). Cells never written read as NaN, flags as given by `FLAGS`.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def create_store(
             "resolution": grid.resolution,
             "bbox": list(grid.bbox),
             "tile_size": tile_size,
-            "variables": [v.name for v in variables if v.name != FLAG],
+            "variables": [v.name for v in variables if v.name not in FLAGS],
             "days": days or len(dates),
         }
         store = zarr.create_group(partial, zarr_format=3, attributes=attributes)
@@ -82,13 +86,13 @@ def create_store(
         _coordinate(store, "lon", grid.lon, units="degrees_east", standard_name="longitude",
                     axis="X")  # fmt: skip
         for variable in variables:
-            flag = variable.name == FLAG
+            is_flag = variable.name in FLAGS
             store.create_array(
                 variable.name,
                 shape=(len(dates), *grid.shape),
                 chunks=(len(dates), *(min(tile_size, n) for n in grid.shape)),
-                dtype="int8" if flag else "float32",
-                fill_value=FLAG_NO_DATA if flag else np.nan,
+                dtype="int8" if is_flag else "float32",
+                fill_value=FLAGS.get(variable.name, np.nan),
                 compressors=[_CODEC, Crc32cCodec()],
                 dimension_names=DIMS,
                 attributes=variable.attrs,
@@ -114,6 +118,8 @@ class Cube:
         (time,) datetime64[D], every day of the year, or of the months so far.
     is_complete : bool
         Whether all days of the year have predictors.
+    preliminary_days : tuple of str
+        Days whose weather is preliminary (ERA5T), YYYY-MM-DD.
     """
 
     def __init__(self, path: str | Path):
@@ -134,7 +140,8 @@ class Cube:
             ) from error
         self.tile_size = int(attrs["tile_size"])
         self.variables = tuple(attrs["variables"])
-        names = [*DIMS, *self.variables, *([FLAG] if FLAG in group else [])]
+        self.preliminary_days = tuple(attrs.get("preliminary_days", ()))
+        names = [*DIMS, *self.variables, *(flag for flag in FLAGS if flag in group)]
         if missing := [name for name in names if name not in group]:
             self._check(False, "arrays are missing", found=sorted(group), expected=missing)
         self._arrays = {name: group[name] for name in names if name not in DIMS}
@@ -195,6 +202,14 @@ class Cube:
             expected=FLAG,
         )  # fmt: skip
         return self._values(FLAG, rows, cols)
+
+    def read_weather_flag(self, rows: slice, cols: slice) -> np.ndarray:
+        """(time, row, col) int8 `weather_filled`; see `tamflux.variables.WEATHER_FILLED`."""
+        self._check(
+            WEATHER_FLAG in self._arrays, "the store has no weather flag",
+            found=list(self._arrays), expected=WEATHER_FLAG,
+        )  # fmt: skip
+        return self._values(WEATHER_FLAG, rows, cols)
 
     def read_cells(
         self, rows: np.ndarray, cols: np.ndarray, variables: Sequence[str] | None = None
@@ -280,7 +295,7 @@ class Cube:
             found=f"{present} tiles", expected=f"{written} tiles",
         )  # fmt: skip
         self._check(
-            present > 0 or name == FLAG, "a predictor is missing everywhere", variable=name,
+            present > 0 or name in FLAGS, "a predictor is missing everywhere", variable=name,
             found="no finite value", expected="values in at least one tile",
         )  # fmt: skip
 

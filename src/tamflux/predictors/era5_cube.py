@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from tqdm import tqdm
 from tamflux.errors import InputError
 from tamflux.files import scratch_folder
 from tamflux.grid import Grid
-from tamflux.predictors.cube import Cube, create_store, year_days
+from tamflux.predictors.cube import create_store, year_days
 from tamflux.predictors.derived import vpd_daily, vpd_instant, wind_speed
+from tamflux.predictors.era5_tiles import Era5Run, has_open_gap, write_flag, write_tiles
 from tamflux.predictors.incremental import (
     cache_folder,
     cache_store,
@@ -31,12 +32,13 @@ from tamflux.predictors.incremental import (
 )
 from tamflux.predictors.regrid import Weights, regrid, regrid_weights
 from tamflux.predictors.rounding import round_bits
+from tamflux.predictors.weather_gaps import FILLED
 from tamflux.provenance import code_hash
 from tamflux.readers.era5 import Era5Year
 from tamflux.readers.era5_sample import check_sample
 from tamflux.readers.era5_variables import ACCUMULATED, raw_variables_of
 from tamflux.solar import day_length, potential_radiation
-from tamflux.variables import ASTRONOMY, METEOROLOGY
+from tamflux.variables import ASTRONOMY, METEOROLOGY, WEATHER_FILLED
 
 log = logging.getLogger("tamflux")
 
@@ -62,6 +64,7 @@ def prepare_era5(
     variables: Sequence[str],
     target: str | Path,
     may_end_early: bool = False,
+    allow_gaps: bool = False,
 ) -> None:
     """Write the meteorology and astronomy of a year to a store of the cube's layout.
 
@@ -82,22 +85,23 @@ def prepare_era5(
         The store.
     may_end_early : bool
         Whether the year may end with the last month that all files have.
+    allow_gaps : bool
+        Whether more than `MAX_GAP_DAYS` days in a row may be missing in a cell; they stay missing.
 
     Raises
     ------
     InputError
         If the files are not a complete, plausible year; raised before any work if the
-        coordinates show it. All problems are logged, the first one is raised.
+        coordinates or a sample of days show it. All problems are logged, the first one is raised.
     """
     weather = [name for name in variables if name in METEOROLOGY]
     catalogue = METEOROLOGY | ASTRONOMY
-    wanted = [catalogue[name] for name in variables if name in catalogue]
-    with (
-        scratch_folder(target) as scratch,
-        closing(
-            Era5Year(paths, dataset_type, year, grid, weather, scratch, may_end_early)
-        ) as source,
-    ):
+    wanted = [catalogue[name] for name in variables if name in catalogue] + [WEATHER_FILLED]
+    settings = (dataset_type, grid, tile_size, tuple(variables), allow_gaps)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder(target))
+        arguments = (paths, dataset_type, year, grid, weather, scratch)
+        source = stack.enter_context(closing(Era5Year(*arguments, may_end_early, allow_gaps)))
         _raise_first(source.problems)
         check_sample(source)
         _log_grids(source, grid)
@@ -105,23 +109,28 @@ def prepare_era5(
         edges = month_edges(year, source.days)
         origins = []
         if is_partial or cache_folder(target).is_dir():
-            origins = _origins(source, edges, (dataset_type, grid, tile_size, tuple(variables)))
+            origins = _origins(source, edges, settings)
         cached, first = open_cached(target, origins, edges)
+        if cached is not None and first and has_open_gap(cached, first):
+            first = 0
         log.info("%d: %d days, %d of them unchanged", year, source.days, first)
+        store = stack.enter_context(
+            create_store(target, grid, year, tile_size, wanted, source.days)
+        )
+        run = Era5Run(source, grid, tile_size, store, scratch, cached if first else None, first)
         groups = _groups(weather)
         total = len(groups) * (source.days - first)
-        with (
-            create_store(target, grid, year, tile_size, wanted, source.days) as store,
-            tqdm(total=total, desc=f"ERA5 {year}", unit="day") as progress,
-        ):
+        with tqdm(total=total, desc=f"ERA5 {year}", unit="day") as progress:
             for group in groups:
-                files = _regrid_group(source, group, grid, first, scratch, progress)
+                files = _regrid_group(run, group, progress)
                 source.close()  # frees the chunks held in memory
                 for name, file in files.items():
-                    before = cached if first else None
-                    _write_tiles(file, store[name], source.days, before, first, tile_size)
+                    write_tiles(run, name, file)
                     file.unlink()
-            _write_astronomy(store, grid, year, tile_size)
+        write_flag(run)
+        _write_astronomy(store, grid, year, tile_size)
+        before = run.cached.preliminary_days if run.cached else ()
+        store.attrs["preliminary_days"] = sorted({*source.preliminary_days, *before})
     if is_partial:
         cache_store(target, origins)
     else:
@@ -196,23 +205,28 @@ def _origins(source: Era5Year, edges: Sequence[int], settings: tuple) -> list[st
     return [f"{source.origin(*month)} {common}" for month in pairwise(edges)]
 
 
-def _regrid_group(
-    source: Era5Year, group: list[str], grid: Grid, first: int, scratch: Path, progress: tqdm
-) -> dict[str, Path]:
-    """Derive and regrid the days from `first` on, into one (time, lat, lon) file per predictor."""
-    needed = (raw_variables_of(source.dataset_type, name) for name in group)
-    raw_names = sorted({variable for names in needed for variable in names})
-    weights = {name: _weights(source, name, grid) for name in group}
-    files = {name: scratch / f"{name}.f32" for name in group}
+def _regrid_group(run: Era5Run, group: list[str], progress: tqdm) -> dict[str, Path]:
+    """Derive and regrid the new days of a group, into one (time, lat, lon) file per predictor."""
+    source = run.source
+    needed = {name: raw_variables_of(source.dataset_type, name) for name in group}
+    raw_names = sorted({variable for names in needed.values() for variable in names})
+    weights = {name: _weights(source, name, run.grid) for name in group}
+    nearest = {name: run.nearest(needed[name][0], weights[name]) for name in group}
+    files = {name: run.scratch / f"{name}.f32" for name in group}
     for file in files.values():
         file.touch()
-    for days in source.blocks(raw_names[0], first, BLOCK_BYTES, _MAX_BLOCK_BYTES):
+    for days in source.blocks(raw_names[0], run.first, BLOCK_BYTES, _MAX_BLOCK_BYTES):
         raw = {variable: source.read(variable, days) for variable in raw_names}
         for name, file in files.items():
             with open(file, "ab") as out:
-                for day in range(days.stop - days.start):  # one at a time stays in the CPU's cache
-                    one = {variable: values[day : day + 1] for variable, values in raw.items()}
-                    field = regrid(derive(name, source.dataset_type, one), weights[name])
+                for day in range(days.start, days.stop):  # one at a time stays in the CPU's cache
+                    n = day - days.start
+                    one = {variable: values[n : n + 1] for variable, values in raw.items()}
+                    derived = derive(name, source.dataset_type, one)
+                    field = regrid(derived, weights[name])
+                    filled = nearest[name].fill(field[0], derived[0])
+                    if filled is not None:
+                        run.flag[day] = np.maximum(run.flag[day], FILLED * filled)
                     round_bits(field).tofile(out)
         progress.update(days.stop - days.start)
     return files
@@ -230,28 +244,6 @@ def _weights(source: Era5Year, predictor: str, grid: Grid) -> Weights:
                 f"{[lat.size, lon.size]} nodes as of {first}", "download them on the same grid",
             )  # fmt: skip
     return regrid_weights(lat, lon, grid, conservative=predictor in ACCUMULATED)
-
-
-def _write_tiles(
-    file: Path, array: zarr.Array, n_days: int, cached: Cube | None, first: int, tile_size: int
-) -> None:
-    """Write `n_days` of a tile-major array, one row block of tiles at a time.
-
-    The days before `first` come from the cached store, the others from a (time, lat, lon) float32
-    file.
-    """
-    _, n_rows, n_cols = array.shape
-    buffer = np.empty((n_days, min(tile_size, n_rows), n_cols), np.float32)
-    with open(file, "rb") as source:
-        for south in range(0, n_rows, tile_size):
-            rows = slice(south, min(south + tile_size, n_rows))
-            block = buffer[:, : rows.stop - rows.start]
-            if cached is not None:
-                block[:first] = cached.read(rows, slice(None), [array.basename])[:first, ..., 0]
-            for day in range(first, n_days):
-                source.seek(4 * n_cols * ((day - first) * n_rows + south))
-                source.readinto(block[day])
-            array[:n_days, rows] = block
 
 
 def _write_astronomy(store: zarr.Group, grid: Grid, year: int, tile_size: int) -> None:

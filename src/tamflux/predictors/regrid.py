@@ -112,6 +112,11 @@ def regrid(fields: np.ndarray, weights: Weights) -> np.ndarray:
     return out
 
 
+def valid_share(valid: np.ndarray, weights: Weights) -> np.ndarray:
+    """(lat, lon) share of each cell's weight on valid nodes, (source lat, source lon) bool."""
+    return _apply(valid.astype(np.float32), weights)
+
+
 def _apply(field: np.ndarray, weights: Weights) -> np.ndarray:
     return weights.lon.apply(weights.lat.apply(field, 0), 1)
 

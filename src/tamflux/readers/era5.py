@@ -3,9 +3,8 @@
 The time axis means something else in each of the three dataset types (ECMWF, "ERA5: data
 documentation" and "ERA5-Land: data documentation", https://confluence.ecmwf.int/display/CKB/):
 
-- ``daily_statistics``: one value a UTC day. The name of the variable (`t2m_min`), its
-  `cell_methods` or the file name (`..._daily_maximum_2003.nc`) says whether it is a mean, minimum,
-  maximum or sum.
+- ``daily_statistics``: one value a UTC day. The `cell_methods` of the variable or the `history` of
+  the file states whether it is a mean, minimum, maximum or sum (`era5_statements`).
 - ``hourly``: instantaneous values at the timestamp; radiation and precipitation over the hour that
   *ends* at the timestamp, so that a day is its timestamps 01 to 23 and 00 of the next day.
 - ``land_hourly``: radiation and precipitation since 00 UTC, so that the timestamp 00 of the next
@@ -16,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache
 from math import prod
@@ -28,38 +26,17 @@ import numpy as np
 from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.provenance import file_hash
-from tamflux.readers.cds_files import (
-    check_cover,
-    check_dimensions,
-    field_bounds,
-    open_deflated,
-    open_netcdf,
-    read_axis,
-    read_fields,
-    read_times,
-    unpack,
-    warn_if_preliminary,
-)
+from tamflux.readers.cds_files import field_bounds, open_deflated, open_netcdf, read_fields
 from tamflux.readers.era5_file_variables import (
     FileVariable,
-    check_present,
-    chunk_steps,
     clip_to_range,
-    conversion,
+    mask_zeros,
     missing_days,
     repeated_days,
-    statistic_of,
 )
-from tamflux.readers.era5_variables import (
-    ACCUMULATED,
-    DAY_SECONDS,
-    RAW,
-    raw_name,
-    raw_variable,
-    raw_variables_of,
-)
+from tamflux.readers.era5_scan import scan
+from tamflux.readers.era5_variables import ACCUMULATED, raw_variables_of
 from tamflux.readers.hdf5_chunks import DeflatedVariable
-from tamflux.variables import METEOROLOGY
 
 log = logging.getLogger("tamflux")
 
@@ -91,6 +68,8 @@ class Era5Year:
         Folder for the unpacked members of zips.
     may_end_early : bool
         Whether the year may end with its last complete month: days are missing only before that.
+    allow_gaps : bool
+        Whether days that no file has are read as missing, instead of being a problem.
 
     Attributes
     ----------
@@ -111,8 +90,10 @@ class Era5Year:
         predictors: Sequence[str],
         scratch: str | Path,
         may_end_early: bool = False,
+        allow_gaps: bool = False,
     ):
-        self.dataset_type, self.year = dataset_type, year
+        self.dataset_type, self.year, self.allow_gaps = dataset_type, year, allow_gaps
+        self._preliminary: set[int] = set()
         self._hash = cache(file_hash)
         names = (raw_variables_of(dataset_type, name) for name in predictors)
         self.raw_variables = sorted({variable for group in names for variable in group})
@@ -121,9 +102,7 @@ class Era5Year:
         found: list[FileVariable] = []
         for path in map(Path, paths):
             try:
-                for part in unpack(path, Path(scratch)):
-                    label = str(path) if part == path else f"{path} ({part.name})"
-                    found += self._scan(part, label, grid)
+                found += scan(path, dataset_type, self.raw_variables, grid, Path(scratch))
             except InputError as error:
                 self.problems.append(error)
         self._file_variables = {
@@ -142,7 +121,8 @@ class Era5Year:
         origin = set()
         for variable in self.raw_variables:
             n = self.samples_per_day(variable)
-            for number in np.unique(self._index[variable][0, first * n : last * n]):
+            numbers = np.unique(self._index[variable][0, first * n : last * n])
+            for number in numbers[numbers >= 0]:
                 file_variable = self._file_variables[variable][number]
                 origin.add((variable, file_variable.name, self._hash(file_variable.path)))
         return hashlib.sha256(repr(sorted(origin)).encode()).hexdigest()
@@ -159,17 +139,17 @@ class Era5Year:
         return file_variable.lat, file_variable.lon
 
     def read(self, variable: str, days: slice, daily_mean: bool = True) -> np.ndarray:
-        """(day, sample, lat, lon) float32 of a raw variable in catalogue units.
+        """(day, sample, lat, lon) float32 of a raw variable in catalogue units, NaN where missing.
 
         `sample` is 24 for instantaneous values of the hourly dataset types and 1 otherwise:
         radiation (W m-2) and precipitation (mm d-1) are means over the day, or over each hour
-        that the files have without `daily_mean`.
+        that the files have without `daily_mean`. A zero that stands for no data is missing as well
+        (`mask_zeros`).
 
         Raises
         ------
         InputError
-            If values are outside the valid range, a fill value is not masked, or a field is
-            missing.
+            If values are outside the valid range, or a fill value is not masked.
         """
         n = self.samples_per_day(variable)
         wanted = np.arange(days.start * n, days.stop * n)
@@ -179,11 +159,18 @@ class Era5Year:
         number, step = self._index[variable][:, wanted]
         breaks = np.flatnonzero((np.diff(number) != 0) | (np.diff(step) != 1)) + 1
         for run in np.split(np.arange(len(wanted)), breaks):
+            if number[run[0]] < 0:
+                values[run], bounds[:, run] = np.nan, np.nan
+                continue
             part = self._file_variables[variable][number[run[0]]]
             steps = slice(int(step[run[0]]), int(step[run[-1]]) + 1)
             file, chunks = self._file(part)
-            fields, raw_bounds = read_fields(file, part.name, part.time, steps, part.label, chunks)
-            check_present(raw_bounds[0], part, steps)
+            preliminary = part.preliminary[steps].copy()
+            fields, raw_bounds = read_fields(
+                file, part.name, part.time, steps, part.label, chunks, preliminary
+            )
+            self._preliminary.update((wanted[run[preliminary]] // n).tolist())
+            fields, raw_bounds = mask_zeros(fields[..., : len(lon)], raw_bounds, part)
             scale, offset = np.float32(part.factor), np.float32(part.offset)
             bounds[:, run] = np.stack([*raw_bounds]) * scale + offset
             for field, out in zip(fields, values[run[0] :], strict=False):  # in the CPU's cache
@@ -227,10 +214,24 @@ class Era5Year:
         """First file's part of a raw variable."""
         return self._file_variables[variable][0]
 
-    def thinned_day(self, variable: str, day: int, nodes: int = 60) -> np.ndarray | None:
+    @property
+    def preliminary_days(self) -> list[str]:
+        """Days read so far that hold preliminary data (ERA5T), YYYY-MM-DD."""
+        first = np.datetime64(f"{self.year}-01-01")
+        return [str(first + day) for day in sorted(self._preliminary)]
+
+    def files_of(self, variable: str, days: np.ndarray) -> str:
+        """Files that some days of a raw variable are read from, for messages."""
+        numbers = self._index[variable][0, days * self.samples_per_day(variable)]
+        labels = [self._file_variables[variable][n].label for n in np.unique(numbers) if n >= 0]
+        return ", ".join(labels[:3]) + (" ..." if len(labels) > 3 else "") or "no file"
+
+    def thinned_day(
+        self, variable: str, day: int, nodes: int = 60
+    ) -> tuple[np.ndarray, FileVariable] | tuple[None, None]:
         """(23, lat, lon) values as in the file at 01 to 23 UTC of a day, about `nodes` an axis.
 
-        None if no file holds them all.
+        With the file that holds them; None if no file holds them all.
         """
         wanted = np.datetime64(f"{self.year}-01-01T01") + 24 * day + np.arange(23)
         thinned = tuple(slice(None, None, max(1, a.size // nodes)) for a in self.nodes(variable))
@@ -238,52 +239,17 @@ class Era5Year:
             steps = np.flatnonzero(np.isin(part.timestamps, wanted))
             if np.array_equal(part.timestamps[steps], wanted):
                 file = self._file(part)[0]
-                slices = [slice(i, i + 1) for i in map(int, steps)]
+                breaks = np.flatnonzero(np.diff(steps) != 1) + 1
+                slices = [slice(int(s[0]), int(s[-1]) + 1) for s in np.split(steps, breaks)]
                 fields = [read_fields(file, part.name, part.time, s, part.label)[0] for s in slices]
-                return np.concatenate([field[:, *thinned] for field in fields])
-        return None
+                return np.concatenate([field[:, *thinned] for field in fields]), part
+        return None, None
 
     def close(self) -> None:
         """Close all files."""
         for _, file, _ in self._open.values():
             file.close()
         self._open = {}
-
-    def _scan(self, path: Path, label: str, grid: Grid) -> list[FileVariable]:
-        """Variables of one file that the year needs."""
-        file = open_netcdf(path, label)
-        with file:
-            known = [name for name in file.variables if raw_name(name) in RAW]
-            if not known:
-                raise InputError(
-                    "file holds no ERA5 variable that is used", file=label,
-                    found=[n for n in file.variables if file[n].ndim > 1] or list(file.variables),
-                    expected=f"one or more of {', '.join(RAW)}",
-                    fix="take the file out of inputs.era5.path, or download the right variable",
-                )  # fmt: skip
-            time, timestamps = read_times(file, label)
-            if self.dataset_type == DAILY:
-                timestamps = timestamps.astype("datetime64[D]").astype("datetime64[h]")
-            lat, lon = (read_axis(file, name, label) for name in ("latitude", "longitude"))
-            lat = np.sort(lat)
-            check_cover(lat, lon, grid, label)
-            warn_if_preliminary(file, label)
-            found = []
-            for name in known:
-                statistic = None
-                if self.dataset_type == DAILY:
-                    statistic = statistic_of(file[name], label)
-                variable = raw_variable(raw_name(name), statistic)
-                if variable not in self.raw_variables:
-                    continue
-                check_dimensions(file, name, time, label)
-                mean_of_hours = self.dataset_type == "hourly" or statistic == "mean"
-                seconds = 3600.0 if mean_of_hours else DAY_SECONDS
-                units, factor, offset = conversion(file, name, variable, seconds, time, label)
-                chunk = chunk_steps(file[name], file[time])
-                where, values = (path, label, name, variable), (units, seconds, factor, offset)
-                found.append(FileVariable(*where, *values, time, chunk, timestamps, lat, lon))
-            return found
 
     def _timestamps(self, variable: str) -> np.ndarray:
         """Timestamps that the year needs of a raw variable, datetime64[h]."""
@@ -355,7 +321,11 @@ class Era5Year:
         missing = self._timestamps(variable)[:n][self._index[variable][0, :n] < 0]
         if parts and len(missing):
             at_end = self.dataset_type != DAILY and variable in ACCUMULATED  # ends its hour
-            self.problems.append(missing_days(parts, missing, n, self.year, at_end))
+            problem = missing_days(parts, missing, n, self.year, at_end)
+            if self.allow_gaps:
+                log.warning("%s", problem)
+            else:
+                self.problems.append(problem)
 
     def _note(self, what: str, file: str, variable: str, found: str, expected: str, fix: str):
         self.problems.append(
@@ -375,20 +345,3 @@ class Era5Year:
         chunks = open_deflated(part.path, file, part.name)
         self._open[part.variable] = (part.path, file, chunks)
         return file, chunks
-
-
-def inspect_era5(
-    paths: Iterable[str | Path],
-    dataset_type: str,
-    year: int,
-    grid: Grid,
-    predictors: Sequence[str] = tuple(METEOROLOGY),
-    may_end_early: bool = False,
-) -> list[InputError]:
-    """Everything wrong with the ERA5 files of a year, from coordinates and attributes alone.
-
-    Parameters as in `Era5Year`; empty if the year can be read.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        year_ = Era5Year(paths, dataset_type, year, grid, predictors, scratch, may_end_early)
-        return year_.problems

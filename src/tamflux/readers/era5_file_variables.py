@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,17 @@ import netCDF4
 import numpy as np
 
 from tamflux.errors import InputError
-from tamflux.readers.cds_files import read_fields
+from tamflux.readers.cds_files import field_bounds, read_fields
 from tamflux.readers.era5_variables import (
     CATALOGUE_UNITS,
     RAW,
-    STATISTICS,
     guess_unit,
     known_units,
     plain_unit,
 )
 
+_ZERO = 1e-6
+"""Share of the largest valid value up to which packing may turn a zero into another value."""
 _TOLERANCE = 1e-3
 """Share of the valid range by which rounding may exceed it; such values are clipped."""
 
@@ -43,6 +43,8 @@ class FileVariable:
         Name of the time axis, and time steps in a chunk.
     timestamps : numpy.ndarray
         (step,) datetime64[h].
+    preliminary : numpy.ndarray
+        (step,) bool, whether a step is preliminary ERA5T.
     lat, lon : numpy.ndarray
         Degrees of the nodes, ascending.
     """
@@ -58,18 +60,9 @@ class FileVariable:
     time: str
     chunk: int
     timestamps: np.ndarray
+    preliminary: np.ndarray
     lat: np.ndarray
     lon: np.ndarray
-
-
-def statistic_of(variable: netCDF4.Variable, label: str) -> str | None:
-    """Daily statistic of a variable, by its name, its cell_methods, its zip member or its file."""
-    names = [Path(part).name for part in reversed(label.rstrip(")").split(" ("))]
-    for text in (variable.name, getattr(variable, "cell_methods", ""), *names):
-        words = [w for w in re.findall("[a-z]+", text.lower()) if w in STATISTICS]
-        if words:
-            return STATISTICS[words[-1]]
-    return None
 
 
 def chunk_steps(variable: netCDF4.Variable, time: netCDF4.Variable) -> int:
@@ -80,15 +73,27 @@ def chunk_steps(variable: netCDF4.Variable, time: netCDF4.Variable) -> int:
     return sizes[variable.dimensions.index(time.dimensions[0])]
 
 
-def check_present(minima: np.ndarray, part: FileVariable, steps: slice) -> None:
-    """Refuse fields without a single value; `minima` (step,) is NaN there."""
-    empty = np.isnan(minima)
-    if empty.any():
-        raise InputError(
-            "a field is missing everywhere", file=part.label, variable=part.name,
-            found=f"{empty.sum()} empty fields, first {part.timestamps[steps][empty][0]}",
-            expected="values", fix="download the file again",
-        )  # fmt: skip
+def mask_zeros(
+    fields: np.ndarray, bounds: np.ndarray, part: FileVariable
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fields and their bounds with NaN in place of zeros that stand for no data.
+
+    Providers set variables to 0 over sea. A zero is taken for missing where it is impossible (0 K,
+    0 Pa) and in soil moisture, which is never 0 on land.
+
+    Parameters
+    ----------
+    fields, bounds : numpy.ndarray
+        (step, lat, lon) and (2, step) as in the file.
+    """
+    low, high = RAW[part.variable.split("_")[0]].valid
+    if low <= part.offset <= high and part.variable != "swvl1":
+        return fields, bounds
+    tolerance = _ZERO * (high - part.offset) / part.factor
+    if not (bounds[0] <= tolerance).any():
+        return fields, bounds
+    fields = np.where(np.abs(fields) <= tolerance, np.float32(np.nan), fields)
+    return fields, field_bounds(fields)
 
 
 def repeated_days(
@@ -192,6 +197,6 @@ def clip_to_range(
             fix=guess_unit(in_file, variable, others, part.units)
             or "look for unmasked fill values, a wrong unit, or a damaged file",
         )  # fmt: skip
-    if minima.min() < low or maxima.max() > high:
+    if np.fmin.reduce(minima) < low or np.fmax.reduce(maxima) > high:
         np.clip(values, low, high, out=values)
     return values

@@ -6,11 +6,18 @@ every other check and make a product of wrong numbers.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 
 from tamflux.errors import InputError
+from tamflux.grid import Grid
 from tamflux.readers.era5 import Era5Year
 from tamflux.readers.era5_file_variables import FileVariable
+from tamflux.readers.era5_plausibility import check_plausible, sample_days
 from tamflux.readers.era5_variables import (
     ACCUMULATED,
     CATALOGUE_UNITS,
@@ -18,6 +25,7 @@ from tamflux.readers.era5_variables import (
     guess_unit,
     known_units,
 )
+from tamflux.variables import METEOROLOGY
 
 MIN_PEAK = {"ssrd": 50.0, "strd": 50.0, "tp": 1.0}
 """Smallest plausible maximum over four days, one a season, of a daily mean (W m-2, mm d-1).
@@ -30,6 +38,10 @@ MIN_MIRRORED = 0.7
 certain, and the anticorrelation of the January to July change with latitude that is refused."""
 _MAX_FALL = 0.02
 """Decreases within a day, as a share of its sum, that packing may cause in accumulated values."""
+_MAX_HOURLY_DAYS = 36
+"""Days that are looked at hour by hour."""
+_EVIDENT_DAYS, _EVIDENT_NODES = 3, 200
+"""Days with rain or sun, or nodes with them, from which on values of single hours must fall."""
 
 
 def check_sample(source: Era5Year) -> None:
@@ -37,7 +49,8 @@ def check_sample(source: Era5Year) -> None:
 
     Values accumulated since 00 UTC never decrease within a day, those of single hours do. The
     maximum of precipitation is checked only if the file spans half of the globe or more, because
-    small dry regions have none for weeks.
+    small dry regions have none for weeks. Regional means are compared with climatology and
+    potential radiation (`tamflux.readers.era5_plausibility`).
 
     Raises
     ------
@@ -49,7 +62,7 @@ def check_sample(source: Era5Year) -> None:
         if variable not in source.raw_variables:
             continue
         if source.dataset_type != "daily_statistics":
-            _check_dataset_type(source, variable, days)
+            _check_dataset_type(source, variable)
         lon = source.nodes(variable)[1]
         if variable != "tp" or lon[-1] - lon[0] >= 180:
             _check_peak(source, variable, days)
@@ -58,6 +71,34 @@ def check_sample(source: Era5Year) -> None:
             _check_seasons(source, variable)
     if "sp" in source.raw_variables:
         _check_antarctica(source)
+    check_plausible(source)
+
+
+def inspect_era5(
+    paths: Iterable[str | Path],
+    dataset_type: str,
+    year: int,
+    grid: Grid,
+    predictors: Sequence[str] = tuple(METEOROLOGY),
+    may_end_early: bool = False,
+    allow_gaps: bool = False,
+) -> list[InputError]:
+    """Everything wrong with the ERA5 files of a year, from coordinates, attributes and a few days.
+
+    Parameters as in `Era5Year`; empty if the year can be read. The values are looked at only if
+    nothing else is wrong.
+    """
+    arguments = (paths, dataset_type, year, grid, predictors)
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Era5Year(*arguments, scratch, may_end_early, allow_gaps)
+        if source.problems:
+            return source.problems
+        with closing(source):
+            try:
+                check_sample(source)
+            except InputError as error:
+                return [error]
+    return []
 
 
 def _check_seasons(source: Era5Year, variable: str) -> None:
@@ -96,41 +137,66 @@ def _check_antarctica(source: Era5Year) -> None:
 def _zonal_mean(source: Era5Year, variable: str, day: int) -> np.ndarray:
     """(lat,) mean of a raw variable over a day and all longitudes, from the south."""
     values = source.read(variable, slice(day, day + 1))
-    return np.asarray(np.nanmean(values, axis=(0, 1, 3), dtype=np.float64))
+    valid = ~np.isnan(values)
+    total = np.where(valid, values, 0).sum(axis=(0, 1, 3), dtype=np.float64)
+    n = valid.sum(axis=(0, 1, 3))
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def _check_dataset_type(source: Era5Year, variable: str, days: list[int]) -> None:
-    """Radiation alone decides: precipitation may be zero for hours in either dataset type."""
-    if variable == "tp":
-        return
-    rises = falls = total = 0.0
-    for day in days:
-        values = source.thinned_day(variable, day)
-        if values is None:
-            return  # only the timestamps of 00 UTC were downloaded
-        steps = np.diff(values, axis=0)
-        rises += np.nansum(np.maximum(steps, 0))
-        falls += np.nansum(np.maximum(-steps, 0))
-        total += np.nansum(values.max(axis=0))
-    rising = falls <= _MAX_FALL * total and rises >= total / 2
-    wrong = falls > _MAX_FALL * total if source.dataset_type == "land_hourly" else rising
-    if total > 0 and wrong:
-        found, other = (
-            ("values that rise all day: ERA5-Land, since 00 UTC", "land_hourly")
-            if rising
-            else ("values that decrease within a day: ERA5, of single hours", "hourly")
-        )
-        raise InputError(
-            "the accumulated values are not of the dataset type in the configuration",
-            file=source.file_variable(variable).label, variable=variable, found=found,
-            expected=f"inputs.era5.kind: {source.dataset_type}",
-            fix=f"set inputs.era5.kind to {other}",
-        )  # fmt: skip
+def _check_dataset_type(source: Era5Year, variable: str) -> None:
+    """Compare how accumulated values run through the day with the configured dataset type.
+
+    Values since 00 UTC never fall before the next 00 UTC. Those of single hours fall wherever rain
+    stops or the sun sets; a few wet nodes on one day may be an exception, many are not.
+    """
+    rises: dict[str, float] = {}
+    falls, total = dict(rises), dict(rises)
+    days, nodes = dict(rises), dict(rises)
+    for day in _hourly_days(source, variable):
+        values, part = source.thinned_day(variable, int(day))
+        if values is None or part is None or not np.fmax.reduce(values, axis=None) > 0:
+            continue  # only the timestamps of 00 UTC were downloaded, or nothing fell
+        steps, label = np.diff(values, axis=0), part.label
+        for sums, more in (
+            (rises, np.nansum(np.maximum(steps, 0))), (falls, np.nansum(np.maximum(-steps, 0))),
+            (total, np.nansum(np.fmax.reduce(values, axis=0))), (days, 1.0),
+            (nodes, (np.fmax.reduce(values, axis=0) > 0).sum()),
+        ):  # fmt: skip
+            sums[label] = sums.get(label, 0) + float(more)
+    for label in total:
+        falling = falls[label] > _MAX_FALL * total[label]
+        evident = days[label] >= _EVIDENT_DAYS or nodes[label] >= _EVIDENT_NODES
+        rising = evident and not falling and rises[label] >= total[label] / 2
+        if falling if source.dataset_type == "land_hourly" else rising:
+            raise _wrong_dataset_type(source, variable, label, rising)
+
+
+def _hourly_days(source: Era5Year, variable: str) -> np.ndarray:
+    """At most `_MAX_HOURLY_DAYS` of the sampled days."""
+    days = sample_days(source, variable)
+    return days[:: -(-len(days) // _MAX_HOURLY_DAYS)]
+
+
+def _wrong_dataset_type(source: Era5Year, variable: str, label: str, rising: bool) -> InputError:
+    found, other = (
+        ("values that rise all day: ERA5-Land, since 00 UTC", "land_hourly")
+        if rising
+        else ("values that decrease within a day: ERA5, of single hours", "hourly")
+    )
+    return InputError(
+        "the accumulated values are not of the dataset type in the configuration",
+        file=label, variable=variable, found=found,
+        expected=f"inputs.era5.kind: {source.dataset_type}",
+        fix=f"set inputs.era5.kind to {other}, if all variables are of it; "
+        "else download this one from the same dataset as the others",
+    )  # fmt: skip
 
 
 def _check_peak(source: Era5Year, variable: str, days: list[int]) -> None:
-    peak = max(float(np.nanmax(source.read(variable, slice(day, day + 1)))) for day in days)
-    if peak < MIN_PEAK[variable]:
+    peak = max(
+        float(np.fmax.reduce(source.read(variable, slice(day, day + 1)), axis=None)) for day in days
+    )
+    if not peak >= MIN_PEAK[variable]:
         part, unit = source.file_variable(variable), CATALOGUE_UNITS[RAW[variable].family]
         raise InputError(
             "values are far too small", file=part.label, variable=variable,

@@ -42,7 +42,7 @@ RAW = {
 _NAMES = {alias: name for name, raw in RAW.items() for alias in raw.names}
 ACCUMULATED = ("ssrd", "strd", "tp")
 STATISTICS = {"maximum": "max", "max": "max", "minimum": "min", "min": "min", "mean": "mean",
-               "sum": "sum"}  # fmt: skip
+               "avg": "mean", "average": "mean", "sum": "sum"}  # fmt: skip
 
 
 def raw_variables_of(dataset_type: str, predictor: str) -> tuple[str, ...]:

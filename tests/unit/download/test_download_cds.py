@@ -13,7 +13,7 @@ from tamflux.download.cds import area_of, download_era5, era5_request, wrong_are
 from tamflux.download.targets import era5_raw_variables
 from tamflux.errors import ConfigError, DownloadError
 from tamflux.grid import Grid
-from tamflux.readers.era5 import inspect_era5
+from tamflux.readers.era5_sample import inspect_era5
 from tamflux.variables import METEOROLOGY
 
 REGION = Grid(2.5, (-10, 35, 5, 45))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tamflux.errors import InputError
 from tamflux.grid import Grid
 from tamflux.readers.cds_files import open_netcdf, read_axis, read_fields, read_times
-from tamflux.readers.era5 import Era5Year, inspect_era5
+from tamflux.readers.era5 import Era5Year
+from tamflux.readers.era5_sample import inspect_era5
 
 GRID = Grid(10.0)
 YEAR = 2003
@@ -72,27 +73,32 @@ def test_land_hourly_radiation_is_the_total_at_the_next_midnight(tmp_path):
 
 def test_the_end_of_the_year_needs_the_first_hour_of_the_next(tmp_path):
     for dataset_type in ("hourly", "land_hourly"):
-        path = write_era5(tmp_path / f"{dataset_type}.nc", {"tp": 1e-4}, HOURS[:-1])
+        rain = np.random.default_rng(0).gamma(1, 1e-4, (len(HOURS), 1, 1))
+        if dataset_type == "land_hourly":  # since 00 UTC: 01 is the first hour, 00 the last
+            rain[1:] = rain[1:].reshape(-1, 24).cumsum(axis=1).reshape(-1, 1, 1)
+        path = write_era5(tmp_path / f"{dataset_type}.nc", {"tp": rain[:-1]}, HOURS[:-1])
         (problem,) = inspect_era5([path], dataset_type, YEAR, GRID, ["tp"])
         assert problem.what == "days are missing" and problem.details["variable"] == "tp"
         assert "2003-12-31" in problem.details["found"]
         assert "2004-01-01 00 UTC" in problem.details["fix"]
-        next_year = write_era5(tmp_path / f"{dataset_type}_next.nc", {"tp": 1e-4}, HOURS[-1:])
+        next_year = write_era5(tmp_path / f"{dataset_type}_next.nc", {"tp": rain[-1:]}, HOURS[-1:])
         assert inspect_era5([path, next_year], dataset_type, YEAR, GRID, ["tp"]) == []
 
 
-@pytest.mark.parametrize("given_by", ["file", "variable", "cell_methods", "member"])
+@pytest.mark.parametrize("given_by", ["history", "variable", "cell_methods", "member"])
 def test_daily_statistics_are_distinguished(tmp_path, given_by):
     paths = []
     for number, (statistic, value) in enumerate({"mean": 285, "minimum": 280, "max": 290}.items()):
-        folder = tmp_path / str(number)
-        file = f"2m_temperature_daily-{statistic}.nc" if given_by in ("file", "member") else "x.nc"
+        folder, how = tmp_path / str(number), statistic[:4].removesuffix("i")
         name = f"t2m_{statistic}" if given_by == "variable" else "t2m"
         attrs = {name: {"cell_methods": f"time: {statistic}"}} if given_by == "cell_methods" else {}
-        path = write_era5(folder / file, {name: float(value)}, days_of(YEAR), attrs=attrs)
+        path = write_era5(
+            folder / "x.nc", {name: float(value)}, days_of(YEAR), attrs=attrs,
+            how=how if given_by in ("history", "member") else "",
+        )  # fmt: skip
         if given_by == "member":
             with zipfile.ZipFile(folder / "download.nc", "w") as archive:
-                archive.write(path, file)
+                archive.write(path, "x.nc")
             path = folder / "download.nc"
         paths.append(path)
     era5 = open_year(tmp_path, paths, "daily_statistics", ["t2m", "t2m_min", "t2m_max"])
@@ -101,8 +107,12 @@ def test_daily_statistics_are_distinguished(tmp_path, given_by):
 
 
 def test_daily_sums_and_daily_means_of_hourly_sums_give_the_same_flux(tmp_path):
-    total = write_era5(tmp_path / "ssrd_daily_sum.nc", {"ssrd": 200 * 86400.0}, days_of(YEAR))
-    mean = write_era5(tmp_path / "ssrd_daily_mean.nc", {"ssrd": 200 * 3600.0}, days_of(YEAR))
+    total = write_era5(
+        tmp_path / "ssrd_daily_sum.nc", {"ssrd": 200 * 86400.0}, days_of(YEAR), how="sum"
+    )
+    mean = write_era5(
+        tmp_path / "ssrd_daily_mean.nc", {"ssrd": 200 * 3600.0}, days_of(YEAR), how="mean"
+    )
     for path in (total, mean):
         era5 = open_year(tmp_path, [path], "daily_statistics", ["ssrd"])
         np.testing.assert_allclose(era5.read("ssrd", slice(0, 9)), 200, rtol=1e-6)
@@ -128,6 +138,7 @@ def test_old_packed_file_with_final_and_preliminary_data(tmp_path, caplog, monke
     path = tmp_path / "2m_temperature_daily_mean.nc"
     truth = 273.15 + 20 * np.random.default_rng(0).random((365, len(LAT), len(LON)))
     with netCDF4.Dataset(path, "w", format="NETCDF3_64BIT_OFFSET") as file:
+        file.history = "cdo daymean hours.nc days.nc"
         for name, size in {"time": 365, "expver": 2, "latitude": 19, "longitude": 36}.items():
             file.createDimension(name, size)
         axis = file.createVariable("time", "i4", ("time",))
@@ -181,7 +192,8 @@ def test_new_file_with_expver_beside_time(tmp_path, caplog, monkeypatch):
     ],
 )
 def test_units_are_converted(tmp_path, name, units, value, expected):
-    path = daily(tmp_path, value, name, file="x_2003.nc", units={name: units})
+    how = "sum" if name in ("ssrd", "strd", "tp") else "mean"
+    path = daily(tmp_path, value, name, file="x_2003.nc", units={name: units}, how=how)
     wanted = ["wind"] if name == "u10" else [name]
     era5 = Era5Year([path], "daily_statistics", YEAR, GRID, wanted, tmp_path)
     assert era5.read(name, slice(0, 1)).mean() == pytest.approx(expected, rel=1e-4)
@@ -382,13 +394,6 @@ def test_hourly_files_given_as_daily(tmp_path):
     assert "set inputs.era5.kind to hourly" in text and f"also in {path}" in text
 
 
-def test_field_that_is_missing_everywhere(tmp_path):
-    values = np.full((365, 19, 36), 280.0)
-    values[40] = np.nan
-    text = message(tmp_path, [daily(tmp_path, values)])
-    assert "missing everywhere" in text and "2003-02-10" in text
-
-
 @pytest.mark.parametrize("fill", [-9999.0, -32767.0, 9.969209968386869e36, 1e20])
 def test_fill_value_that_is_not_masked(tmp_path, fill):
     values = np.full((365, 19, 36), 1e6)
@@ -403,12 +408,19 @@ def test_wrong_grids(tmp_path):
     text = message(tmp_path, [europe])
     assert "does not cover the region" in text and "grid.bbox" in text
     region = Grid(10.0, (-20, 30, 40, 70))
-    assert inspect_era5([europe], "daily_statistics", YEAR, region, ["t2m"]) == []
+    assert open_year(tmp_path, [europe], "daily_statistics", ["t2m"], region).problems == []
     uneven = LAT.copy()
     uneven[3] += 4
     assert "latitude is not a regular axis" in message(tmp_path, [daily(tmp_path, lat=uneven)])
-    closed = daily(tmp_path, lon=np.arange(0.0, 361, 10))
-    assert "repeats longitudes" in message(tmp_path, [closed])
+
+
+def test_a_meridian_that_comes_twice_is_read_once(tmp_path):
+    lon = np.arange(0.0, 361, 10)
+    path = daily(tmp_path, 250 + 20 * np.cos(np.radians(lon)), lon=lon)
+    era5 = open_year(tmp_path, [path], "daily_statistics", ["t2m"])
+    np.testing.assert_array_equal(era5.nodes("t2m")[1], lon[:-1])
+    found = era5.read("t2m", slice(0, 1))[0, 0, 0]
+    np.testing.assert_allclose(found, 250 + 20 * np.cos(np.radians(lon[:-1])) - 273.15, atol=1e-4)
 
 
 def test_ensemble_members_are_refused(tmp_path):
@@ -419,7 +431,8 @@ def test_ensemble_members_are_refused(tmp_path):
         ["valid_time", "number", "latitude", "longitude"],
         attrs={"units": UNITS["t2m"]},
     )
-    data.to_dataset(name="t2m").to_netcdf(path)
+    dataset = data.to_dataset(name="t2m").assign_attrs(history="cdo daymean in.nc out.nc")
+    dataset.to_netcdf(path)
     assert "unexpected dimensions" in message(tmp_path, [path])
 
 
@@ -455,8 +468,8 @@ def test_real_file_is_described_before_any_work(shared_data):
     path = shared_data / "era5" / "cds_grib_to_netcdf_sample.nc"
     year = int(str(xr.open_dataset(path).valid_time.values)[:4])
     region = Grid(5.0, (-15, 40, 40, 65))
-    (problem,) = inspect_era5([path], "daily_statistics", year, region, ["t2m"])
-    assert problem.what == "days are missing" and "1 of 36" in problem.details["found"]
+    (problem,) = inspect_era5([path], "hourly", year, region, ["t2m"])
+    assert problem.what == "days are missing" and "1 of 87" in problem.details["found"]
     (problem, *_) = inspect_era5([path], "daily_statistics", year, Grid(5.0), ["t2m"])
     assert problem.what == "file does not cover the region"
 

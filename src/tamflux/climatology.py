@@ -1,0 +1,44 @@
+"""Mean annual cycle of temperature and precipitation, to compare input files with.
+
+Monthly means of ERA5 2000-2025 on nodes of 0.5 degree, shipped with the package
+(`data/climate.nc`, which names its source and licence).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+
+import netCDF4
+import numpy as np
+
+_STEP = {"t2m": 0.1, "tp": 1.0}
+_DAYS_OF_MONTH = np.array([31, 28.2425, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+
+
+@cache
+def _monthly(name: str) -> np.ndarray:
+    """(month, lat, lon) monthly means, `t2m` in degC and `tp` in mm d-1."""
+    with as_file(files("tamflux") / "data" / "climate.nc") as path, netCDF4.Dataset(path) as file:
+        file.set_auto_maskandscale(False)
+        values = np.cumsum(file[f"{name}_step"][:], axis=0, dtype=np.int32) * _STEP[name]
+    return values / _DAYS_OF_MONTH[:, None, None] if name == "tp" else values
+
+
+def climatology(name: str, lat: np.ndarray, lon: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """(day, lat, lon) climatological mean of the month of each day, at the nearest node.
+
+    Parameters
+    ----------
+    name : str
+        ``t2m`` (degC) or ``tp`` (mm d-1).
+    lat, lon : numpy.ndarray
+        Degrees; longitude of any convention.
+    days : numpy.ndarray
+        (day,) datetime64[D].
+    """
+    monthly = _monthly(name)
+    row = np.clip(np.rint((np.asarray(lat) + 90) / 0.5), 0, monthly.shape[1] - 1).astype(int)
+    col = np.rint(((np.asarray(lon) + 180) % 360) / 0.5).astype(int) % monthly.shape[2]
+    month = np.asarray(days).astype("datetime64[M]").astype(int) % 12
+    return monthly[month[:, None, None], row[:, None], col]
