@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 INSTALL := $(BIN)/pip install --quiet --constraint .venv/versions.txt
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)  # Snakemake needs a folder for its cache
+export XDG_CACHE_HOME ?= $(CURDIR)/.venv/cache
+endif
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 .PHONY: run test slow browser fuzz faults conformance notebooks audit lock bench bench-year dry check verify lint format coverage docs dag report clean

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from tqdm import tqdm
 
 from tamflux.config import partial_year
@@ -20,11 +22,15 @@ from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
 from tamflux.readers.modis_files import near_year
 from tamflux.readers.reference_product import inspect_reference
-from tamflux.towers.inspection import inspect_towers
+from tamflux.samples.splits import count_training_groups, split_sites
+from tamflux.towers.inspection import find_usable_sites
 from tamflux.variables import METEOROLOGY
 
 COLUMNS = ("input", "part", "files", "verdict", "problem")
-OK, WRONG, REJECTED, LATER = "ok", "WRONG", "rejected", "demo"
+OK, WRONG, REJECTED, NOTE, LATER = "ok", "WRONG", "rejected", "note", "demo"
+WIDTH = 100
+MIN_QC = 0.5
+"""As `tamflux.training.trainer.MIN_QC`, whose import would load torch."""
 _ABSENT = ("no file holds", "days are missing", "a year has no MODIS", "MODIS files are missing")
 """How problems begin that a download ends."""
 _BY_HAND = {
@@ -39,7 +45,10 @@ _BY_HAND = {
 
 
 def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Check all raw files of a configuration, from names, headers and coordinates.
+    """Check all raw files of a configuration.
+
+    Of gridded files names, headers, coordinates and samples of the values are read; towers are
+    read completely, as only then it is known which of them train.
 
     Parameters
     ----------
@@ -50,11 +59,12 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     -------
     list of dict
         Rows with `input, part, files, verdict, problem`. The verdict is ``ok``, ``WRONG`` (the
-        run would stop), ``rejected`` (a tower that will be left out) or ``demo`` (a file that
-        the demo Earth writes when the run starts).
+        run would stop), ``rejected`` (a tower that will be left out), ``note`` (days or values
+        of used towers that will be left out) or ``demo`` (a file that the demo Earth writes when
+        the run starts).
     """
     inputs, years = config["inputs"], config["years"]
-    era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
+    era5, modis = inputs["era5"], inputs["modis"]
     grid = Grid.from_config(config["grid"])
     wanted = [name for name in config["predictors"]["variables"] if name in METEOROLOGY]
     cube_years = sorted({*years["train"], *years["product"], *years["lookback"]})
@@ -81,45 +91,101 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         problems = inspect_modis(composites, modis["product"], year, grid, grows) if files else []
         cure = _rule("download_modis", partial(modis_folder, config, year))
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
-    surface = {name: inputs[name] for name in ("landcover", "koppen", "elevation")}
-    cures = _BY_HAND | {"landcover": _rule("download_landcover", lambda: inputs["landcover"])}
-    absent = [name for name, path in surface.items() if path and not Path(path).exists()]
-    for name in absent:
-        path = surface[name]
-        rows += _rows("land surface", Path(path).name, path, [], [], later, cures[name])
-    if not absent:
-        files = [path for path in surface.values() if path]
-        rows += _rows("land surface", "", "", files, inspect_landcover(*surface.values()), later)
+    rows += _land_rows(inputs, later)
     for reference in config["validation"]["references"]:
         for year in years["product"]:
             files = _files(reference["path"], year)
             problems = inspect_reference(reference, files, year) if files else []
             pattern = _fill(reference["path"], year)
             rows += _rows(f"reference {reference['name']}", year, pattern, files, problems, later)
-    return rows + _tower_rows(towers, later)
+    return rows + _tower_rows(config, grid, later)
 
 
-def _tower_rows(towers: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:
-    """One row for all towers, and one for each that will be left out."""
+def render(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as text of at most `WIDTH` columns; each problem is below its row, indented."""
+    lines = []
+    header = dict(zip(COLUMNS, COLUMNS, strict=True)) | {"problem": ""}
+    for row in [header, *rows]:
+        name, part = _shorten(row["input"], 22), _shorten(row["part"], 44)
+        lines.append(f"{name:<22} {part:<44} {row['files']:>6} {row['verdict']}")
+        lines += textwrap.wrap(
+            row["problem"], WIDTH, initial_indent="    ", subsequent_indent="    "
+        )
+    return "\n".join(lines)
+
+
+def _shorten(value: object, width: int) -> str:
+    """The end of a long name, where files of a kind differ."""
+    text = str(value)
+    return text if len(text) <= width else f"…{text[1 - width :]}"
+
+
+def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:
+    """One row for land cover, Köppen classes and elevation, or one for each that is not there."""
+    rows, paths = [], []
+    cures = _BY_HAND | {"landcover": _rule("download_landcover", lambda: inputs["landcover"])}
+    for name in ("landcover", "koppen", "elevation"):
+        pattern = inputs[name]
+        files = _files(pattern) if pattern else []
+        paths.append(files[0] if files else None)
+        if len(files) > 1:
+            found = f"several files match inputs.{name}: {', '.join(files)}; fix: name one of them"
+            rows.append(_row("land surface", name, len(files), WRONG, found))
+        elif pattern and not files:
+            rows += _rows("land surface", Path(pattern).name, pattern, [], [], later, cures[name])
+    if not rows:
+        files = [path for path in paths if path]
+        rows += _rows("land surface", "", "", files, inspect_landcover(*paths), later)
+    return rows
+
+
+def _tower_rows(
+    config: Mapping[str, Any], grid: Grid, later: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One row for all towers, one for each that is left out, and one for each reason to doubt."""
+    towers = config["inputs"]["towers"]
     files = _files(towers["path"])
-    try:
-        found = inspect_towers(files, towers["sites"]) if files else []
-    except InputError as error:
-        return [_row("towers", "", len(files), WRONG, _sentence(error))]
     if not files:
         return _rows("towers", "", towers["path"], files, [], later, _BY_HAND["towers"])
-    usable = {row["site_id"] for row in found if not row["problems"]}
-    verdict = OK if usable else WRONG
-    return [
-        _row(
-            "towers", f"{len(usable)} sites", len(files), verdict, "" if usable else "none usable"
-        ),
-        *(
-            _row("towers", row["site_id"] or Path(row["file"]).name, 1, REJECTED, row["problems"])
-            for row in found
-            if row["problems"]
-        ),
-    ]
+    try:
+        sites, rejected = find_usable_sites(
+            files, towers["sites"], grid, config["years"]["train"], MIN_QC, **config["towers"]
+        )
+    except InputError as error:
+        return [_row("towers", "", len(files), WRONG, _sentence(error))]
+    training, problem = _count_training(sites, config)
+    part = f"{len(sites)} sites, {training} train"
+    rows = [_row("towers", part, len(files), WRONG if problem else OK, problem)]
+    used = rejected["site_id"].isin(sites["site_id"])
+    for (site, file), of_site in rejected[~used].groupby(["site_id", "file"]):
+        reasons = "; ".join(of_site["reason"].unique())
+        rows.append(_row("towers", site or Path(file).name, 1, REJECTED, reasons))
+    for reason, entries in rejected[used].groupby("reason"):
+        names = entries["site_id"].unique()
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        what = f"{reason}: {entries['n'].sum()} left out at {shown}"
+        rows.append(_row("towers", f"{len(names)} sites", entries["file"].nunique(), NOTE, what))
+    return rows
+
+
+def _count_training(sites: pd.DataFrame, config: Mapping[str, Any]) -> tuple[int, str]:
+    """Number of sites that will train, and what is wrong with it; "" where nothing is."""
+    if sites.empty:
+        return 0, "none usable"
+    split, seed = config["training"]["split"], config["seed"]
+    train = split_sites(sites, seed)[f"split_{split}"] == "train"
+    training = int((train & (sites["n_train"] > 0)).sum())
+    folds, groups = config["calibration"]["folds"], count_training_groups(sites, split, seed)
+    if not training:
+        years = ", ".join(map(str, config["years"]["train"]))
+        return 0, f"no site has days of NEE with qc >= {MIN_QC} in {years} (years.train)"
+    if min(groups, training) < folds:
+        return training, (
+            f"too few towers for the folds; found: {training} training sites in {groups} groups "
+            f"of neighbours; expected: at least {folds} (calibration.folds); fix: add towers, or "
+            "lower calibration.folds"
+        )
+    return training, ""
 
 
 def _rows(

@@ -13,12 +13,20 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from tamflux.checksums import STAMP, forget_checksums, has_checksums, record_checksums, verify
-from tamflux.errors import TamfluxError
+from tamflux.checksums import (
+    STAMP,
+    damaged_files,
+    forget_checksums,
+    has_checksums,
+    record_checksums,
+    verify,
+)
+from tamflux.errors import InputError, TamfluxError
 from tamflux.files import remove
 from tamflux.logs import job_log
 
@@ -47,6 +55,7 @@ def job(snakemake, title: str) -> Iterator[logging.Logger]:
         _end_future(snakemake.input)
         try:
             verify(snakemake.input)
+            _refuse_damaged(getattr(snakemake, "params", {}).get("files", []))
             yield log
             for path in snakemake.output:
                 record_checksums(path)
@@ -74,6 +83,18 @@ def _remove_leftovers(outputs: Iterable[str]) -> None:
         name = glob.escape(f".{path.name}.")
         for leftover in path.parent.glob(f"{name}*.partial*"):
             remove(leftover)
+
+
+def _refuse_damaged(files: Iterable[str] | Mapping[Any, Iterable[str]]) -> None:
+    """Refuse raw files that are not as downloaded; like all raw files they stay as they are."""
+    groups = files.values() if isinstance(files, Mapping) else [files]
+    for path in (file for group in groups for file in group if file):
+        if names := damaged_files(path):
+            raise InputError(
+                "a raw file was damaged after its download", file=path,
+                found=f"{names[0]}: not as in .{Path(path).name}.sha256",
+                fix="remove it and download it again; if you changed it, remove its checksums",
+            )  # fmt: skip
 
 
 def _end_future(inputs: Iterable[str]) -> None:

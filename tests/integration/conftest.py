@@ -41,7 +41,8 @@ class Run:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory) -> Run:
-    folder = tmp_path_factory.mktemp("chain")
+    """The folder has brackets, a space and an accent in its name: every test runs there."""
+    folder = tmp_path_factory.mktemp("chaîne [2001] of tests")
     for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests"):
         source = REPO / name
         if source.is_dir():

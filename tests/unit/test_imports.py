@@ -32,7 +32,7 @@ MAY_IMPORT = {
     | {"figures", "evaluation", "product", "predictors", "readers", "uncertainty"},
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
-    "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "download"},
+    "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "samples", "download"},
     "api": FOUNDATIONS | {"predictors", "training", "figures"},  # for notebooks: no room imports it
 }
 FORBIDDEN = {

@@ -88,6 +88,18 @@ def test_a_users_own_file_keeps_its_date_and_is_not_touched(paths, tmp_path, mon
     assert source.stat().st_ctime_ns == before.st_ctime_ns
 
 
+@pytest.mark.parametrize("listed", [list, lambda files: {2001: files}])
+def test_a_raw_file_damaged_after_its_download_stops_the_job_and_stays(paths, capsys, listed):
+    raw = Path(paths.input[0])
+    record_checksums(raw)
+    raw.write_text("2\n")
+    paths.params, paths.input = {"files": listed([str(raw)])}, []
+    with pytest.raises(SystemExit), job(paths, "copy"):
+        pytest.fail("it worked on a damaged file")
+    assert "damaged after its download" in capsys.readouterr().err
+    assert raw.read_text() == "2\n"
+
+
 def test_a_file_that_cannot_be_read_is_named(paths, capsys):
     with pytest.raises(SystemExit), job(paths, "copy"):
         raise OSError(errno.EIO, os.strerror(errno.EIO), "results/x.nc")

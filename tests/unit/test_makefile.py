@@ -1,5 +1,6 @@
 """The habits of the Makefile, with programs that only say that they were called."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,9 @@ def checkout(tmp_path):
     for name in ("pyproject.toml", "requirements.lock", ".venv/installed"):
         (tmp_path / name).touch()
     pytest_program = tmp_path / ".venv/bin/pytest"
-    pytest_program.write_text('#!/bin/sh\necho "$1" >> called\n! grep -qx "$1" fail\n')
+    pytest_program.write_text(
+        '#!/bin/sh\necho "$1" >> called; echo "$XDG_CACHE_HOME" > cache\n! grep -qx "$1" fail\n'
+    )
     pytest_program.chmod(0o755)
     return tmp_path
 
@@ -40,3 +43,12 @@ def test_every_extra_is_installed_with_the_versions_of_the_lock():
     )
     lines = [line for line in MAKEFILE.splitlines() if '".[' in line]
     assert len(lines) > 3 and all(line.strip().startswith("$(INSTALL) -e ") for line in lines)
+
+
+def test_where_the_home_cannot_be_written_the_cache_is_in_the_checkout(checkout, tmp_path):
+    (checkout / "fail").touch()
+    environment = {k: v for k, v in os.environ.items() if k != "XDG_CACHE_HOME"}
+    for home, cache in {str(tmp_path): "", "/proc/nobody": f"{checkout}/.venv/cache"}.items():
+        command = ["make", "test"]
+        subprocess.run(command, cwd=checkout, env=environment | {"HOME": home}, check=True)
+        assert (checkout / "cache").read_text().strip() == cache

@@ -108,7 +108,7 @@ rule test_responses:
 
 rule checksum_inputs:
     input:
-        files=as_input(checksummed_files),
+        of_demo(checksummed_files),
     output:
         table="results/provenance/{source}.csv",
     log:
@@ -121,7 +121,8 @@ rule checksum_inputs:
         mem_mb=500,
     params:
         source="{source}",
-        raw=state_of(checksummed_files),
+        files=checksummed_files,
+        state=state_of(checksummed_files),
         code=code_of("checksum_inputs"),
     message:
         "checksums of the raw files of {wildcards.source}"

@@ -96,7 +96,7 @@ rule evaluate_intervals:
 
 rule regrid_reference:
     input:
-        files=as_input(reference_files),
+        of_demo(reference_files),
     output:
         months="results/validation/references/{reference}.nc",
     log:
@@ -106,7 +106,7 @@ rule regrid_reference:
     resources:
         mem_mb=2000,
     params:
-        raw=state_of(reference_files),
+        state=state_of(reference_files),
         reference=lambda wc: REFERENCES[wc.reference],
         files=lambda wc: {
             year: raw_files(REFERENCES[wc.reference]["path"], year)

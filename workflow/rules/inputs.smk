@@ -8,6 +8,7 @@ from tamflux.readers.cds_files import may_start_year
 from tamflux.demo_earth.layout import demo_files
 from tamflux.readers.modis_files import near_year
 
+LAND = ("landcover", "koppen", "elevation")
 DEMO_FILES = {*map(str, demo_files(config))}
 
 
@@ -31,9 +32,9 @@ def raw_files(path, year=None):
 
 
 def land_file(name):
-    """The one file of a key of `inputs`; nothing where it is null."""
+    """The one file of a key of `inputs`; None where it is null."""
     if not (path := config["inputs"][name]):
-        return []
+        return None
     files = raw_files(path)
     if len(files) > 1:
         stop(
@@ -45,35 +46,36 @@ def land_file(name):
     return files[0]
 
 
-def as_input(files_of):
-    """Raw files as inputs of a rule; dates of the user's own do not count.
+def land_files(wc):
+    """Files of land cover, Köppen classes and, where given, elevation."""
+    return [*filter(None, map(land_file, LAND))]
 
-    A copy keeps old dates, and another clock may have dated a file in the future: `state_of`
-    says whether a file is another.
+
+def of_demo(files_of):
+    """Raw files that the demo Earth writes: inputs of a rule, as rules make them.
+
+    A user's own files are parameters instead. Snakemake compares the dates of inputs and refuses
+    those in the future; a copy keeps old dates, and another clock may be ahead.
     """
-
-    def untouched(wc):
-        files = files_of(wc)
-        if isinstance(files, str):
-            return files if files in DEMO_FILES else ancient(files)
-        return [file if file in DEMO_FILES else ancient(file) for file in files]
-
-    return untouched
+    return lambda wc: [file for file in as_list(files_of(wc)) if file in DEMO_FILES]
 
 
 def state_of(files_of):
-    """Sizes and times of the user's own files, as a parameter of a rule."""
+    """Sizes and dates of the user's own files, as a parameter: another file is noticed."""
 
     def state(wc):
-        files = files_of(wc)
-        files = [files] if isinstance(files, str) else files
-        own = [
-            file for file in files if file not in DEMO_FILES and os.path.exists(file)
-        ]
-        stats = {file: os.stat(file) for file in own}
-        return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats.items()]
+        own = [file for file in as_list(files_of(wc)) if file not in DEMO_FILES]
+        for file in own:
+            if not os.path.exists(file):
+                stop("a file of the configuration is not there", file=file)
+        stats = [(file, os.stat(file)) for file in own]
+        return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats]
 
     return state
+
+
+def as_list(files):
+    return [files] if isinstance(files, str) else list(files or [])
 
 
 def era5_files(wc):
@@ -96,20 +98,21 @@ def modis_files(wc):
     year = int(wc.year)
     years = [y for y in (year - 1, year, year + 1) if y in CUBE_YEARS]
     path = config["inputs"]["modis"]["path"]
-    return near_year({file for y in years for file in raw_files(path, y)}, year)
+    files = {file for y in years for file in raw_files(path, y)}
+    return [*map(str, near_year(files, year))]
 
 
 def tower_files(wc):
     """Tower files, and the table of sites where there is one."""
     towers = config["inputs"]["towers"]
-    return raw_files(towers["path"]) + [towers["sites"]] * bool(towers["sites"])
+    return [*raw_files(towers["path"]), *as_list(towers["sites"])]
 
 
 def checksummed_files(wc):
     """Raw files of ERA5 or MODIS in a year, of the land surface, or of the towers."""
     kind, _, year = wc.source.partition("_")
     if kind == "land":
-        return [*filter(None, map(land_file, ("landcover", "koppen", "elevation")))]
+        return land_files(wc)
     if kind == "towers":
         return tower_files(wc)
     return {"era5": era5_files, "modis": modis_files}[kind](SimpleNamespace(year=year))

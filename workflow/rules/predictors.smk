@@ -3,7 +3,7 @@ from tamflux.variables import ASTRONOMY, METEOROLOGY, REFLECTANCE
 
 rule prepare_era5:
     input:
-        era5=as_input(era5_files),
+        of_demo(era5_files),
     output:
         cube=directory("results/predictors/era5/{year}.zarr"),
     log:
@@ -13,7 +13,8 @@ rule prepare_era5:
     resources:
         mem_mb=2500 if config["inputs"]["era5"]["kind"] == "daily_statistics" else 4000,
     params:
-        raw=state_of(era5_files),
+        files=era5_files,
+        state=state_of(era5_files),
         kind=config["inputs"]["era5"]["kind"],
         may_end_early=may_grow,
         allow_gaps=config["predictors"]["allow_gaps"],
@@ -32,7 +33,7 @@ rule prepare_era5:
 
 rule prepare_modis:
     input:
-        modis=as_input(modis_files),
+        of_demo(modis_files),
     output:
         cube=directory("results/predictors/modis/{year}.zarr"),
     log:
@@ -42,7 +43,8 @@ rule prepare_modis:
     resources:
         mem_mb=2500,
     params:
-        raw=state_of(modis_files),
+        files=modis_files,
+        state=state_of(modis_files),
         product=config["inputs"]["modis"]["product"],
         may_end_early=may_grow,
         grid=config["grid"],
@@ -57,9 +59,7 @@ rule prepare_modis:
 
 rule prepare_static:
     input:
-        landcover=as_input(lambda wc: land_file("landcover")),
-        koppen=as_input(lambda wc: land_file("koppen")),
-        elevation=as_input(lambda wc: land_file("elevation")),
+        of_demo(land_files),
     output:
         static="results/predictors/static.nc",
     log:
@@ -69,7 +69,8 @@ rule prepare_static:
     resources:
         mem_mb=4000,
     params:
-        raw=state_of(lambda wc: checksummed_files(SimpleNamespace(source="land"))),
+        files=lambda wc: [land_file(name) for name in LAND],
+        state=state_of(land_files),
         grid=GRID,
         code=code_of("prepare_static"),
     message:

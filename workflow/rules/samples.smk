@@ -73,7 +73,7 @@ rule extract_samples:
 
 rule read_site_table:
     input:
-        as_input(site_table),
+        of_demo(site_table),
     output:
         samples="results/real_towers/{table}_samples.parquet",
         sites="results/real_towers/{table}_sites.csv",
@@ -85,7 +85,8 @@ rule read_site_table:
         mem_mb=2000,
     params:
         n_folds=lambda wc: REAL_TOWERS["folds"] if wc.table == "folds" else None,
-        raw=state_of(site_table),
+        files=site_table,
+        state=state_of(site_table),
         code=code_of("read_site_table"),
     message:
         "reading and checking the site table ({wildcards.table})"
@@ -95,7 +96,7 @@ rule read_site_table:
 
 rule read_carbonfluxbench:
     input:
-        as_input(carbonfluxbench_files),
+        of_demo(carbonfluxbench_files),
     output:
         samples="results/carbonfluxbench/samples.parquet",
         sites="results/carbonfluxbench/sites.csv",
@@ -107,7 +108,7 @@ rule read_carbonfluxbench:
         mem_mb=6000,
     params:
         folder=(config["carbonfluxbench"] or {"folder": None})["folder"],
-        raw=state_of(carbonfluxbench_files),
+        state=state_of(carbonfluxbench_files),
         code=code_of("read_carbonfluxbench"),
     message:
         "reading and checking CarbonFluxBench"

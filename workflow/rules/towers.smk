@@ -1,7 +1,6 @@
 rule harmonise_towers:
     input:
-        towers=as_input(lambda wc: raw_files(config["inputs"]["towers"]["path"])),
-        site_table=as_input(lambda wc: config["inputs"]["towers"]["sites"] or []),
+        of_demo(tower_files),
     output:
         fluxes="results/towers/fluxes.parquet",
         sites="results/towers/sites.csv",
@@ -13,7 +12,9 @@ rule harmonise_towers:
     resources:
         mem_mb=2000,
     params:
-        raw=state_of(tower_files),
+        files=lambda wc: raw_files(config["inputs"]["towers"]["path"]),
+        site_table=config["inputs"]["towers"]["sites"],
+        state=state_of(tower_files),
         limits=config["towers"],
         grid=GRID,
         code=code_of("harmonise_towers"),

@@ -1,15 +1,16 @@
 from tamflux.logs import job_log
 
-with job_log(snakemake.log[0], "check inputs"):
-    import pandas as pd
+with job_log(snakemake.log[0], "check inputs") as log:
+    from tamflux.check import WRONG, check_inputs, render
 
-    from tamflux.check import WRONG, check_inputs
-
-    table = pd.DataFrame(check_inputs(snakemake.params.config))
-    print(table.to_string(index=False, justify="left", max_colwidth=None))
-    wrong = int((table["verdict"] == WRONG).sum())
-    print(f"\n{wrong} problems that would stop the run" if wrong else "\nready to run")
-    if table["problem"].str.contains("(rule download_", regex=False).any():
-        print("what a rule can fetch: snakemake --cores 2 download, with this configuration")
+    rows = check_inputs(snakemake.params.config)
+    wrong = sum(row["verdict"] == WRONG for row in rows)
+    said = render(rows)
+    said += f"\n\n{wrong} problems that would stop the run" if wrong else "\n\nready to run"
+    if any("(rule download_" in row["problem"] for row in rows):
+        said += "\nwhat a rule can fetch: snakemake --cores 2 download, with this configuration"
+    print(said)
+with open(snakemake.log[0], "a") as file:
+    file.write(f"\n{said}\n")
 if wrong:
     raise SystemExit(1)

@@ -4,7 +4,7 @@ with job(snakemake, f"checksum {snakemake.params.source}"):
     from tamflux.product.inputs import checksum_inputs
 
     checksum_inputs(
-        snakemake.input.files,
+        snakemake.params.files,
         snakemake.params.source,
         snakemake.output.table,
         threads=snakemake.threads,

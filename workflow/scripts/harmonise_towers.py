@@ -5,11 +5,11 @@ with job(snakemake, "harmonise towers"):
     from tamflux.towers.harmonise import harmonise_towers
 
     harmonise_towers(
-        snakemake.input.towers,
+        snakemake.params.files,
         snakemake.output.fluxes,
         snakemake.output.sites,
         snakemake.output.rejected,
-        site_table=snakemake.input.site_table or None,
+        site_table=snakemake.params.site_table,
         grid=Grid.from_config(snakemake.params.grid),
         **snakemake.params.limits,
     )

@@ -6,7 +6,7 @@ with job(snakemake, f"regrid ERA5 {snakemake.wildcards.year}"):
 
     grid = snakemake.params.grid
     prepare_era5(
-        paths=snakemake.input.era5,
+        paths=snakemake.params.files,
         dataset_type=snakemake.params.kind,
         year=int(snakemake.wildcards.year),
         grid=Grid.from_config(grid),

@@ -6,7 +6,7 @@ with job(snakemake, f"average MODIS {snakemake.wildcards.year}"):
 
     grid = snakemake.params.grid
     prepare_modis(
-        paths=snakemake.input.modis,
+        paths=snakemake.params.files,
         product=snakemake.params.product,
         year=int(snakemake.wildcards.year),
         grid=Grid.from_config(grid),

@@ -4,11 +4,11 @@ with job(snakemake, "prepare the land surface"):
     from tamflux.grid import Grid
     from tamflux.predictors.land_surface import prepare_static
 
-    grid = snakemake.params.grid
+    landcover, koppen, elevation = snakemake.params.files
     prepare_static(
-        landcover=snakemake.input.landcover,
-        koppen=snakemake.input.koppen,
-        elevation=snakemake.input.elevation or None,
-        grid=Grid.from_config(grid),
+        landcover=landcover,
+        koppen=koppen,
+        elevation=elevation,
+        grid=Grid.from_config(snakemake.params.grid),
         target=snakemake.output.static,
     )

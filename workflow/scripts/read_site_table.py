@@ -4,7 +4,7 @@ with job(snakemake, f"read the site table ({snakemake.wildcards.table})"):
     from tamflux.samples.site_table import convert_site_table
 
     convert_site_table(
-        *snakemake.input,
+        *snakemake.params.files,
         snakemake.output.samples,
         snakemake.output.sites,
         n_folds=snakemake.params.n_folds,
