@@ -8,13 +8,27 @@ def check(run, overlay=None):
     return run.snakemake("check", "--configfile", "workflow/config/smoke.yaml", *extra)
 
 
+def problems(result):
+    """(row, problem) of each row of the table; the problem is below its row, indented."""
+    rows = []
+    for line in result.stdout.splitlines():
+        if line.startswith("    ") and rows:
+            rows[-1][1] += f" {line.strip()}"
+        elif line.strip():
+            rows.append([line, ""])
+    return rows
+
+
 def test_sound_inputs_are_ready(finished_run):
     result = check(finished_run)
     assert result.returncode == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines()]
     assert ["ERA5", "2001", "11", "ok"] in rows and ["ERA5", "2002", "11", "ok"] in rows
     assert ["MODIS", "2001", "23", "ok"] in rows
-    assert "30 sites" in result.stdout and "ready to run" in result.stdout
+    assert "30 sites, " in result.stdout and "ready to run" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    log = (finished_run.folder / "results/logs/check.log").read_text()
+    assert "30 sites, " in log and log.endswith("ready to run\n")
 
 
 def test_every_problem_is_listed_at_once(finished_run, tmp_path):
@@ -28,8 +42,8 @@ def test_every_problem_is_listed_at_once(finished_run, tmp_path):
         tower.write_bytes(b"no zip")
         result = check(finished_run, overlay)
     assert result.returncode != 0
-    lines = result.stdout.splitlines()
-    assert any("ERA5" in line and "WRONG" in line and era5.name in line for line in lines)
-    assert any("towers" in line and "rejected" in line for line in lines)
-    assert any("land surface" in line and "nowhere.tif" in line for line in lines)
+    rows = problems(result)
+    assert any("ERA5" in row and "WRONG" in row and era5.name in text for row, text in rows)
+    assert any("towers" in row and "rejected" in row for row, _ in rows)
+    assert any("land surface" in row and "nowhere.tif" in row for row, _ in rows)
     assert "problems that would stop the run" in result.stdout

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 import yaml
 from conftest import REPO, Run
+from test_check import problems
 
 from tamflux.demo_earth.layout import ERA5_FILES, composite_days
 from tamflux.demo_earth.raw_era5 import simulate_era5
@@ -47,17 +48,18 @@ def run(user, *args):
 def test_1_check_says_what_is_missing_and_what_brings_it(user):
     result = run(user, "check")
     assert result.returncode != 0
-    lines = result.stdout.splitlines()
+    rows = problems(result)
     for name, year, rule in [
         *(("ERA5", year, "download_era5") for year in YEARS),
         *(("MODIS", year, "download_modis") for year in YEARS),
         ("land surface", "MCD12C1.A2018001.061.hdf", "download_landcover"),
     ]:
-        (line,) = (line for line in lines if line.strip().startswith(f"{name} ") and
-                   f" {year} " in line)  # fmt: skip
-        assert "WRONG" in line and f"(rule {rule})" in line
-    assert any("figshare" in line for line in lines), "where Köppen classes are"
-    assert any("data/towers/*.zip" in line and "data policy" in line for line in lines)
+        ((row, text),) = (
+            (row, text) for row, text in rows if row.startswith(f"{name} ") and f" {year} " in row
+        )
+        assert "WRONG" in row and f"(rule {rule})" in text
+    assert any("figshare" in text for _, text in rows), "where Köppen classes are"
+    assert any("data/towers/*.zip" in text and "data policy" in text for _, text in rows)
     assert "9 problems" in result.stdout and "snakemake --cores 2 download" in result.stdout
 
 

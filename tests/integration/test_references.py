@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from conftest import Run
 from reference_files import xbase
+from test_check import problems
 
 OVERLAY = """
 validation:
@@ -48,5 +49,5 @@ def test_check_reads_the_headers_of_the_other_product(compared):
     path.write_bytes(path.read_bytes()[:500])
     result = compared.snakemake("check", *CONFIG)
     assert result.returncode != 0
-    lines = [row for row in result.stdout.splitlines() if row.startswith("reference X-BASE")]
-    assert any("WRONG" in line and path.name in line for line in lines)
+    rows = [(row, text) for row, text in problems(result) if row.startswith("reference X-BASE")]
+    assert any("WRONG" in row and path.name in text for row, text in rows)

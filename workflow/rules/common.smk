@@ -13,6 +13,7 @@ SPLIT_AND_SIZE = ("split", "members")
 TRAINING = {
     key: value for key, value in config["training"].items() if key not in SPLIT_AND_SIZE
 }
+HOURLY_ERA5 = config["inputs"]["era5"]["kind"] != "daily_statistics"
 GRID = {key: config["grid"][key] for key in ("resolution", "bbox")}
 MEMBERS = {"tamrl": range(config["training"]["members"]), "lstm": range(1)}
 FOLDS = config["calibration"]["folds"]

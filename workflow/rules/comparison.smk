@@ -3,6 +3,26 @@ COMPARED_TRAIN_YEARS = None if SITE_TABLE else config["years"]["train"]
 COMPARED_PREDICTORS = None if SITE_TABLE else config["predictors"]["variables"]
 
 
+rule draw_folds:
+    input:
+        sites=COMPARED["sites"],
+    output:
+        folds="results/comparison/{protocol}/folds.csv",
+    log:
+        "results/logs/comparison/draw_folds_{protocol}.log",
+    benchmark:
+        "results/benchmarks/comparison/draw_folds_{protocol}.tsv"
+    resources:
+        mem_mb=1000,
+    params:
+        seed=config["seed"],
+        code=code_of("draw_folds"),
+    message:
+        "drawing the folds of {wildcards.protocol}"
+    script:
+        "../scripts/draw_folds.py"
+
+
 rule search_settings:
     input:
         **COMPARED,

@@ -57,14 +57,14 @@ def of_demo(files_of):
     A user's own files are parameters instead. Snakemake compares the dates of inputs and refuses
     those in the future; a copy keeps old dates, and another clock may be ahead.
     """
-    return lambda wc: [file for file in as_list(files_of(wc)) if file in DEMO_FILES]
+    return lambda wc: [file for file in files_of(wc) if file in DEMO_FILES]
 
 
 def state_of(files_of):
     """Sizes and dates of the user's own files, as a parameter: another file is noticed."""
 
     def state(wc):
-        own = [file for file in as_list(files_of(wc)) if file not in DEMO_FILES]
+        own = [file for file in files_of(wc) if file not in DEMO_FILES]
         for file in own:
             if not os.path.exists(file):
                 stop("a file of the configuration is not there", file=file)
@@ -72,10 +72,6 @@ def state_of(files_of):
         return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats]
 
     return state
-
-
-def as_list(files):
-    return [files] if isinstance(files, str) else list(files or [])
 
 
 def era5_files(wc):
@@ -105,7 +101,7 @@ def modis_files(wc):
 def tower_files(wc):
     """Tower files, and the table of sites where there is one."""
     towers = config["inputs"]["towers"]
-    return [*raw_files(towers["path"]), *as_list(towers["sites"])]
+    return [*raw_files(towers["path"]), *[towers["sites"]] * bool(towers["sites"])]
 
 
 def checksummed_files(wc):
@@ -147,5 +143,5 @@ def carbonfluxbench_files(wc):
 
 def reference_files(wc):
     """Files of a reference product in all product years."""
-    path, years = REFERENCES[wc.reference]["path"], config["years"]["product"]
-    return sorted({file for year in years for file in raw_files(path, year)})
+    path = REFERENCES[wc.reference]["path"]
+    return sorted({f for year in PRODUCT_YEARS for f in raw_files(path, year)})

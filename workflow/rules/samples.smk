@@ -21,40 +21,14 @@ rule describe_sites:
         "../scripts/describe_sites.py"
 
 
-HOURLY_ERA5 = config["inputs"]["era5"]["kind"] != "daily_statistics"
-
-
-rule extract_local_weather:
-    input:
-        era5=as_input(era5_files),
-        sites="results/samples/sites.csv",
-    output:
-        weather="results/samples/local_weather_{year}.parquet",
-    log:
-        "results/logs/samples/extract_local_weather_{year}.log",
-    benchmark:
-        "results/benchmarks/samples/extract_local_weather_{year}.tsv"
-    resources:
-        mem_mb=4000,
-    params:
-        raw=state_of(era5_files),
-        kind=config["inputs"]["era5"]["kind"],
-        may_end_early=may_grow,
-        grid=GRID,
-        variables=[v for v in config["predictors"]["variables"] if v in METEOROLOGY],
-        code=code_of("extract_local_weather"),
-    message:
-        "taking the weather of local days of {wildcards.year} at the towers"
-    script:
-        "../scripts/extract_local_weather.py"
-
-
 rule extract_samples:
     input:
         cube="results/predictors/{year}.zarr",
         sites="results/samples/sites.csv",
         fluxes="results/towers/fluxes.parquet",
-        local_weather="results/samples/local_weather_{year}.parquet" if HOURLY_ERA5 else [],
+        local_weather=(
+            "results/samples/local_weather_{year}.parquet" if HOURLY_ERA5 else []
+        ),
     output:
         samples="results/samples/{year}.parquet",
     log:
@@ -114,26 +88,6 @@ rule read_carbonfluxbench:
         "reading and checking CarbonFluxBench"
     script:
         "../scripts/read_carbonfluxbench.py"
-
-
-rule draw_folds:
-    input:
-        sites=COMPARED["sites"],
-    output:
-        folds="results/comparison/{protocol}/folds.csv",
-    log:
-        "results/logs/samples/draw_folds_{protocol}.log",
-    benchmark:
-        "results/benchmarks/samples/draw_folds_{protocol}.tsv"
-    resources:
-        mem_mb=1000,
-    params:
-        seed=config["seed"],
-        code=code_of("draw_folds"),
-    message:
-        "drawing the folds of {wildcards.protocol}"
-    script:
-        "../scripts/draw_folds.py"
 
 
 rule draw_cells:

@@ -22,3 +22,29 @@ rule harmonise_towers:
         "reading the tower files, checking them and merging the networks"
     script:
         "../scripts/harmonise_towers.py"
+
+
+rule extract_local_weather:
+    input:
+        of_demo(era5_files),
+        sites="results/samples/sites.csv",
+    output:
+        weather="results/samples/local_weather_{year}.parquet",
+    log:
+        "results/logs/towers/extract_local_weather_{year}.log",
+    benchmark:
+        "results/benchmarks/towers/extract_local_weather_{year}.tsv"
+    resources:
+        mem_mb=4000,
+    params:
+        files=era5_files,
+        state=state_of(era5_files),
+        kind=config["inputs"]["era5"]["kind"],
+        may_end_early=may_grow,
+        grid=GRID,
+        variables=[v for v in config["predictors"]["variables"] if v in METEOROLOGY],
+        code=code_of("extract_local_weather"),
+    message:
+        "taking the weather of local days of {wildcards.year} at the towers"
+    script:
+        "../scripts/extract_local_weather.py"

@@ -5,7 +5,7 @@ with job(snakemake, f"extract local weather {snakemake.wildcards.year}"):
     from tamflux.samples.local_weather import extract_local_weather
 
     extract_local_weather(
-        snakemake.input.era5,
+        snakemake.params.files,
         snakemake.params.kind,
         int(snakemake.wildcards.year),
         Grid.from_config(snakemake.params.grid),
