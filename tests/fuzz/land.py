@@ -85,6 +85,11 @@ def tif_fault(name: str, values, **options):
     return lambda folder: write_geotiff(folder / name, np.asarray(values), **options)
 
 
+def set_unit(path: Path, unit: str) -> None:
+    with rasterio.open(path, "r+") as file:
+        file.units = (unit,)
+
+
 CODES = np.full((8, 16), 3, np.uint8)
 HEIGHTS = np.full((8, 16), 300, np.float32)
 LANDCOVER_FAULTS = {
@@ -122,6 +127,12 @@ ELEVATION_FAULTS = {
     "NaN everywhere": tif_fault("elevation.tif", HEIGHTS * np.nan),
     "infinite": tif_fault("elevation.tif", HEIGHTS * np.inf),
     "another region": tif_fault("elevation.tif", HEIGHTS, bounds=(0, 0, 10, 5)),
+    # believable but wrong
+    "nodes with the edges of pixels": tif_fault("elevation.tif", np.full((9, 17), 300, np.float32)),
+    "half a pixel off the poles": tif_fault(
+        "elevation.tif", np.full((9, 16), 300, np.float32), bounds=(-180, -112.5, 180, 90)
+    ),
+    "feet": lambda folder: set_unit(folder / "elevation.tif", "ft"),
 }
 ELEVATION_NC_FAULTS = {
     "no unit": lambda folder: write_elevation(folder / "elevation.nc", units=""),

@@ -76,6 +76,31 @@ def set_attribute(name: str, kind: int, value):
     return apply
 
 
+def with_metadata(**values):
+    """A fault that gives a file ECS metadata of another origin."""
+    text = "".join(
+        f"OBJECT = {key}\n NUM_VAL = 1\n VALUE = {value}\nEND_OBJECT = {key}\n"
+        for key, value in values.items()
+    )
+
+    def apply(folder: Path) -> None:
+        file = SD(str(sorted(folder.glob("*.hdf"))[3]), SDC.WRITE)
+        file.attr("CoreMetadata.0").set(SDC.CHAR8, text)
+        file.end()
+
+    return apply
+
+
+def scale_year(factor: float):
+    """A fault that multiplies all digital numbers of the year."""
+
+    def apply(folder: Path) -> None:
+        for step, date in enumerate(DATES):
+            write_mcd43c4(folder, date, (numbers(step) * factor).astype(np.int16))
+
+    return apply
+
+
 MCD43C4_FAULTS = {
     "a band is fill": modis_fault(write_mcd43c4, with_band(2, 32767)),
     "a band is zero": modis_fault(write_mcd43c4, with_band(2, 0)),
@@ -98,6 +123,17 @@ MCD43C4_FAULTS = {
         sorted(f.glob("*.hdf"))[3], f / sorted(f.glob("*.hdf"))[3].name.replace("061", "006")
     ),
     "long gap": lambda f: [path.unlink() for path in sorted(f.glob("*.hdf"))[2:5]],
+    # believable but wrong
+    "a day scaled down": modis_fault(write_mcd43c4, numbers(3) // 10),
+    "a year scaled down": scale_year(0.1),
+    "a day of another collection": lambda f: sorted(f.glob("*.hdf"))[3].rename(
+        f / sorted(f.glob("*.hdf"))[3].name.replace(".061.", ".006.")
+    ),
+    "collection 6 under a name of 6.1": with_metadata(VERSIONID=6),
+    "another product under the name": with_metadata(SHORTNAME='"MCD43C1"', VERSIONID=61),
+    "another day under the name": with_metadata(
+        RANGEBEGINNINGDATE='"2003-01-01"', RANGEENDINGDATE='"2003-01-16"'
+    ),
 }
 
 

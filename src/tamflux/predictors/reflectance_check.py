@@ -1,6 +1,6 @@
 """Plausibility of MODIS reflectance against the land cover and NDVI that the package ships.
 
-The limits are wide: no season, fire or drought moves the median of 50 cells beyond them. They catch
+The limits are wide: no season, fire or drought moves the median of 30 cells beyond them. They catch
 a missed scale factor, exchanged bands, and a turned or shifted map.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from tamflux.errors import InputError
 from tamflux.grid import Grid
 
-MIN_CELLS = 50
+MIN_CELLS = 30
 """Cells that a median needs."""
 
 MIN_NIR, MAX_NIR = 0.06, 0.95
