@@ -2,17 +2,15 @@
 
 The pipeline runs as a Snakemake workflow. This module is for those who use its results in Python:
 
-=================  ==========================================================================
-`open_cube`        open one year of predictors, ``results/predictors/{year}.zarr``
-`open_static`      open the land surface, ``results/predictors/static.nc``
-`load_ensemble`    read the members of a model, ``results/models/tamrl_*.safetensors``
-`predict_cells`    predict a year at sites or single grid cells
-`predict_box`      predict a year on every cell of a box
-`score_sites`      R2, RMSE and more of predicted against observed fluxes, by site
-`plot_map`         draw a field (lat, lon) on a map
-`plot_series`      draw predicted against observed fluxes of one site
-`TamfluxError`     the error that everything here raises for bad input
-=================  ==========================================================================
+- `open_cube`: open one year of predictors, ``results/predictors/{year}.zarr``
+- `open_static`: open the land surface, ``results/predictors/static.nc``
+- `load_ensemble`: read the members of a model, ``results/models/tamrl_*.safetensors``
+- `predict_cells`: predict a year at sites or single grid cells
+- `predict_box`: predict a year on every cell of a box
+- `score_sites`: R2, RMSE and more of predicted against observed fluxes, by site
+- `plot_map`: draw a field (lat, lon) on a map
+- `plot_series`: draw predicted against observed fluxes of one site
+- `TamfluxError`: the error that everything here raises for bad input
 
 The product itself is NetCDF: open it with ``xarray.open_dataset``. Fluxes are in g m-2 d-1 of
 carbon; NEE = RECO - GPP is positive upward. Names are imported when they are first used, so that
