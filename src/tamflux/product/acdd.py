@@ -28,8 +28,8 @@ _INCOMPLETE = (
 )
 
 _GAPS = (
-    "GAPS: {n} land cells lack fluxes on some days, for want of weather (quality_flag 32); means "
-    "and totals leave them out where too many days are missing (missing_days). "
+    "GAPS: {n} land cells lack fluxes on some days, for want of weather or a climate class "
+    "(quality_flag 32); means and totals leave them out where too many days are missing. "
 )
 
 _PRELIMINARY = (

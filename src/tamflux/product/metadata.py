@@ -22,7 +22,7 @@ QUALITY_BITS = {
     64: "koppen_class_of_nearest_cell_or_unknown",
 }
 FILLED_WEATHER, MISSING_WEATHER = 16, 32
-"""Bits of cells with filled weather, and of cells with days without weather and fluxes."""
+"""Bits of cells with filled weather, and of cells that lack fluxes on some days."""
 
 FILLED_KOPPEN = 64
 """Bit of land cells for which the Köppen map has no class."""

@@ -137,9 +137,9 @@ def _remarks(totals: pd.DataFrame) -> list[str]:
         )
     if (totals["missing_share"] > 0).any():
         texts.append(
-            "Some cells lack fluxes on days without weather (quality flag 32). Means of months "
-            f"with fluxes on fewer than {MIN_DAYS_SHARE:.0%} of their days are missing, and so are "
-            "means of the year; totals do not include these cells."
+            "Some cells lack fluxes on days without weather, or a climate class (quality flag 32). "
+            f"Means of months with fluxes on fewer than {MIN_DAYS_SHARE:.0%} of their days are "
+            "missing, and so are means of the year; totals do not include these cells."
         )
     return texts
 
