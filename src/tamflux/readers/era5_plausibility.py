@@ -23,7 +23,7 @@ from tamflux.solar import potential_radiation
 
 log = logging.getLogger("tamflux")
 
-SAMPLE_DAYS, SAMPLE_VALUES, MIN_SAMPLE_DAYS = 24, 8_000_000, 12
+SAMPLE_DAYS, SAMPLE_VALUES, MIN_SAMPLE_DAYS = 24, 2_000_000, 12
 """Days of a raw variable that are read for these checks; of precipitation, which varies most, as
 many as hold the number of values, and no fewer than the minimum."""
 SMALL_REGION, SHORT_SPAN = 2.0, 300
@@ -102,7 +102,7 @@ def _daily_values(source: Era5Year, variable: str, days: np.ndarray, nodes: int 
     thinned = tuple(slice(None, None, -(-axis.size // nodes)) for axis in source.nodes(variable))
     blocks = [slice(day, day + 1) for day in map(int, days)]
     if len(days) == source.days:
-        blocks = source.blocks(variable, 0, 4 * SAMPLE_VALUES, 4 * SAMPLE_VALUES)
+        blocks = source.blocks(variable, 0, 16 * SAMPLE_VALUES, 16 * SAMPLE_VALUES)
     fields = [source.read(variable, block).mean(axis=1)[:, *thinned] for block in blocks]
     return np.concatenate(fields)
 
