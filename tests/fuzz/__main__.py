@@ -13,13 +13,14 @@ from .era5 import ERA5_READERS
 from .land import LAND_READERS
 from .modis import MODIS_READERS
 from .real import REAL_READERS
+from .references import REFERENCE_READERS
 from .sites import SITE_READERS
 from .towers import TOWER_READERS
 from .trial import BAD, GOOD
 
 READERS = (
     *ERA5_READERS, *MODIS_READERS, *LAND_READERS, *TOWER_READERS, *SITE_READERS,
-    *CONTRACT_READERS, *REAL_READERS,
+    *REFERENCE_READERS, *CONTRACT_READERS, *REAL_READERS,
 )  # fmt: skip
 
 
