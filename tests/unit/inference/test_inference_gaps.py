@@ -60,6 +60,7 @@ def flag(value, days):
                                    dtype="int8", fill_value=0,
                                    dimension_names=("time", "lat", "lon"))  # fmt: skip
         array[days, *BLOCK] = value
+        array.attrs.update(units="1", tiles_written=array.nchunks_initialized)
 
     return change
 
