@@ -39,6 +39,7 @@ from tamflux.predictors.cube import create_store, year_days
 from tamflux.predictors.era5_cube import prepare_era5
 from tamflux.predictors.reflectance import _write_tiles as write_days
 from tamflux.predictors.reflectance import aggregate
+from tamflux.readers.era5_variables import ACCUMULATED
 from tamflux.readers.modis import BANDS, band_field, read_composite
 from tamflux.variables import REFL_FILLED, REFLECTANCE
 
@@ -79,6 +80,8 @@ def write_era5(folder: Path, lat: np.ndarray, lon: np.ndarray) -> list[Path]:
                 quantize_mode="BitRound",
             )  # fmt: skip
             variable.units = units
+            usual = "sum" if role in ACCUMULATED else "mean"
+            variable.cell_methods = f"time: {role.partition('_')[2] or usual}"
             variable[:] = value(weather).reshape(days, len(lat), len(lon))
     return paths
 
