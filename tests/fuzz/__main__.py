@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 from .batches import run_inputs
+from .believable import BELIEVED, DAMAGES, NOTICED, try_believable
 from .contracts import CONTRACT_READERS
 from .era5 import ERA5_READERS
 from .land import LAND_READERS
@@ -30,6 +31,8 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=120, help="damaged inputs a reader")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--reader", help="readers whose name holds this, and no other")
+    parser.add_argument("--believable", type=int, default=160,
+                        help="inputs a reader that are believable but wrong")  # fmt: skip
     arguments = parser.parse_args()
     readers = [r for r in READERS if (arguments.reader or "") in r.name]
     counts: Counter = Counter()
@@ -46,7 +49,28 @@ def main() -> int:
         print(_row(reader.name, [arguments.inputs, *numbers, spent]), flush=True)
     totals = [sum(counts[r.name, outcome] for r in readers) for outcome in (*GOOD, *BAD)]
     print(_row("all", [sum(totals), *totals, ""]))
-    return int(any(totals[len(GOOD) :]))
+    believed = try_believable_inputs(readers, arguments.believable, arguments.seed)
+    return int(any(totals[len(GOOD) :]) or believed > 0)
+
+
+def try_believable_inputs(readers: list, n: int, seed: int) -> int:
+    """Print the shares of believable but wrong inputs by outcome; the number of those believed."""
+    counts: Counter = Counter()
+    outcomes = [*NOTICED, BELIEVED, *BAD]
+    print(_row("\nbelievable but wrong", ["inputs", *NOTICED, BELIEVED]), flush=True)
+    for reader in (r for r in readers if r.name in DAMAGES):
+        for result in run_inputs(reader, n, seed, attempt=try_believable):
+            counts[result.how.split(":")[0], result.outcome] += 1
+            if result.outcome not in NOTICED:
+                print(f"{result.outcome}: input {result.number} of {reader.name}, {result.how}")
+                print(f"  {result.text}", flush=True)
+    for kind in sorted({kind for kind, _ in counts}):
+        numbers = [counts[kind, outcome] for outcome in outcomes]
+        print(_row(kind, [sum(numbers), *numbers[: len(NOTICED) + 1]]))
+    totals = [sum(counts[kind, o] for kind in {k for k, _ in counts}) for o in outcomes]
+    shares = [f"{number / max(1, sum(totals)):.1%}" for number in totals]
+    print(_row("all", [sum(totals), *shares[: len(NOTICED) + 1]]))
+    return sum(totals[len(NOTICED) :])
 
 
 def _row(name: str, cells: list) -> str:

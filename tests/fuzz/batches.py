@@ -10,7 +10,7 @@ import resource
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,14 +36,19 @@ class Result:
 
 
 def run_inputs(
-    reader: Reader, n: int, seed: int, time_limit: float = TIME_LIMIT, first: int = 0
+    reader: Reader,
+    n: int,
+    seed: int,
+    time_limit: float = TIME_LIMIT,
+    first: int = 0,
+    attempt: Callable = try_input,
 ) -> Iterator[Result]:
-    """Results of the inputs `first` to `n` of a reader, in order."""
+    """Results of the inputs `first` to `n` of a reader, in order; `attempt` makes and reads one."""
     number = first
     while number < n:
         ours, theirs = multiprocessing.get_context("fork").Pipe(duplex=False)
         child = multiprocessing.get_context("fork").Process(
-            target=_work, args=(theirs, reader, range(number, n), seed)
+            target=_work, args=(theirs, reader, range(number, n), seed, attempt)
         )
         child.start()
         theirs.close()
@@ -66,7 +71,9 @@ def run_inputs(
         number += 1
 
 
-def _work(results: Connection, reader: Reader, numbers: range, seed: int) -> None:
+def _work(
+    results: Connection, reader: Reader, numbers: range, seed: int, attempt: Callable
+) -> None:
     """Child: try inputs one by one; what libraries print is thrown away."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -82,4 +89,4 @@ def _work(results: Connection, reader: Reader, numbers: range, seed: int) -> Non
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         for number in numbers:
-            results.send(try_input(reader, number, seed, whole, expected))
+            results.send(attempt(reader, number, seed, whole, expected))
