@@ -122,7 +122,8 @@ def _shorten(value: object, width: int) -> str:
 
 def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:
     """One row for land cover, Köppen classes and elevation, or one for each that is not there."""
-    rows, paths = [], []
+    rows: list[dict[str, Any]] = []
+    paths: list[str | None] = []
     cures = _BY_HAND | {"landcover": _rule("download_landcover", lambda: inputs["landcover"])}
     for name in ("landcover", "koppen", "elevation"):
         pattern = inputs[name]
@@ -134,8 +135,10 @@ def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str
         elif pattern and not files:
             rows += _rows("land surface", Path(pattern).name, pattern, [], [], later, cures[name])
     if not rows:
+        landcover, koppen, elevation = paths
+        problems = inspect_landcover(str(landcover), str(koppen), elevation)
         files = [path for path in paths if path]
-        rows += _rows("land surface", "", "", files, inspect_landcover(*paths), later)
+        rows += _rows("land surface", "", "", files, problems, later)
     return rows
 
 

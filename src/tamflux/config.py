@@ -44,10 +44,11 @@ def refuse_old_names(config: Mapping[str, Any]) -> None:
                 found=old, expected=new, fix=f"write {new} in its place",
             )  # fmt: skip
     for old in (config.get("comparison") or {}).get("models") or []:
-        if new := RENAMED_MODELS.get(old):
+        if old in RENAMED_MODELS:
             raise ConfigError(
                 "a model of comparison.models has a new name",
-                found=old, expected=new, fix=f"write {new} in its place",
+                found=old, expected=RENAMED_MODELS[old],
+                fix=f"write {RENAMED_MODELS[old]} in its place",
             )  # fmt: skip
 
 

@@ -140,11 +140,11 @@ def _says_error(name: str) -> bool:
 
 def _words_of(call: ast.Call, helpers: dict[str, list[str]]) -> list[ast.expr]:
     """Arguments of a call that are the words of an error or of the log; none of other calls."""
-    called, owner = call.func, None
-    if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
-        called, owner = called.attr, called.value.id
-    elif isinstance(called, ast.Name):
-        called = called.id
+    function, owner = call.func, None
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        called, owner = function.attr, function.value.id
+    elif isinstance(function, ast.Name):
+        called = function.id
     else:
         return []
     keywords = [keyword.value for keyword in call.keywords]
