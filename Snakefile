@@ -5,7 +5,7 @@ snakemake --cores 1 check         look at the configuration and every input file
 snakemake --cores 2 ilamb zarr    copies of the product for ILAMB and as Zarr
 snakemake --cores 2 download      fetch ERA5 and MODIS into the folders of `inputs` (docs/tutorial.md)
 snakemake --cores 1 verify        compare every result with its checksums; set damaged ones aside
-snakemake --cores 2 compare_models     our model beside those that users would pick instead
+snakemake --cores 2 compare_models     TAM-RL against the baselines
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
 

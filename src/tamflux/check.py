@@ -73,10 +73,10 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     for year in tqdm(cube_years, desc="checking", unit="year"):
         # the last day of hourly accumulations ends with the first hour of the next year
         spare = [] if era5["kind"] == "daily_statistics" else _files(era5["path"], year + 1)
-        grows = year == partial_year(years)
+        is_partial = year == partial_year(years)
         files = _files(era5["path"], year)
         problems = (
-            inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, grows, gaps)
+            inspect_era5([*files, *spare], era5["kind"], year, grid, wanted, is_partial, gaps)
             if files
             else []
         )
@@ -88,7 +88,9 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             f for y in (year - 1, year + 1) if y in cube_years for f in _files(modis["path"], y)
         ]
         composites = near_year({*files, *near}, year)
-        problems = inspect_modis(composites, modis["product"], year, grid, grows) if files else []
+        problems = (
+            inspect_modis(composites, modis["product"], year, grid, is_partial) if files else []
+        )
         cure = _rule("download_modis", partial(modis_folder, config, year))
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
     rows += _land_rows(inputs, later)

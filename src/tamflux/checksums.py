@@ -1,6 +1,6 @@
 """Checksums of results: what was damaged on disk after it was written is never read as good.
 
-Beside a result ``x`` lies ``.x.sha256`` in the format of the program sha256sum, one line per file
+Next to a result ``x`` lies ``.x.sha256`` in the format of the program sha256sum, one line per file
 (a Zarr store has many), names relative to the folder that both lie in: ``sha256sum --check`` reads
 it too. A result without such a file, as raw files are, is not checked.
 """
@@ -25,21 +25,21 @@ STAMP = ".snakemake_timestamp"
 
 
 def record_checksums(result: str | Path) -> None:
-    """Write the checksums of a finished file or folder beside it."""
+    """Write the checksums of a finished file or folder next to it."""
     result = Path(result)
     lines = [f"{value}  {name}\n" for name, value in _hashes(result).items()]
-    with atomic_path(_beside(result)) as partial:
+    with atomic_path(_sidecar(result)) as partial:
         partial.write_text("".join(lines))
 
 
 def forget_checksums(result: str | Path) -> None:
     """Remove the checksums of a result that is about to be made anew."""
-    _beside(Path(result)).unlink(missing_ok=True)
+    _sidecar(Path(result)).unlink(missing_ok=True)
 
 
 def has_checksums(result: str | Path) -> bool:
-    """Whether checksums were written beside a result."""
-    return _beside(Path(result)).exists()
+    """Whether checksums were written next to a result."""
+    return _sidecar(Path(result)).exists()
 
 
 def content_hash(result: str | Path) -> str:
@@ -49,7 +49,7 @@ def content_hash(result: str | Path) -> str:
     reading a global year takes half a minute, and the job that is about to use it has done so.
     """
     result = Path(result)
-    hashes = _recorded(_beside(result)) if _is_fresh(result) else _hashes(result)
+    hashes = _recorded(_sidecar(result)) if _is_fresh(result) else _hashes(result)
     digest = hashlib.sha256()
     for name, value in sorted(hashes.items()):
         digest.update(f"{name.removeprefix(result.name)} {value}\n".encode())
@@ -58,10 +58,10 @@ def content_hash(result: str | Path) -> str:
 
 def damaged_files(result: str | Path) -> list[str]:
     """Names of files that are not as recorded: changed, lost or added; none without a record."""
-    result, beside = Path(result), _beside(Path(result))
-    if not beside.exists() or not result.exists():
+    result, sidecar = Path(result), _sidecar(Path(result))
+    if not sidecar.exists() or not result.exists():
         return []
-    recorded, found = _recorded(beside), _hashes(result)
+    recorded, found = _recorded(sidecar), _hashes(result)
     names = {name for name in recorded | found if recorded.get(name) != found.get(name)}
     return sorted(names) if recorded else [result.name]
 
@@ -102,19 +102,19 @@ def _set_aside(result: Path, names: list[str]) -> ContractError:
         "a result was damaged after it was written",
         file=result,
         found=f"{names[0]}{others}: not as written",
-        expected=f"the checksums that were in {_beside(result).name}",
+        expected=f"the checksums that were in {_sidecar(result).name}",
         fix=f"run the same command again: it makes the result anew (the damaged one is now "
         f"{aside.name}); if it happens again, look at the machine's disk and memory",
     )
 
 
-def _beside(result: Path) -> Path:
+def _sidecar(result: Path) -> Path:
     return result.with_name(f".{result.name}.sha256")
 
 
-def _recorded(beside: Path) -> dict[str, str]:
-    """SHA-256 of each file of a result as written beside it."""
-    lines = beside.read_bytes().decode(errors="replace").splitlines()
+def _recorded(sidecar: Path) -> dict[str, str]:
+    """SHA-256 of each file of a result as written next to it."""
+    lines = sidecar.read_bytes().decode(errors="replace").splitlines()
     return {name: value for value, _, name in (line.partition("  ") for line in lines)}
 
 
@@ -126,10 +126,10 @@ def _files(result: Path) -> list[Path]:
 
 def _is_fresh(result: Path) -> bool:
     """Whether the checksums of a result name its files, none of which is newer."""
-    beside, files = _beside(result), _files(result)
-    if not beside.exists() or {*_names(files, result)} != {*_recorded(beside)}:
+    sidecar, files = _sidecar(result), _files(result)
+    if not sidecar.exists() or {*_names(files, result)} != {*_recorded(sidecar)}:
         return False
-    return all(file.stat().st_mtime_ns <= beside.stat().st_mtime_ns for file in files)
+    return all(file.stat().st_mtime_ns <= sidecar.stat().st_mtime_ns for file in files)
 
 
 def _names(files: Iterable[Path], result: Path) -> list[str]:

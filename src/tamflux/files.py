@@ -28,7 +28,7 @@ DAMAGED_ZIP = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
     RuntimeError, ValueError,
 )  # fmt: skip
-"""What `zipfile` raises on a damaged or encrypted archive, beside OSError."""
+"""What `zipfile` raises on a damaged or encrypted archive, in addition to OSError."""
 
 DAMAGED_TABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError,
@@ -47,7 +47,7 @@ FULL_BELOW = 2_000_000
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; rename it to `target` on success, else remove it.
+    """Yield a temporary path next to `target`; rename it to `target` on success, else remove it.
 
     Works for files and for directories (Zarr stores). An existing `target` is replaced. A file gets
     the permissions that the umask gives, whatever the library that wrote it chose.
@@ -84,7 +84,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(target: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target` for what the making of it needs on disk."""
+    """Yield an empty folder next to `target` for scratch files."""
     target = Path(target)
     folder = target.with_name(f".{target.name}.{os.getpid()}.partial.scratch")
     remove(folder)

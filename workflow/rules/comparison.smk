@@ -1,4 +1,4 @@
-# The models that users would pick instead, fitted and scored as ours under each protocol.
+# The baselines, fitted and scored like TAM-RL under each protocol.
 COMPARED_TRAIN_YEARS = None if SITE_TABLE else config["years"]["train"]
 COMPARED_PREDICTORS = None if SITE_TABLE else config["predictors"]["variables"]
 

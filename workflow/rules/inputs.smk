@@ -84,13 +84,13 @@ def era5_files(wc):
     return sorted({*files})
 
 
-def may_grow(wc):
+def may_end_early(wc):
     """Whether more months of a year may come; see tamflux.config."""
     return int(wc.year) == partial_year(config["years"])
 
 
 def modis_files(wc):
-    """Files of the year, and of the last and first days of the years beside it."""
+    """Files of the year, and of the last and first days of the neighbouring years."""
     year = int(wc.year)
     years = [y for y in (year - 1, year, year + 1) if y in CUBE_YEARS]
     path = config["inputs"]["modis"]["path"]

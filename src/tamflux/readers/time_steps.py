@@ -46,26 +46,26 @@ def read_steps(file: netCDF4.Dataset, label: str, year: int) -> tuple[str, np.nd
     """
     time, timestamps = read_times(file, label)
     first_day = np.datetime64(f"{year}-01-01")
-    stamps = _days_since(timestamps, first_day)
+    times = _days_since(timestamps, first_day)
     months = np.arange(f"{year}-01", f"{year + 1}-02", dtype="datetime64[M]")
     borders = _days_since(months.astype("datetime64[D]"), first_day)
-    touched = (stamps > _TOLERANCE) & (stamps < borders[-1] - _TOLERANCE)
+    touched = (times > _TOLERANCE) & (times < borders[-1] - _TOLERANCE)
     bounds = _read_bounds(file, time, label, first_day)
     if bounds is not None:
-        if bounds.shape != (len(stamps), 2):
+        if bounds.shape != (len(times), 2):
             _fail("the bounds of time have another shape", label, time, bounds.shape, "(time, 2)")
         touched = (bounds[:, 1] > _TOLERANCE) & (bounds[:, 0] < borders[-1] - _TOLERANCE)
     if not touched.any():
         return time, np.flatnonzero(touched), np.zeros((12, 0))
-    order = np.argsort(stamps, kind="stable")
-    if (np.diff(stamps[order]) < _TOLERANCE).any():
+    order = np.argsort(times, kind="stable")
+    if (np.diff(times[order]) < _TOLERANCE).any():
         _fail("a time step comes twice", label, time, "equal timestamps", "each step once")
     if bounds is None:
-        chosen, bounds = _date_by_spacing(stamps[order], borders, (label, time, year))
-        steps = order[chosen]
+        selected, bounds = _date_by_spacing(times[order], borders, (label, time, year))
+        steps = order[selected]
     else:
         steps = order[touched[order]]
-        bounds = _check_bounds(bounds[steps], stamps[steps], borders[-1], (label, time, year))
+        bounds = _check_bounds(bounds[steps], times[steps], borders[-1], (label, time, year))
     return time, steps, _days_in_months(bounds, borders)
 
 
@@ -92,15 +92,15 @@ def _read_bounds(file, time: str, label: str, first_day: np.datetime64) -> np.nd
 
 
 def _check_bounds(
-    bounds: np.ndarray, stamps: np.ndarray, length: float, at: tuple[str, str, int]
+    bounds: np.ndarray, times: np.ndarray, length: float, at: tuple[str, str, int]
 ) -> np.ndarray:
     """Bounds without the gap of a day that inclusive ends leave."""
     label, time, year = at
     starts, stops = bounds.T.copy()
-    outside = (stamps < starts - _TOLERANCE) | (stamps > stops + _TOLERANCE) | (stops <= starts)
+    outside = (times < starts - _TOLERANCE) | (times > stops + _TOLERANCE) | (stops <= starts)
     if outside.any():
         k = int(np.flatnonzero(outside)[0])
-        found = f"day {stamps[k]:g} of {year}, bounds {starts[k]:g} to {stops[k]:g}"
+        found = f"day {times[k]:g} of {year}, bounds {starts[k]:g} to {stops[k]:g}"
         _fail("a timestamp lies outside its bounds", label, time, found, "a time within its bounds")
     follows = np.append(starts[1:], max(length, stops[-1]))
     gap = follows - stops
@@ -112,11 +112,11 @@ def _check_bounds(
 
 
 def _date_by_spacing(
-    stamps: np.ndarray, borders: np.ndarray, at: tuple[str, str, int]
+    times: np.ndarray, borders: np.ndarray, at: tuple[str, str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices and bounds (step, 2) of the steps of the year, from ascending timestamps alone."""
     label, time, year = at
-    inside = stamps[(stamps > -_TOLERANCE) & (stamps < borders[-1] - _TOLERANCE)]
+    inside = times[(times > -_TOLERANCE) & (times < borders[-1] - _TOLERANCE)]
     spacing = float(np.median(np.diff(inside))) if len(inside) > 1 else np.inf
     monthly = 28 <= spacing <= 31
     starts = borders[:-1] if monthly else np.arange(0, borders[-1], max(round(spacing, 2), 1))
@@ -126,19 +126,19 @@ def _date_by_spacing(
     if not monthly and spacing > _MAX_DAYS:
         _fail("the steps of a reference product do not cover the year", label, time, found,
               f"twelve months, or steps of at most {_MAX_DAYS} days")  # fmt: skip
-    within = np.flatnonzero((stamps > -_TOLERANCE) & (stamps < borders[-1] - _TOLERANCE))
-    step = np.searchsorted(starts, stamps[within] + _TOLERANCE, side="right") - 1
-    on_border = np.abs(stamps[within] - starts[step]) <= _TOLERANCE
+    within = np.flatnonzero((times > -_TOLERANCE) & (times < borders[-1] - _TOLERANCE))
+    step = np.searchsorted(starts, times[within] + _TOLERANCE, side="right") - 1
+    on_border = np.abs(times[within] - starts[step]) <= _TOLERANCE
     by_start = np.array_equal(step, np.arange(len(starts)))
     if by_start and not on_border.all():
-        offset = stamps[within] - starts
+        offset = times[within] - starts
         middle, end = np.abs(offset - spacing / 2) <= 1, np.abs(offset - spacing + 1) <= _TOLERANCE
         if monthly or spacing < 2 or middle[:-1].all() or end[:-1].all():
             return within, bounds
     if on_border.all():
-        at_end = [np.flatnonzero(np.abs(stamps - stop) <= _TOLERANCE) for stop in stops]
+        at_end = [np.flatnonzero(np.abs(times - stop) <= _TOLERANCE) for stop in stops]
         by_end = all(len(index) == 1 for index in at_end)
-        ends = _border_evidence(stamps, borders, spacing, monthly, year)
+        ends = _border_evidence(times, borders, spacing, monthly, year)
         if by_start and ends == {"start"}:
             return within, bounds
         if by_end and ends == {"end"}:
@@ -151,16 +151,16 @@ def _date_by_spacing(
 
 
 def _border_evidence(
-    stamps: np.ndarray, borders: np.ndarray, spacing: float, monthly: bool, year: int
+    times: np.ndarray, borders: np.ndarray, spacing: float, monthly: bool, year: int
 ) -> set[str]:
     """Conventions that the first and the last timestamp of the file speak for.
 
-    A file of complete years begins on 1 January if it stamps starts, and ends on 1 January if it
-    stamps ends.
+    A file of complete years begins on 1 January if its timestamps are starts, and
+    ends on 1 January if they are ends.
     """
     first_day = np.datetime64(f"{year}-01-01")
     evidence = set()
-    for stamp, side in ((stamps[0], "first"), (stamps[-1], "last")):
+    for stamp, side in ((times[0], "first"), (times[-1], "last")):
         moment = first_day + np.timedelta64(round(24 * (stamp + _TOLERANCE)), "h")
         start = moment.astype("datetime64[Y]")
         day = (moment.astype("datetime64[D]") - start.astype("datetime64[D]")).astype(int)

@@ -13,7 +13,7 @@ from catboost import CatBoostRegressor, Pool
 from tamflux.model.trees import DEPTH, ObliviousTrees
 
 RATE = 20.0
-"""Learning rate times number of trees: fewer trees learn in larger steps."""
+"""Learning rate times number of trees: fewer trees take larger steps."""
 
 SETTINGS = {
     "loss_function": "MultiRMSEWithMissingValues",
