@@ -4,6 +4,7 @@ The whole chain runs in a folder with brackets, spaces and accents: see `finishe
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from conftest import REPO
 
@@ -57,7 +59,7 @@ def test_the_product_is_tested_in_a_folder_with_brackets_spaces_and_accents(fini
     assert not str(finished_run.folder).isascii()
     for report in ("product/tests_2002.txt", "models/responses.txt"):
         text = (finished_run.folder / "results" / report).read_text()
-        assert " passed" in text and "no tests ran" not in text
+        assert re.search(r"collected [1-9]\d* items", text), "pytest found no test"
     assert "nothing to be done" in finished_run.snakemake().stderr.lower()
 
 
@@ -154,7 +156,11 @@ def test_wildcards_in_the_paths_of_land_files(finished_run, raw, tmp_path):
     }
     target = "results/predictors/static.nc"
     make(tmp_path / "run", raw, target, inputs=inputs)
-    assert (tmp_path / "run" / target).read_bytes() == (finished_run.folder / target).read_bytes()
+    with (
+        xr.open_dataset(tmp_path / "run" / target) as found,
+        xr.open_dataset(finished_run.folder / target) as named,
+    ):
+        xr.testing.assert_equal(found, named)  # attributes hold the paths
     shutil.copy(tmp_path / "land/koppen_geiger.tif", tmp_path / "land/koppen_old.tif")
     with pytest.raises(AssertionError, match=r"several files match inputs\.koppen"):
         make(tmp_path / "run2", raw, target, "-n", inputs=inputs)

@@ -68,12 +68,13 @@ def test_a_comment_in_a_script_changes_nothing_and_its_code_what_follows(finishe
 
 def test_other_words_in_an_error_change_nothing(finished_run):
     module = finished_run.folder / "src/tamflux/predictors/derived.py"
-    reworded = finished_run.folder / "src/tamflux/readers/era5.py"
+    message = re.compile(r'raise InputError\(\s*f?"([^"{]+)')
+    readers = sorted((finished_run.folder / "src/tamflux/readers").glob("era5*.py"))
+    reworded = next(path for path in readers if message.search(path.read_text()))
     errors = finished_run.folder / "src/tamflux/errors.py"
     with changed(reworded), changed(errors), changed(module):
         text = reworded.read_text()
-        message = re.search(r'raise InputError\(\s*f?"([^"{]+)', text)[1]
-        reworded.write_text(text.replace(message, "in other words "))
+        reworded.write_text(text.replace(message.search(text)[1], "in other words "))
         errors.write_text(errors.read_text() + "\nADDED = 1\n")
         assert finished_run.rules() == set()
         formula = module.read_text()
