@@ -39,7 +39,8 @@ def write_hourly(folder: Path) -> None:
     hours = np.arange(f"{YEAR}-01-01T00", f"{YEAR + 1}-01-01T01", dtype="datetime64[h]")
     rng = np.random.default_rng(0)
     angle = 2 * np.pi * (np.arange(len(hours))[:, None] / 24 + LON / 360 - 0.5)
-    warm = 285 + 5 * np.cos(angle)[:, None] + 10 * np.cos(np.radians(LAT))[:, None]
+    weather = np.repeat(rng.normal(0, 2, len(hours) // 24 + 1), 24)[: len(hours), None, None]
+    warm = 285 + 5 * np.cos(angle)[:, None] + 10 * np.cos(np.radians(LAT))[:, None] + weather
     members = {
         "instant.nc": {"t2m": warm, "d2m": warm - 6},
         "accum.nc": {

@@ -31,6 +31,7 @@ def check_training_data(samples: Samples, train_idx: np.ndarray, min_qc: float) 
         infinite, constant or missing everywhere, or days are missing within a year or out of order.
     """
     rows = np.isin(samples.site, train_idx)
+    _check_predictors(samples, rows)  # first: without weather no day can be used
     usable = rows[:, None] & (day_weights(samples, min_qc) > 0)
     with_flux = len(np.unique(samples.site[usable.any(axis=1)]))
     if with_flux < MIN_SITES:
@@ -52,7 +53,6 @@ def check_training_data(samples: Samples, train_idx: np.ndarray, min_qc: float) 
                 fix=FIX,
             )
     _check_days(samples)
-    _check_predictors(samples, rows)
 
 
 def _check_days(samples: Samples) -> None:

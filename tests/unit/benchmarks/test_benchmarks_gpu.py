@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ SMALL = ["--cells", "16", "--side", "4", "--sites", "6", "--repeats", "1", "--wo
 
 def run(*options, **environment):
     return subprocess.run([SCRIPT, *options], capture_output=True, text=True,
-                          env=os.environ | environment)  # fmt: skip
+                          env=os.environ | {"PYTHON": sys.executable} | environment)  # fmt: skip
 
 
 def test_all_steps_run_on_the_cpu_and_agree():

@@ -92,7 +92,7 @@ def change(folder, name, edit):
         ),
         ("MOD09GA.parquet", lambda t: t.assign(clouds="none"), "does not hold numbers"),
         ("MOD09GA.parquet", lambda t: t.drop(columns="clouds"), "clouds"),
-        ("MOD09GA.parquet", lambda t: pd.concat([t, t[:1]]), "is repeated"),
+        ("MOD09GA.parquet", lambda t: pd.concat([t, t[:1]]), "comes twice"),
         ("target_fluxes.parquet", lambda t: t.assign(IGBP="Grass"), "class is unknown"),
         ("target_fluxes.parquet", lambda t: pd.concat([t, t[-1:]]), "is repeated"),
         ("target_fluxes.parquet", lambda t: t.assign(TIMESTAMP="soon"), "date"),
