@@ -25,6 +25,7 @@ from tamflux.towers.plausibility import (
     radiation_delays,
     radiation_problem,
     set_aside_years,
+    tiny_flux_problem,
 )
 from tamflux.towers.quality import (
     Rejections,
@@ -227,6 +228,8 @@ def _make_days(table: TowerTable, site, limits: Limits, rejected) -> pd.DataFram
     if daily:
         days = frame.rename(columns={"time": "date"})
         return days.assign(qc=daily_quality(days.pop("flag"), table.name.network))
+    if problem := tiny_flux_problem(frame["nee"]):
+        raise InputError(problem, file=table.label)
     frame = _check_clock(frame, table, site, rejected)
     shift = float(site["utc_offset"]) if site["day_offset"] == 0 else 0.0
     days = aggregate_days(frame, table.steps_per_day, limits.min_coverage, shift)

@@ -23,6 +23,11 @@ MAX_ANNUAL_SUM = {"nee": 1500.0, "gpp": 4500.0}
 MIN_YEAR_SHARE = 0.9
 """Share of a year's days from which its sum is extrapolated; else the sum of the days counts."""
 
+MIN_NEE_SD = 0.05
+"""Smallest standard deviation of measured half-hourly NEE, umol CO2 m-2 s-1. The random error of
+one half-hour alone is about 0.5 (Richardson et al. 2006, Agric. For. Meteorol. 136): a smaller
+value reveals a wrong unit."""
+
 MAX_EQUAL_DAYS = 10
 """Longest run of one value other than 0 in a series, d. In FLUXNET2015 nine towers have years of
 GPP or NEE with one value on every day, such as IT-Ren."""
@@ -110,6 +115,17 @@ def drop_constant_runs(
         rejected.add(site_id, file, "value", reason, stuck.sum())
         days[name] = values.mask(stuck)
     return days
+
+
+def tiny_flux_problem(nee: pd.Series) -> str:
+    """Why half-hourly or hourly NEE, umol CO2 m-2 s-1, has a wrong unit ("" if it has not)."""
+    sd = float(nee.std())
+    if nee.notna().sum() < 100 or not 0 < sd < MIN_NEE_SD:
+        return ""
+    return (
+        f"NEE varies by {sd:.2g} umol m-2 s-1 between time steps, less than the random error of a "
+        f"measurement (at least {MIN_NEE_SD:g}): the unit of the file is wrong"
+    )
 
 
 def radiation_problem(days: pd.DataFrame, lat: float) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from tamflux.towers.plausibility import (
     find_implausible_years,
     radiation_delays,
     radiation_problem,
+    tiny_flux_problem,
 )
 from tamflux.towers.quality import Rejections
 
@@ -127,6 +128,18 @@ def test_annual_sums_of_parts_of_years_and_of_nearly_complete_ones():
     assert find_implausible_years(half) == {}  # a strong season is no year
     strong = half.assign(nee=-15.0)
     assert set(find_implausible_years(strong)) == {2001, 2002, 2003}  # beyond it even so
+
+
+@pytest.mark.parametrize(
+    ("factor", "tiny"), [(1, False), (0.1, False), (1e-3, True), (12e-6, True)]
+)
+def test_fluxes_below_the_noise_of_a_measurement_have_a_wrong_unit(factor, tiny):
+    """A quiet site, uptake of 1 umol m-2 s-1 at noon, with the noise of a sensor; mg and g too."""
+    rng = np.random.default_rng(0)
+    hour = np.arange(48 * 60) % 48 / 2
+    nee = -np.clip(np.sin((hour - 6) / 12 * np.pi), 0, None) + rng.laplace(0, 0.5, len(hour))
+    assert bool(tiny_flux_problem(pd.Series(factor * nee))) == tiny
+    assert not tiny_flux_problem(pd.Series(np.full(3000, np.nan)))
 
 
 def test_constant_runs_are_removed_and_zeros_stay():
