@@ -107,15 +107,10 @@ def check_day(file: netCDF4.Dataset, name: str, time: str, base: str, label: str
         If the file states another shift or a time zone.
     """
     history = str(getattr(file, "history", ""))
-    shifts = [
-        pd.Timedelta(**{unit: int(n) for unit, n in re.findall(r"'(\w+)':\s*(-?\d+)", inner)})
-        for inner in re.findall(r"time_shift['\"]?\s*[:=]\s*\{([^}]*)\}", history)
-    ]
+    found = re.findall(r"time_shift['\"]?\s*[:=]\s*\{([^}]*)\}", history)
+    shifts = [_shift(text) for text in found]
     if stated := str(getattr(file[time], "time_shift", "")):
-        try:
-            shifts.append(pd.Timedelta(stated))
-        except ValueError:
-            shifts.append(pd.Timedelta.max)
+        shifts.append(_shift(stated))
     zone = re.search(r":\d{2}(?:\.\d*)?\s*([+-]\d{1,2}(?::?\d{2})?)\s*$", _units(file[time]))
     moved = bool(zone) and any(c in "123456789" for c in zone[1]) if zone else False
     right = pd.Timedelta(hours=-1 if base in ACCUMULATED else 0)
@@ -129,6 +124,17 @@ def check_day(file: netCDF4.Dataset, name: str, time: str, base: str, label: str
             expected=f"a time_shift of {right} or none",
             fix='download with "time_zone": "utc+00:00"',
         )  # fmt: skip
+
+
+def _shift(text: str) -> pd.Timedelta:
+    """A time shift, such as ``'hours': -1`` or ``-1 hours``; the largest one if it is neither."""
+    parts = re.findall(r"['\"]?([a-z]+)['\"]?\s*:\s*(-?\d+(?:\.\d+)?)", text)
+    try:
+        return (
+            pd.Timedelta(**{unit: float(n) for unit, n in parts}) if parts else pd.Timedelta(text)
+        )
+    except (ValueError, TypeError, OverflowError):
+        return pd.Timedelta.max
 
 
 def bounded_days(

@@ -128,6 +128,8 @@ def test_a_mean_over_some_hours_is_read_and_logged(tmp_path, logged):
     [
         ("t2m", {"global_history": cds("mean", 5)}),
         ("t2m", {"global_history": cds("mean", -1)}),
+        ("t2m", {"global_history": cds("mean", 5).replace("'", '"')}),
+        ("t2m", {"global_history": cds("mean", 5).replace("hours", "moons")}),
         ("tp", {"global_history": cds("sum", 8)}),
         ("t2m", {"global_history": cds("mean"), "time_time_shift": "0 days 09:00:00"}),
         ("t2m", {"time_units": "days since 2003-01-01 00:00:00 +5:30",
