@@ -77,7 +77,8 @@ class ModelSpec:
     def scale(self, x: np.ndarray) -> np.ndarray:
         """Standardised float32 predictors (..., feature), from catalogue units; 0 where missing."""
         mean, sd = torch.tensor(self.mean), torch.tensor(self.sd)
-        scaled = torch.from_numpy(np.asarray(x, np.float32)).sub(mean).div_(sd)  # torch is faster
+        x = np.require(x, np.float32, ["W"])  # torch wants to be able to write
+        scaled = torch.from_numpy(x).sub(mean).div_(sd)  # torch is faster than numpy
         return scaled.nan_to_num_(nan=0.0).numpy()
 
 
