@@ -16,7 +16,13 @@ import zarr
 from tamflux.errors import ContractError
 from tamflux.grid import Tile
 from tamflux.inference.state_cache import TileStateCache
-from tamflux.predictors.cube import FLAG_NO_DATA, Cube, prepend_lookback
+from tamflux.predictors.cube import (
+    FLAG_NO_DATA,
+    WEATHER_FLAG,
+    WEATHER_MISSING,
+    Cube,
+    prepend_lookback,
+)
 from tamflux.predictors.static import (
     COAST_BELOW,
     STATIC_FEATURES,
@@ -31,10 +37,6 @@ from tamflux.variables import FLUXES, PREDICTORS
 COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
 FILLED_WEATHER, MISSING_WEATHER = 16, 32
 """Bits of `quality`; see contract 4."""
-
-WEATHER_FLAG = "weather_filled"
-FLAG_WEATHER_MISSING = 3
-"""Flag of the cube, and its value where weather is missing; 0 is data, other values are filled."""
 
 FLUX_NAMES = tuple(FLUXES)
 STD_NAMES = tuple(f"{name}_std" for name in FLUXES)
@@ -197,7 +199,7 @@ def predict_tile(
         lookback_days, names = opened.ensemble.lookback_days, opened.ensemble.predictors
         x, flags = _cell_predictors(opened, *at), _weather_flags(opened, *at)
         features = _cell_statics(opened, static, rows, cols)
-        without = missing_weather(x, names) | (flags == FLAG_WEATHER_MISSING)
+        without = missing_weather(x, names) | (flags == WEATHER_MISSING)
         without |= _unknown_climate(opened, static, rows, cols)[:, None]
         filled, missing = without | (flags > 0), missing_fluxes(without, lookback_days)
         inputs = fill_gaps(x, names, lookback_days), features
