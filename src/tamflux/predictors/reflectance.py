@@ -18,7 +18,8 @@ from tqdm import tqdm
 from tamflux.errors import InputError
 from tamflux.files import disk_array, scratch_folder
 from tamflux.grid import Grid
-from tamflux.predictors.cube import FLAG, FLAG_NO_DATA, create_store, year_days
+from tamflux.predictors.cube import FLAG, create_store, year_days
+from tamflux.predictors.filling import fill_in_time
 from tamflux.predictors.incremental import cache_folder, cached_arrays, complete_months, drop_cache
 from tamflux.predictors.reflectance_check import check_reflectance
 from tamflux.predictors.rounding import round_bits
@@ -30,7 +31,6 @@ from tamflux.variables import REFL_FILLED, REFLECTANCE
 
 log = logging.getLogger("tamflux")
 
-OBSERVED, FILLED = 0, 1
 _INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
 _MIN_EVI_DENOMINATOR = 0.5
 _USUAL_GAP = 8
@@ -184,65 +184,6 @@ def _aggregate_strip(
         total = np.where(valid, numbers, 0).astype(np.float32) @ across
         total = np.einsum("rkc,rk->rc", total, area) * np.float32(SCALE)
         np.divide(total, weight, mean, where=pixels >= min_pixels)
-
-
-def fill_in_time(
-    values: np.ndarray, dates: np.ndarray, days: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Daily values of cells, linear in time between the nearest valid composites.
-
-    The first and the last valid composite are held constant outwards. A cell without any valid
-    composite stays missing. Composites of the years before and after are used like any other; a
-    year is never treated as cyclic.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        (band, composite, cell) float32, NaN where missing (in all bands at once).
-    dates, days : numpy.ndarray
-        (composite,) and (day,) datetime64[D], ascending.
-
-    Returns
-    -------
-    daily : numpy.ndarray
-        (band, day, cell) float32.
-    flag : numpy.ndarray
-        (day, cell) int8: 0 where the composite of the day, or the two around it, are valid, 1 where
-        a missing composite was filled, 2 without data.
-    """
-    valid = np.isfinite(values[0])
-    position = dates.astype(float)
-    at_composites = _fill_gaps(values, valid, position)
-    after = np.clip(np.searchsorted(dates, days), 1 if len(dates) > 1 else 0, len(dates) - 1)
-    before = np.maximum(after - 1, 0)
-    span = np.maximum(position[after] - position[before], 1.0)
-    share = np.clip((days.astype(float) - position[before]) / span, 0, 1).astype(np.float32)
-    share = share[:, None]
-    daily = at_composites[:, before] * (1 - share) + at_composites[:, after] * share
-    needs_before, needs_after = share < 1, share > 0  # the day of a composite needs no other
-    observed = (valid[before] | ~needs_before) & (valid[after] | ~needs_after)
-    outside = (days < dates[0]) | (days > dates[-1])
-    flag = np.where(observed & ~outside[:, None], OBSERVED, FILLED).astype(np.int8)
-    flag[:, ~valid.any(axis=0)] = FLAG_NO_DATA
-    return daily, flag
-
-
-def _fill_gaps(values: np.ndarray, valid: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """(band, composite, cell) with missing composites interpolated between valid ones."""
-    n = len(valid)
-    step = np.arange(n)[:, None]
-    last = np.maximum.accumulate(np.where(valid, step, -1), axis=0)
-    following = np.minimum.accumulate(np.where(valid, step, n)[::-1], axis=0)[::-1]
-    before = np.where(last < 0, following, last) % n  # % n: cells without data may take any index
-    after = np.where(following == n, last, following) % n
-    span = np.maximum(position[after] - position[before], 1.0)
-    share = ((position[:, None] - position[before]) / span).astype(np.float32)
-    share[before == after] = 0
-    filled = np.empty_like(values)
-    for band, out in zip(values, filled, strict=True):
-        low = np.take_along_axis(band, before, axis=0)
-        out[:] = low + share * (np.take_along_axis(band, after, axis=0) - low)
-    return filled
 
 
 def compute_indices(reflectance: dict[int, np.ndarray], names: Sequence[str]) -> dict:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tamflux.files import atomic_path
-from tamflux.predictors.reflectance import compute_indices, fill_in_time
+from tamflux.predictors.filling import fill_in_time
+from tamflux.predictors.reflectance import compute_indices
 from tamflux.readers.carbonfluxbench import ERA5_LAND, read_carbonfluxbench, split_benchmark
 from tamflux.readers.modis import BANDS
 from tamflux.samples.site_climate import add_sun, fill_short_gaps, filled_share

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from tamflux.errors import InputError
 from tamflux.grid import Grid
-from tamflux.predictors.cube import Cube, year_days
+from tamflux.predictors.cube import Cube
 from tamflux.predictors.reflectance import (
     aggregate,
     compute_indices,
-    fill_in_time,
     needed_bands,
     prepare_modis,
 )
@@ -65,43 +64,6 @@ def test_polar_pixels_weigh_by_their_area():
 
 
 DATES = np.arange("2003-01-01", "2004-01-01", 8, dtype="datetime64[D]")
-
-
-@given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
-def test_filling_is_linear_interpolation_between_valid_composites(seed, share):
-    rng = np.random.default_rng(seed)
-    values = rng.random((2, len(DATES), 4), np.float32)
-    values[:, rng.random((len(DATES), 4)) > share] = np.nan
-    days = year_days(2003)
-    daily, flag = fill_in_time(values, DATES, days)
-    for cell in range(4):
-        valid = np.isfinite(values[0, :, cell])
-        if not valid.any():
-            assert np.isnan(daily[:, :, cell]).all() and (flag[:, cell] == 2).all()
-            continue
-        for band in range(2):
-            expected = np.interp(
-                days.astype(float), DATES[valid].astype(float), values[band, valid, cell]
-            )
-            np.testing.assert_allclose(daily[band, :, cell], expected, atol=1e-6)
-        for day, found in zip(days, flag[:, cell], strict=True):
-            around = (DATES > day - 8) & (DATES < day + 8) if day not in DATES else DATES == day
-            assert (found == 0) == (valid[around].all() and day <= DATES[-1])
-        assert (flag[:, cell] != 2).all()
-
-
-def test_one_composite_holds_for_the_whole_year():
-    values = np.full((1, 1, 1), 0.3, np.float32)
-    daily, flag = fill_in_time(values, DATES[5:6], year_days(2003))
-    assert (daily == np.float32(0.3)).all() and (flag == 0).sum() == 1
-
-
-def test_a_leap_year_has_its_day():
-    values = np.array([[[0.1], [0.2]]], np.float32)
-    dates = np.array(["2004-02-28", "2004-03-01"], "datetime64[D]")
-    daily, _ = fill_in_time(values, dates, year_days(2004))
-    assert daily.shape[1] == 366
-    assert daily[0, 59, 0] == pytest.approx(0.15)  # 29 February
 
 
 def test_indices_of_hand_numbers():
