@@ -16,13 +16,14 @@ from tamflux.errors import ContractError
 from tamflux.figures.maps import RobinsonMap
 from tamflux.figures.style import CMAPS, FLUX_LABELS, MODEL_COLOURS, PER_DAY, field_norm
 from tamflux.grid import Grid
-from tamflux.predictors.cube import Cube, prepend_lookback
+from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import (
     IGBP_FRACTIONS,
     STATIC_FEATURES,
     open_static,
     static_features,
 )
+from tamflux.training.cell_inputs import read_cell_inputs
 from tamflux.training.ensemble import Ensemble
 from tamflux.variables import FLUXES, IGBP_CLASSES, VEGETATED, igbp_fraction
 
@@ -124,9 +125,7 @@ def predict_cells(
     fluxes[:, :, land] = 0
     if vegetated.any():
         cells = rows[vegetated], cols[vegetated]
-        year = cube.read_cells(*cells, ensemble.predictors)
-        before = None if lookback is None else lookback.read_cells(*cells, ensemble.predictors)
-        x = prepend_lookback(year, before, ensemble.lookback_days)
+        x = read_cell_inputs(ensemble, cube, lookback, *cells)
         order = [STATIC_FEATURES.index(name) for name in ensemble.static_features]
         prediction = ensemble.predict(x, static_features(table[vegetated])[:, order])
         needs_climate = any(name.startswith("koppen_") for name in ensemble.static_features)

@@ -95,7 +95,7 @@ if SITE_TABLE:
         "samples": [f"results/{table}samples.parquet"],
         "sites": f"results/{table}sites.csv",
     }
-REAL_TOWERS = config["real_towers"] or {"folds": 0, "predict_days": None}
+REAL_TOWERS = config["real_towers"] or {"folds": 0, "predict_days": None, "monthly": []}
 REAL_TABLES = ["folds", "zero_shot"] if REAL_TOWERS["predict_days"] else ["folds"]
 
 

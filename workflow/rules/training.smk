@@ -43,6 +43,7 @@ rule train_real_member:
         mem_mb=2000,
     params:
         seed=config["seed"],
+        monthly=REAL_TOWERS["monthly"],
         model=config["model"],
         training=TRAINING,
         code=code_of("train_real_member"),

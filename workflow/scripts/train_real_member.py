@@ -12,6 +12,7 @@ with job(snakemake, f"train member {member} without fold {fold}"):
         fold=None if fold == "all" else int(fold),
         member=int(member),
         seed=snakemake.params.seed,
+        monthly=snakemake.params.monthly,
         model=snakemake.params.model,
         training=snakemake.params.training,
         code=snakemake.params.code,

@@ -29,6 +29,7 @@ from tamflux.predictors.static import (
     open_static,
     static_features,
 )
+from tamflux.training.cell_inputs import read_cell_inputs
 from tamflux.training.ensemble import Ensemble, Prediction
 from tamflux.training.gaps import fill_gaps, gap_memory, missing_fluxes, missing_weather
 from tamflux.uncertainty.feature_space import FeatureSpace, compute_features
@@ -197,7 +198,8 @@ def predict_tile(
     if len(rows):
         at = rows + tile.rows.start, cols + tile.cols.start
         lookback_days, names = opened.ensemble.lookback_days, opened.ensemble.predictors
-        x, flags = _cell_predictors(opened, *at), _weather_flags(opened, *at)
+        x = read_cell_inputs(opened.ensemble, cube, opened.lookback, *at)
+        flags = _weather_flags(opened, *at)
         features = _cell_statics(opened, static, rows, cols)
         without = missing_weather(x, names) | (flags == WEATHER_MISSING)
         without |= _unknown_climate(opened, static, rows, cols)[:, None]
@@ -265,14 +267,6 @@ def quality_flags(land_fraction: np.ndarray, vegetated: np.ndarray, origin: np.n
         + MOSTLY_FILLED * (filled & ~missing)
     )
     return np.where(land_fraction > 0, bits, 0).astype(np.int8)
-
-
-def _cell_predictors(opened: OpenedInputs, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """(cell, lookback + time, feature) predictors in the order of the model."""
-    names = opened.ensemble.predictors
-    year = opened.cube.read_cells(rows, cols, names)
-    before = None if opened.lookback is None else opened.lookback.read_cells(rows, cols, names)
-    return prepend_lookback(year, before, opened.ensemble.lookback_days)
 
 
 def _weather_flags(opened: OpenedInputs, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from tamflux.errors import ContractError
 from tamflux.predictors.cube import LOOKBACK_DAYS, lookback_window
+from tamflux.predictors.monthly import monthly_means
 from tamflux.predictors.static import STATIC_FEATURES, static_features
 from tamflux.variables import FLUXES, PREDICTORS
 
@@ -48,6 +49,8 @@ class Samples:
         Names of the features.
     train_years : tuple of int or None
         Calendar years whose fluxes may train; None for all years.
+    monthly : tuple of str
+        Predictors that are averaged over calendar months in `x`.
     """
 
     sites: pd.DataFrame
@@ -60,6 +63,7 @@ class Samples:
     predictors: tuple[str, ...]
     static_features: tuple[str, ...]
     train_years: tuple[int, ...] | None = None
+    monthly: tuple[str, ...] = ()
 
     @property
     def year(self) -> np.ndarray:
@@ -125,6 +129,7 @@ def load_samples(
     sites_path: str | Path,
     predictors: Sequence[str] | None = None,
     train_years: Sequence[int] | None = None,
+    monthly: Sequence[str] = (),
 ) -> Samples:
     """Read site-day tables (contract 2) into arrays.
 
@@ -139,6 +144,8 @@ def load_samples(
     train_years : sequence of int, optional
         Calendar years whose fluxes may train; else all. Days of other years remain as look-back
         window and to be predicted.
+    monthly : sequence of str
+        Predictors to average over calendar months (`tamflux.predictors.monthly`).
 
     Raises
     ------
@@ -178,11 +185,13 @@ def load_samples(
             fix="make the table of sites again",
         )
     climate = [name for name in sites if name.startswith(CLIMATE_PREFIX)]
+    site, date = number.to_numpy(np.int64), table["date"].to_numpy("datetime64[D]")
+    x = table[list(names)].to_numpy(np.float32)
     return Samples(
         sites=sites,
-        site=number.to_numpy(np.int64),
-        date=table["date"].to_numpy("datetime64[D]"),
-        x=table[list(names)].to_numpy(np.float32),
+        site=site,
+        date=date,
+        x=monthly_means(x, date, [names.index(name) for name in monthly], site),
         y=table[list(FLUXES)].to_numpy(np.float32),
         qc=table["qc"].fillna(0).to_numpy(np.float32),
         static=np.concatenate(
@@ -191,6 +200,7 @@ def load_samples(
         predictors=names,
         static_features=(*STATIC_FEATURES, *climate),
         train_years=None if train_years is None else tuple(train_years),
+        monthly=tuple(monthly),
     )
 
 

@@ -33,6 +33,8 @@ class ModelSpec:
         Sizes of the network, number of its trees, length of the look-back window.
     predictors, units, static_features : tuple of str
         Features in their order, and the units of the predictors.
+    monthly : tuple of str
+        Predictors that are means over calendar months (`tamflux.predictors.monthly`).
     mean, sd : tuple of float
         Mean and standard deviation of each predictor over the training sites, in its unit.
     flux_scale : tuple of float
@@ -55,6 +57,7 @@ class ModelSpec:
     sd: tuple[float, ...]
     flux_scale: tuple[float, ...]
     training_sites: tuple[str, ...]
+    monthly: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def network(self) -> TamRL:
@@ -101,6 +104,8 @@ def _check_spec(spec: ModelSpec) -> None:
         values = getattr(spec, name)
         if len(values) != size or (name != "units" and not np.isfinite(values).all()):
             raise ValueError(f"{name} are not {size} numbers")
+    if not {*spec.monthly} <= {*spec.predictors}:
+        raise ValueError("monthly names are not predictors")
     if min(*spec.sd, *spec.flux_scale) <= 0:
         raise ValueError("a scale is not above zero")
 

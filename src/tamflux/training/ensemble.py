@@ -60,6 +60,7 @@ class Ensemble:
         first = specs[0]
         self.predictors = first.predictors
         self.static_features = first.static_features
+        self.monthly = first.monthly
         self.lookback_days = first.lookback_days
 
     @classmethod
@@ -82,6 +83,7 @@ class Ensemble:
                 "predictors",
                 "units",
                 "static_features",
+                "monthly",
                 "lookback_days",
             ):
                 found, expected = getattr(spec, name), getattr(first, name)

@@ -186,6 +186,7 @@ def _build_spec(
         predictors=samples.predictors,
         units=tuple(PREDICTORS[predictor].units for predictor in samples.predictors),
         static_features=samples.static_features,
+        monthly=samples.monthly,
         mean=tuple(np.nanmean(x, axis=0).tolist()),
         sd=tuple(np.nanstd(x, axis=0).tolist()),
         flux_scale=tuple(map(float, flux_scale)),

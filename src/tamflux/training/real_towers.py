@@ -30,6 +30,7 @@ def train_real_member(
     fold: int | None,
     member: int,
     seed: int,
+    monthly: Sequence[str],
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     code: str,
@@ -47,6 +48,8 @@ def train_real_member(
         Held-out fold; None trains on all sites.
     member, seed : int
         Number of the member and seed of the run.
+    monthly : sequence of str
+        Predictors that the table has as monthly means alone.
     model, training : mapping
         Sections of the configuration.
     code : str
@@ -59,7 +62,7 @@ def train_real_member(
     ContractError, TrainingError
         If the samples are broken or cannot train a model.
     """
-    samples = load_samples([samples_path], sites_path)
+    samples = load_samples([samples_path], sites_path, monthly=monthly)
     fit_member(
         samples,
         samples.sites["site_id"][samples.sites["fold"] != fold].to_list(),
@@ -103,10 +106,10 @@ def predict_real_towers(
     """
     torch.set_num_threads(threads)
     ensembles = {fold: Ensemble.load(paths) for fold, paths in checkpoints.items()}
-    predictors = next(iter(ensembles.values())).predictors
+    first = next(iter(ensembles.values()))
     tables = []
     for samples_path, sites_path in zip(samples_paths, sites_paths, strict=True):
-        samples = load_samples([samples_path], sites_path, predictors)
+        samples = load_samples([samples_path], sites_path, first.predictors, monthly=first.monthly)
         of_site = samples.sites["fold"].to_numpy()
         for fold in np.unique(of_site):
             site_idx = np.flatnonzero(of_site == fold)

@@ -18,7 +18,7 @@ FEATURES = {"embeddings": 2 * 4, "predictors": 3, "static_features": len(STATIC_
 PREDICTORS, UNITS = ("t2m", "ndvi", "ssrd"), ("degC", "1", "W m-2")
 
 
-def write_members(folder, units=UNITS):
+def write_members(folder, units=UNITS, monthly=()):
     paths = []
     for seed in range(2):
         torch.manual_seed(seed)
@@ -26,7 +26,7 @@ def write_members(folder, units=UNITS):
             model="tamrl", hidden_size=8, embedding_size=4, trees=2, lookback_days=365,
             predictors=PREDICTORS, units=units, static_features=STATIC_FEATURES,
             mean=(10, 0.5, 150), sd=(8, 0.3, 90), flux_scale=(3, 2, 2),
-            training_sites=("A", "B"), provenance={"seed": seed},
+            training_sites=("A", "B"), monthly=monthly, provenance={"seed": seed},
         )  # fmt: skip
         network = spec.network()
         with torch.no_grad():
@@ -62,6 +62,25 @@ def test_tiles_hold_what_the_ensemble_gives_cell_by_cell(tmp_path):
         index = FeatureSpace.load(planet["feature_space"]).dissimilarity(features)
         np.testing.assert_allclose(tiles["dissimilarity_index"][row, col], index[0], atol=1e-5)
     assert float(tiles["gpp"].std()) > 0.01 and float(tiles["gpp_std"].max()) > 0.01
+
+
+def test_a_model_of_monthly_means_sees_those_of_the_cube(tmp_path):
+    planet = write_planet(tmp_path)
+    planet["checkpoints"] = write_members(tmp_path, monthly=("ssrd",))
+    planet["feature_space"] = write_feature_space(tmp_path, **FEATURES)
+    predict_tiles(**planet, output=tmp_path / "a_2004.zarr", workers=1)
+    tiles = xr.open_zarr(tmp_path / "a_2004.zarr")["gpp"][:, 5, 7].load()
+    years = [xr.open_zarr(planet[name]).isel(lat=5, lon=7).load() for name in ("lookback", "cube")]
+    for year in years:  # means by xarray, written into every day
+        of_months = year["ssrd"].groupby("time.month").mean()
+        year["ssrd"] = of_months.sel(month=year["time"].dt.month)
+    series = [np.stack([year[name] for name in PREDICTORS], axis=-1) for year in years]
+    x = prepend_lookback(series[1][None], series[0][None])
+    static = static_features(open_static(planet["static"])).reshape(12, 24, -1)[5, 7]
+    expected = Ensemble.load(planet["checkpoints"]).predict(x, static[None]).mean[0, :, 0]
+    np.testing.assert_allclose(tiles, expected, atol=1e-5)
+    daily = Ensemble.load(write_members(tmp_path)).predict(x, static[None])
+    np.testing.assert_allclose(daily.mean[0, :, 0], expected, atol=1e-6)  # of monthly means
 
 
 def test_the_cut_of_the_run_does_not_matter(tmp_path, monkeypatch):

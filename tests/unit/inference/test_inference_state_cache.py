@@ -114,6 +114,18 @@ def test_a_changed_day_has_its_tile_computed_again_from_before_it(planet, tmp_pa
     xr.testing.assert_identical(found, expected)
 
 
+def test_no_state_outlives_a_month_whose_mean_has_changed(planet, tmp_path, computed):
+    planet["checkpoints"] = write_members(tmp_path, monthly=("t2m",))
+    output = tmp_path / "out" / "t_2004.zarr"
+    run(until(planet, MAY - 2), output)  # states after days 100 and 140, the latter in May
+    computed.clear()
+    found = run(until(planet, MAY), output)
+    assert days_of(computed) == CELLS * (MAY - 100) and all(again for *_, again in computed)
+    xr.testing.assert_identical(
+        found, run(until(planet, MAY), tmp_path / "scratch" / "t_2004.zarr")
+    )
+
+
 def test_a_damaged_entry_or_one_of_another_model_is_not_used(planet, tmp_path, computed):
     output = tmp_path / "out" / "t_2004.zarr"
     expected = run(until(planet, APRIL), output)

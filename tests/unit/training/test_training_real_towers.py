@@ -58,7 +58,7 @@ def train(paths, folder, fold, member=0):
     checkpoint = folder / f"{fold}_{member}.safetensors"
     curve = folder / f"{fold}_{member}.csv"
     train_real_member(
-        *paths, checkpoint, curve, fold=fold, member=member, seed=1, model=MODEL,
+        *paths, checkpoint, curve, fold=fold, member=member, seed=1, monthly=["tp"], model=MODEL,
         training=TRAINING, code="test", threads=1,
     )  # fmt: skip
     return checkpoint
