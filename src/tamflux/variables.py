@@ -102,8 +102,22 @@ LAND_MODEL = _index(
 )  # fmt: skip
 """Further output of ERA5-Land, in site tables only: no cube holds it."""
 
-PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE | CLIMATOLOGY | LAND_MODEL
+VEGETATION = _index(
+    Variable("lai", "1", "leaf area index", 0, 12, "leaf_area_index"),
+    Variable("fapar", "1", "absorbed fraction of photosynthetically active radiation", 0, 1,
+             "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation"),
+    Variable("lst_day_terra", "degC", "land surface temperature by day, Terra (10:30)", -80, 85,
+             "surface_temperature"),
+    Variable("lst_day_aqua", "degC", "land surface temperature by day, Aqua (13:30)", -80, 85,
+             "surface_temperature"),
+)  # fmt: skip
+"""Further satellite series."""
+
+PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE | VEGETATION | CLIMATOLOGY | LAND_MODEL
 """Every dynamic predictor a cube or a sample table may hold."""
+
+CORE_WEATHER = ("t2m", "t2m_min", "t2m_max", "vpd", "ssrd")
+"""Predictors without which no model of a site table predicts a day."""
 
 FLUXES = _index(
     Variable("gpp", "g m-2 d-1",

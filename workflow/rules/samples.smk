@@ -59,6 +59,7 @@ rule read_site_table:
         mem_mb=2000,
     params:
         n_folds=lambda wc: REAL_TOWERS["folds"] if wc.table == "folds" else None,
+        predictors=REAL_TOWERS.get("predictors"),
         files=site_table,
         state=state_of(site_table),
         code=code_of("read_site_table"),

@@ -8,4 +8,5 @@ with job(snakemake, f"read the site table ({snakemake.wildcards.table})"):
         snakemake.output.samples,
         snakemake.output.sites,
         n_folds=snakemake.params.n_folds,
+        predictors=snakemake.params.predictors,
     )

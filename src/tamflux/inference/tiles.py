@@ -201,7 +201,7 @@ def predict_tile(
         x = read_cell_inputs(opened.ensemble, cube, opened.lookback, *at)
         flags = _weather_flags(opened, *at)
         features = _cell_statics(opened, static, rows, cols)
-        without = missing_weather(x, names) | (flags == WEATHER_MISSING)
+        without = missing_weather(x, names, opened.ensemble.optional) | (flags == WEATHER_MISSING)
         without |= _unknown_climate(opened, static, rows, cols)[:, None]
         filled, missing = without | (flags > 0), missing_fluxes(without, lookback_days)
         inputs = fill_gaps(x, names, lookback_days), features

@@ -31,7 +31,7 @@ from tamflux.variables import REFL_FILLED, REFLECTANCE
 
 log = logging.getLogger("tamflux")
 
-_INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
+INDEX_BANDS = {"ndvi": (1, 2), "evi": (1, 2, 3), "nirv": (1, 2), "lswi": (2, 6)}
 _MIN_EVI_DENOMINATOR = 0.5
 _USUAL_GAP = 8
 """Longest usual gap, in days, between the last composite and the end of a year."""
@@ -131,7 +131,7 @@ def needed_bands(variables: Sequence[str]) -> tuple[int, ...]:
     return tuple(
         band
         for band in BANDS
-        if any(v == f"refl_b{band}" or band in _INDEX_BANDS.get(v, ()) for v in variables)
+        if any(v == f"refl_b{band}" or band in INDEX_BANDS.get(v, ()) for v in variables)
     )
 
 
@@ -203,7 +203,7 @@ def compute_indices(reflectance: dict[int, np.ndarray], names: Sequence[str]) ->
     """
     result = {}
     for name in names:
-        positive = {b: _positive(reflectance[b]) for b in _INDEX_BANDS[name]}
+        positive = {b: _positive(reflectance[b]) for b in INDEX_BANDS[name]}
         nir = positive[2]
         if name in ("ndvi", "nirv"):
             ndvi = (nir - positive[1]) / (nir + positive[1])
@@ -237,7 +237,7 @@ def _write_tiles(
 ) -> None:
     """Fill, derive and write the variables, one row of tiles after another."""
     n_rows, n_cols = means.shape[-2:]
-    indices = [name for name in names if name in _INDEX_BANDS]
+    indices = [name for name in names if name in INDEX_BANDS]
     for south in tqdm(range(0, n_rows, tile_size), desc="filling in time", unit="row of tiles"):
         rows = slice(south, min(south + tile_size, n_rows))
         block = np.array(means[:, :, rows])

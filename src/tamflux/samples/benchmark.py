@@ -13,7 +13,7 @@ from tamflux.predictors.filling import fill_in_time
 from tamflux.predictors.reflectance import compute_indices
 from tamflux.readers.carbonfluxbench import ERA5_LAND, read_carbonfluxbench, split_benchmark
 from tamflux.readers.modis import BANDS
-from tamflux.samples.site_climate import add_sun, fill_short_gaps, filled_share
+from tamflux.samples.site_series import add_sun, fill_short_gaps, filled_share
 from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
 log = logging.getLogger("tamflux")
@@ -31,7 +31,7 @@ def write_carbonfluxbench(
     """Write the benchmark as samples (contract 2 in docs/architecture.md).
 
     Every day from a site's first to its last gets a row. Short gaps of the weather are interpolated
-    (`site_climate.fill_short_gaps`); longer gaps stay missing. Reflectance is interpolated linearly
+    (`site_series.fill_short_gaps`); longer gaps stay missing. Reflectance is interpolated linearly
     in time between clear days and constant beyond the first and the last, as in the benchmark and
     in the cube. Indices follow from the bands, solar geometry from latitude and date.
 

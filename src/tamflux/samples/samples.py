@@ -13,7 +13,7 @@ from tamflux.errors import ContractError
 from tamflux.predictors.cube import LOOKBACK_DAYS, lookback_window
 from tamflux.predictors.monthly import monthly_means
 from tamflux.predictors.static import STATIC_FEATURES, static_features
-from tamflux.variables import FLUXES, PREDICTORS
+from tamflux.variables import ASTRONOMY, CORE_WEATHER, FLUXES, METEOROLOGY, PREDICTORS
 
 YEAR_DAYS = 366
 """Longest year after a look-back window; shorter ones are padded."""
@@ -51,6 +51,8 @@ class Samples:
         Calendar years whose fluxes may train; None for all years.
     monthly : tuple of str
         Predictors that are averaged over calendar months in `x`.
+    optional : tuple of str
+        Predictors that a site may lack altogether (`optional_predictors`).
     """
 
     sites: pd.DataFrame
@@ -64,6 +66,7 @@ class Samples:
     static_features: tuple[str, ...]
     train_years: tuple[int, ...] | None = None
     monthly: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
     @property
     def year(self) -> np.ndarray:
@@ -130,6 +133,7 @@ def load_samples(
     predictors: Sequence[str] | None = None,
     train_years: Sequence[int] | None = None,
     monthly: Sequence[str] = (),
+    static_names: Sequence[str] | None = None,
 ) -> Samples:
     """Read site-day tables (contract 2) into arrays.
 
@@ -140,12 +144,15 @@ def load_samples(
     sites_path : path
         CSV table of the sites; sites without rows are left out.
     predictors : sequence of str, optional
-        Predictors wanted, in this order; else all of the catalogue that the tables hold.
+        Predictors of a cube wanted, in this order; else all of the catalogue that the tables hold,
+        and weather beyond `CORE_WEATHER` becomes optional, because towers may lack it.
     train_years : sequence of int, optional
         Calendar years whose fluxes may train; else all. Days of other years remain as look-back
         window and to be predicted.
     monthly : sequence of str
         Predictors to average over calendar months (`tamflux.predictors.monthly`).
+    static_names : sequence of str, optional
+        Static features of a trained model, in this order; else all that the sites have.
 
     Raises
     ------
@@ -155,6 +162,9 @@ def load_samples(
     table = pd.concat([pd.read_parquet(path) for path in year_paths], ignore_index=True)
     files = ", ".join(str(path) for path in year_paths)
     names = tuple(predictors or (name for name in PREDICTORS if name in table))
+    if static_names is not None:  # a table to predict may lack what the model can do without
+        optional = optional_predictors(names, weather=True)
+        table = table.assign(**{name: np.nan for name in optional if name not in table})
     missing = {"site_id", "date", "qc", *names, *FLUXES} - set(table)
     if missing or not names:
         raise ContractError(
@@ -187,6 +197,10 @@ def load_samples(
     climate = [name for name in sites if name.startswith(CLIMATE_PREFIX)]
     site, date = number.to_numpy(np.int64), table["date"].to_numpy("datetime64[D]")
     x = table[list(names)].to_numpy(np.float32)
+    static = pd.DataFrame(static_features(sites), columns=list(STATIC_FEATURES))
+    static = static.join(sites[climate])
+    if static_names is not None:
+        static = static.reindex(columns=list(static_names))
     return Samples(
         sites=sites,
         site=site,
@@ -194,14 +208,27 @@ def load_samples(
         x=monthly_means(x, date, [names.index(name) for name in monthly], site),
         y=table[list(FLUXES)].to_numpy(np.float32),
         qc=table["qc"].fillna(0).to_numpy(np.float32),
-        static=np.concatenate(
-            [static_features(sites), sites[climate].to_numpy(np.float32)], axis=1
-        ),
+        static=static.fillna(0).to_numpy(np.float32),  # climate_*: 0 is the mean of the towers
         predictors=names,
-        static_features=(*STATIC_FEATURES, *climate),
+        static_features=tuple(static),
         train_years=None if train_years is None else tuple(train_years),
         monthly=tuple(monthly),
+        optional=optional_predictors(names, weather=predictors is None),
     )
+
+
+def optional_predictors(predictors: Sequence[str], *, weather: bool) -> tuple[str, ...]:
+    """Predictors that may be absent.
+
+    Parameters
+    ----------
+    predictors : sequence of str
+    weather : bool
+        Whether weather beyond `CORE_WEATHER` may be absent too, as in site tables. A cube has all
+        weather everywhere.
+    """
+    needed = {*ASTRONOMY, *CORE_WEATHER} if weather else {*ASTRONOMY, *METEOROLOGY}
+    return tuple(name for name in predictors if name not in needed)
 
 
 def make_windows(samples: Samples) -> Windows:

@@ -1,13 +1,15 @@
 """Read and check a user's site table, and write it as samples.
 
-The table is one Parquet file of site-days and one CSV file of sites, with the columns named in
-`DAY_COLUMNS`, `FLUX_COLUMNS` and `SITE_COLUMNS` (names of FLUXNET2015 where it has them).
-Meteorology is measured at the tower; solar geometry follows from latitude and date.
+The table is one Parquet file of site-days and one CSV file of sites. A column of the site-days is
+a predictor or flux by its name in the catalogue (`tamflux.variables`), in its unit, or by one of
+the names of FLUXNET2015 in `ALIASES`. Predictors may have gaps; `tamflux.samples.site_series` says
+how they are filled. Solar geometry follows from latitude and date.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,9 @@ import pandas as pd
 
 from tamflux.errors import InputError
 from tamflux.files import DAMAGED_TABLE, atomic_path
-from tamflux.samples.site_climate import (
-    SITE_PREDICTORS,
+from tamflux.predictors.reflectance import INDEX_BANDS, needed_bands
+from tamflux.samples.site_series import (
+    CYCLES,
     annual_cycles,
     complete_days,
     describe_climate,
@@ -26,6 +29,8 @@ from tamflux.samples.site_climate import (
 from tamflux.towers.plausibility import find_implausible_years
 from tamflux.units import is_kilopascal, likely_units
 from tamflux.variables import (
+    ASTRONOMY,
+    CORE_WEATHER,
     FLUXES,
     IGBP_CLASSES,
     KOPPEN_CLASSES,
@@ -37,7 +42,7 @@ from tamflux.variables import (
 
 log = logging.getLogger("tamflux")
 
-DAY_COLUMNS = {
+ALIASES = {
     "TA": "t2m",
     "TA_MIN": "t2m_min",
     "TA_MAX": "t2m_max",
@@ -47,11 +52,19 @@ DAY_COLUMNS = {
     "LAI_CLIM": "lai_clim",
     "T2M_CLIM": "t2m_clim",
     "TP_CLIM": "tp_clim",
+    "GPP_NT": "gpp",
+    "RECO_NT": "reco",
+    "NEE": "nee",
+    "NEE_QC": "qc",
+    "GPP_DT": "gpp_dt",
 }
-"""Column of the site-days -> predictor, in its unit (TP_CLIM alone differs: mm month-1)."""
+"""Column of FLUXNET2015 -> name in the catalogue, same unit (TP_CLIM alone differs: mm month-1)."""
 
-FLUX_COLUMNS = {"GPP_NT": "gpp", "RECO_NT": "reco", "NEE": "nee", "NEE_QC": "qc"}
-"""Column of the site-days -> flux (g m-2 d-1) or quality (share of the day, 0-1)."""
+TARGETS = (*FLUXES, "qc")
+"""Fluxes (g C m-2 d-1) and the share of the day that is measured or well filled (0-1)."""
+
+FURTHER_FLUXES = {"gpp_dt": replace(FLUXES["gpp"], name="gpp_dt")}
+"""Fluxes that are scored but do not train: daytime partitioning (Lasslop et al. 2010)."""
 
 SITE_COLUMNS = ("site_id", "lat", "lon", "IGBP", "koppen")
 """Columns of the table of sites; `fold` is needed too where folds are used."""
@@ -75,24 +88,28 @@ def convert_site_table(
     samples_sites_path: str | Path,
     *,
     n_folds: int | None,
+    predictors: Sequence[str] | None = None,
 ) -> None:
     """Write a user's site table as samples (contract 2 in docs/architecture.md).
 
-    Every day from a site's first to its last gets a row. Short gaps of the meteorology are filled,
-    longer ones remain missing, and both are flagged (`filled`); missing fluxes remain missing.
-    Years with implausible annual sums are logged, not removed.
+    Every day from a site's first to its last gets a row. Gaps of the predictors are filled as
+    `tamflux.samples.site_series.complete_days` says and flagged (`filled`); missing fluxes remain
+    missing. Years with implausible annual sums are logged, not removed.
 
     Parameters
     ----------
     days_path, sites_path : path
         Site-days (Parquet) and sites (CSV).
     samples_path, samples_sites_path : path
-        Samples to write: Parquet with `site_id, date`, the `SITE_PREDICTORS`, `gpp, reco, nee, qc,
-        filled`; CSV with `site_id, lat, lon, igbp, koppen, igbp_*, fold, climate_*,
-        filled_share`.
+        Samples to write: Parquet with `site_id, date`, the predictors, `gpp, reco, nee, qc`,
+        `gpp_dt` where the table has it, and `filled`; CSV with `site_id, lat, lon, igbp, koppen,
+        igbp_*, fold, climate_*, filled_share`.
     n_folds : int or None
         Number of folds in column `fold` (0 .. n_folds - 1), with fluxes required; None for sites
         that are only predicted: `fold` becomes -1 and fluxes may be absent.
+    predictors : sequence of str, optional
+        Predictors to use; else all of the catalogue that the table holds or that follow from it
+        (solar geometry, indices of reflectance).
 
     Raises
     ------
@@ -102,11 +119,11 @@ def convert_site_table(
     """
     sites = read_sites(Path(sites_path), n_folds)
     days = read_days(Path(days_path), sites, need_fluxes=n_folds is not None)
-    cycles = annual_cycles(days, sites)
-    samples = complete_days(days, sites, cycles)[
-        ["site_id", "date", *SITE_PREDICTORS, *FLUX_COLUMNS.values(), "filled"]
-    ]
-    sites = sites.merge(describe_climate(cycles), "left", "site_id")
+    names = _select_predictors(days, predictors, Path(days_path), to_train=n_folds is not None)
+    cycles = annual_cycles(days, [name for name in CYCLES if name in names])
+    targets = [name for name in (*TARGETS, *FURTHER_FLUXES) if name in days]
+    samples = complete_days(days, sites, cycles)[["site_id", "date", *names, *targets, "filled"]]
+    sites = sites.merge(describe_climate(cycles, sites["site_id"]), "left", "site_id")
     sites = sites.merge(filled_share(samples), "left", "site_id")
     for site_id, of_site in days.groupby("site_id"):
         for problem in find_implausible_years(of_site).values():
@@ -115,8 +132,9 @@ def convert_site_table(
         samples.to_parquet(path, index=False)
     with atomic_path(samples_sites_path) as path:
         sites.to_csv(path, index=False)
+    log.info("predictors: %s", ", ".join(names))
     log.info(
-        "%d sites, %d days (%d with filled or missing meteorology, %d with NEE)",
+        "%d sites, %d days (%d with filled or missing predictors, %d with NEE)",
         len(sites), len(samples), samples["filled"].sum(), samples["nee"].notna().sum(),
     )  # fmt: skip
 
@@ -178,8 +196,9 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         raise InputError(
             "the table of site-days is not a Parquet file", file=path, found=error
         ) from error
+    table, columns = _catalogue_names(table, path)
     _need_columns(
-        table, ["site_id", "date", *DAY_COLUMNS, *(FLUX_COLUMNS if need_fluxes else [])], path
+        table, ["site_id", "date", *CORE_WEATHER, *(TARGETS if need_fluxes else [])], path
     )
     try:
         date = pd.to_datetime(table["date"])
@@ -198,8 +217,9 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
             found=f"{(date.isna() | table['site_id'].isna()).sum()} of {len(table)} rows without",
             fix="add them or drop the rows",
         )  # fmt: skip
-    names = DAY_COLUMNS | FLUX_COLUMNS
-    days = table.reindex(columns=["site_id", *names]).rename(columns=names).assign(date=date)
+    known = PREDICTORS | FURTHER_FLUXES
+    names = [*TARGETS, *(name for name in known if name in table)]
+    days = table.reindex(columns=["site_id", *names]).assign(date=date)
     for table_a, table_b, what, fix in (
         (days, sites, "site-days of a site that the site table does not list", "add its row"),
         (sites, days, "the site table lists a site without site-days", "drop its row"),
@@ -218,19 +238,60 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
             file=path, variable="date", found=f"{first['site_id']} {first['date']:%Y-%m-%d} and "
             f"{len(repeated) - 1} more", fix="keep one row per site and day",
         )  # fmt: skip
-    for column, name in names.items():
-        days[name] = _numbers(days, column, name, path)
-    days["tp_clim"] /= DAYS_PER_MONTH
+    for name in names:
+        days[name] = _numbers(days, columns.get(name, name), name, path)
     return days.sort_values(["site_id", "date"], ignore_index=True)
 
 
+def _catalogue_names(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Table whose columns have the names and units of the catalogue, and the names they had."""
+    for column, name in ALIASES.items():
+        if column in table and name in table:
+            raise InputError(
+                "a variable is given twice",
+                file=path, variable=name, found=f"columns {column} and {name}",
+                fix="drop one of them",
+            )  # fmt: skip
+    if "TP_CLIM" in table and pd.api.types.is_numeric_dtype(table["TP_CLIM"]):
+        table = table.assign(TP_CLIM=table["TP_CLIM"] / DAYS_PER_MONTH)
+    columns = {name: column for column, name in ALIASES.items() if column in table}
+    table = table.rename(columns=ALIASES)
+    known = {"site_id", "date", *TARGETS, *PREDICTORS, *FURTHER_FLUXES}
+    if unused := [str(name) for name in table if name not in known]:
+        log.info("columns that are not used: %s", ", ".join(unused))
+    return table, columns
+
+
+def _select_predictors(
+    days: pd.DataFrame, wanted: Sequence[str] | None, path: Path, *, to_train: bool
+) -> list[str]:
+    """Predictors of the samples, in the order of the catalogue or in that of `wanted`.
+
+    A predictor that is missing on every day cannot train a model: it is left out, or refused where
+    it is wanted.
+    """
+    bands = {f"refl_b{band}" for band in needed_bands(list(INDEX_BANDS))}
+    derived = {*ASTRONOMY, *(INDEX_BANDS if bands <= set(days) else ())}
+    given = {name for name in PREDICTORS if name in days and days[name].notna().any()}
+    if wanted is None:
+        return [name for name in PREDICTORS if name in given | derived]
+    if lacking := [name for name in wanted if name not in given | derived] if to_train else []:
+        raise InputError(
+            "predictors are not in the table, or missing on every day",
+            file=path, variable=", ".join(lacking), found=", ".join(sorted(given)),
+            fix="add the columns, or take them out of real_towers.predictors",
+        )  # fmt: skip
+    return [name for name in wanted if name in given | derived]
+
+
 def _need_columns(table: pd.DataFrame, columns: list[str], path: Path) -> None:
-    absent = [name for name in columns if name not in table.columns]
+    aliases = {name: f"{name} or {column}" for column, name in ALIASES.items()}
+    absent = [aliases.get(name, name) for name in columns if name not in table.columns]
     if absent:
         raise InputError(
             "columns are missing",
             file=path, variable=", ".join(absent), found=", ".join(map(str, table.columns)),
-            fix="add them (their meaning: tamflux.samples.site_table); a value may be missing",
+            fix="add them (their meaning: docs/data.md); a value may be missing",
         )  # fmt: skip
 
 
@@ -253,13 +314,10 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
             "a column does not hold numbers", file=path, variable=column, found=days[name].dtype
         )
     values = days[name].astype(np.float64)
-    if name in PREDICTORS and name != "tp" and values.isna().all():
+    if name in CORE_WEATHER and values.isna().all():
         raise InputError("a predictor is missing on every day", file=path, variable=column)
-    variable = (PREDICTORS | FLUXES).get(name) or Variable(name, "1", "", 0, 1)
-    if name == "tp_clim":
-        variable = replace(
-            variable, valid_max=variable.valid_max * DAYS_PER_MONTH, units="mm month-1"
-        )
+    catalogue = PREDICTORS | FLUXES | FURTHER_FLUXES
+    variable = catalogue.get(name) or Variable(name, "1", "", 0, 1)
     low, high = variable.valid_min, variable.valid_max
     outside = (values < low - ROUNDING) | (values > high + ROUNDING)
     wrong = days["site_id"][outside] if outside.mean() > MAX_OUTSIDE else days["site_id"][:0]

@@ -18,6 +18,7 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.model.components import COMPONENTS_OF_MODEL, Components
 from tamflux.model.tamrl import Light, TamRL
+from tamflux.training.absent import absence_groups
 from tamflux.variables import FLUXES
 
 
@@ -35,6 +36,8 @@ class ModelSpec:
         Features in their order, and the units of the predictors.
     monthly : tuple of str
         Predictors that are means over calendar months (`tamflux.predictors.monthly`).
+    optional : tuple of str
+        Predictors that a site or grid cell may lack altogether (`tamflux.training.absent`).
     mean, sd : tuple of float
         Mean and standard deviation of each predictor over the training sites, in its unit.
     flux_scale : tuple of float
@@ -58,7 +61,13 @@ class ModelSpec:
     flux_scale: tuple[float, ...]
     training_sites: tuple[str, ...]
     monthly: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def absence_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Features of each group of predictors that are absent together."""
+        return absence_groups(self.predictors, self.optional)
 
     def network(self) -> TamRL:
         """Build a network of this shape with initial weights."""
@@ -68,7 +77,7 @@ class ModelSpec:
             light = Light(number, self.mean[number], self.sd[number])
         return TamRL(
             features=len(self.predictors),
-            static_features=len(self.static_features),
+            static_features=len(self.static_features) + len(self.absence_groups),
             hidden_size=self.hidden_size,
             embedding_size=self.embedding_size,
             flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
@@ -95,7 +104,7 @@ def _check_spec(spec: ModelSpec) -> None:
         value = getattr(spec, name)
         if type(value) is not int or not 0 <= value <= MAX_SIZE:
             raise ValueError(f"{name} is {value!r}")
-    for name in ("predictors", "units", "static_features", "training_sites"):
+    for name in ("predictors", "units", "static_features", "training_sites", "optional"):
         if not all(isinstance(text, str) for text in getattr(spec, name)):
             raise ValueError(f"{name} are not names")
     n = len(spec.predictors)

@@ -18,6 +18,7 @@ from tamflux.errors import ContractError
 from tamflux.model.rollout import BLOCK_DAYS, MemberPrediction, predict_members
 from tamflux.model.tamrl import RecurrentState, TamRL, close_balance
 from tamflux.samples.samples import PAD, Samples, make_windows
+from tamflux.training.absent import find_absent
 from tamflux.training.checkpoint import ModelSpec, load_checkpoint
 from tamflux.training.device import choose_device, to_device
 from tamflux.training.gaps import fill_gaps, missing_fluxes, missing_weather
@@ -61,6 +62,7 @@ class Ensemble:
         self.predictors = first.predictors
         self.static_features = first.static_features
         self.monthly = first.monthly
+        self.optional = first.optional
         self.lookback_days = first.lookback_days
 
     @classmethod
@@ -84,6 +86,7 @@ class Ensemble:
                 "units",
                 "static_features",
                 "monthly",
+                "optional",
                 "lookback_days",
             ):
                 found, expected = getattr(spec, name), getattr(first, name)
@@ -116,7 +119,8 @@ class Ensemble:
         ContractError
             If the shapes are not those of the model.
         """
-        missing = missing_fluxes(missing_weather(x, self.predictors), self.lookback_days)
+        without = missing_weather(x, self.predictors, self.optional)
+        missing = missing_fluxes(without, self.lookback_days)
         filled = fill_gaps(x, self.predictors, self.lookback_days)
         prediction = self.predict_from(filled, static, batch_cells)[0]
         prediction.mean[missing] = prediction.std[missing] = np.nan
@@ -213,7 +217,9 @@ class Ensemble:
         keep: Collection[int],
     ) -> tuple[Prediction, list[dict[int, RecurrentState]]]:
         """Prediction of some cells, and the saved states of each member."""
-        condition = to_device(np.ascontiguousarray(static, np.float32), self.device)
+        absent = find_absent(x[:, : self.lookback_days], self.specs[0].absence_groups)
+        given = np.concatenate([static, absent], axis=1, dtype=np.float32)
+        condition = to_device(given, self.device)
         members: list[MemberPrediction] = []
         for _, group in groupby(self.specs, lambda each: (each.mean, each.sd)):
             spec, *others = group  # members of one split share their scaling

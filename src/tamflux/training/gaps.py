@@ -9,22 +9,49 @@ consists of such days (`gap_memory`) widens the prediction intervals.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy.signal import lfilter
 
 from tamflux.model.moving_averages import EMA_TIMESCALES_DAYS
+from tamflux.samples.samples import Samples
 from tamflux.variables import METEOROLOGY
 
 MAX_MISSING_SHARE = 0.5
 """With a larger share of the look-back window missing, all fluxes of a cell are missing."""
 
 
-def missing_weather(x: np.ndarray, predictors: Sequence[str]) -> np.ndarray:
-    """Days (...,) bool without weather, from predictors x (..., feature)."""
+def missing_weather(
+    x: np.ndarray, predictors: Sequence[str], optional: Sequence[str] = ()
+) -> np.ndarray:
+    """Days (cell, time) bool without weather.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        (cell, time, feature) predictors.
+    predictors : sequence of str
+        Names of the features.
+    optional : sequence of str
+        Predictors that are absent, not missing, at a cell that lacks them on all days.
+    """
     missing = np.zeros(x.shape[:-1], bool)
     for feature in _weather_features(predictors):
-        missing |= np.isnan(x[..., feature])
+        unknown = np.isnan(x[..., feature])
+        if predictors[feature] in optional:
+            unknown &= ~unknown.all(axis=-1, keepdims=True)
+        missing |= unknown
+    return missing
+
+
+def samples_without_weather(samples: Samples) -> np.ndarray:
+    """Site-days (row,) bool without weather."""
+    missing = np.empty(len(samples.site), bool)
+    first = np.flatnonzero(np.diff(samples.site, prepend=-1))
+    for start, stop in pairwise([*first, len(samples.site)]):
+        of_site = samples.x[None, start:stop]
+        missing[start:stop] = missing_weather(of_site, samples.predictors, samples.optional)[0]
     return missing
 
 

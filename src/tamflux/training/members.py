@@ -191,6 +191,7 @@ def _build_spec(
         sd=tuple(np.nanstd(x, axis=0).tolist()),
         flux_scale=tuple(map(float, flux_scale)),
         training_sites=tuple(samples.sites["site_id"].iloc[train_idx]),
+        optional=samples.optional,
         provenance={
             **provenance,
             "seed": seed,

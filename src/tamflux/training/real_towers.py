@@ -109,7 +109,13 @@ def predict_real_towers(
     first = next(iter(ensembles.values()))
     tables = []
     for samples_path, sites_path in zip(samples_paths, sites_paths, strict=True):
-        samples = load_samples([samples_path], sites_path, first.predictors, monthly=first.monthly)
+        samples = load_samples(
+            [samples_path],
+            sites_path,
+            first.predictors,
+            monthly=first.monthly,
+            static_names=first.static_features,
+        )
         of_site = samples.sites["fold"].to_numpy()
         for fold in np.unique(of_site):
             site_idx = np.flatnonzero(of_site == fold)

@@ -15,6 +15,7 @@ import torch
 from tamflux.errors import ContractError, TrainingError
 from tamflux.model.loss import SiteEffects, training_loss
 from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, Windows, make_windows
+from tamflux.training.absent import drop_groups, find_absent
 from tamflux.training.checkpoint import (
     ModelSpec,
     components_of,
@@ -23,7 +24,7 @@ from tamflux.training.checkpoint import (
 )
 from tamflux.training.device import choose_device, has_bfloat16, mixed_precision
 from tamflux.training.fit_trees import fit_trees
-from tamflux.training.gaps import MAX_MISSING_SHARE, fill_gaps, missing_weather
+from tamflux.training.gaps import MAX_MISSING_SHARE, fill_gaps, samples_without_weather
 
 log = logging.getLogger("tamflux")
 
@@ -76,30 +77,43 @@ class Trainer:
             weight *= site_weights(samples, train_idx, weight)[samples.site, None]
         self.weight = torch.from_numpy(weight).to(self.device)
         self.static = torch.tensor(samples.static).to(self.device)
-        self.train = self._training_windows(samples, train_idx)
-        self.filled = self._fill_windows(samples, spec)
+        without_weather = samples_without_weather(samples)
+        self.train = self._training_windows(samples, train_idx, without_weather)
+        self.filled = self._fill_windows(samples, spec, without_weather)
+        self.groups = spec.absence_groups
+        self.absent = self._absent_groups(samples)
         site_years = np.bincount(self.train.site, minlength=len(samples.sites))
         self.site_years = torch.from_numpy(site_years.astype(np.float32)).to(self.device)
         self.epoch = 0
         self.curve: list[dict[str, Any]] = []
         self.identity = _identity(spec, samples, self.epochs, has_bfloat16(self.device))
 
-    def _training_windows(self, samples: Samples, train_idx: np.ndarray) -> Windows:
+    def _training_windows(
+        self, samples: Samples, train_idx: np.ndarray, without_weather: np.ndarray
+    ) -> Windows:
         """Site-years of the training sites with an observed flux and a known look-back window."""
         windows = make_windows(samples)
-        missing = missing_weather(samples.x, samples.predictors)
-        known = missing[windows.lookback_rows].mean(axis=1) <= MAX_MISSING_SHARE
+        known = without_weather[windows.lookback_rows].mean(axis=1) <= MAX_MISSING_SHARE
         observed = self.weight.sum(-1).cpu().numpy() > 0
         targets = windows.rows[:, LOOKBACK_DAYS:]
         useful = (observed[targets] & (targets != PAD)).any(axis=1)
         return windows.select(useful & known & np.isin(windows.site, train_idx))
 
-    def _fill_windows(self, samples: Samples, spec: ModelSpec) -> torch.Tensor | None:
+    def _fill_windows(
+        self, samples: Samples, spec: ModelSpec, without_weather: np.ndarray
+    ) -> torch.Tensor | None:
         """Scaled predictors (window, time, feature) without gaps; None where there are no gaps."""
-        if not missing_weather(samples.x, samples.predictors)[self.train.rows].any():
+        if not without_weather[self.train.rows].any():
             return None
         x = fill_gaps(samples.gather(self.train)[0], samples.predictors, LOOKBACK_DAYS)
         return torch.from_numpy(spec.scale(x)).to(self.device)
+
+    def _absent_groups(self, samples: Samples) -> torch.Tensor:
+        """(window, group) float32, as of `find_absent`."""
+        absent = [
+            find_absent(samples.x[rows][None], self.groups) for rows in self.train.lookback_rows
+        ]
+        return torch.from_numpy(np.concatenate(absent)).to(self.device)
 
     def run_epoch(self) -> dict[str, Any]:
         """One pass over the training site-years; returns the row of the learning curve."""
@@ -176,15 +190,19 @@ class Trainer:
             )
 
     def _gather(self, windows: Windows, batch: np.ndarray) -> tuple[torch.Tensor, ...]:
-        """x (batch, time, feature), static, y and weight (batch, year, 3) of some site-years."""
+        """x (batch, time, feature), static, y and weight (batch, year, 3) of some site-years.
+
+        Some optional predictors are dropped at random (`drop_groups`).
+        """
         rows = torch.from_numpy(windows.rows[batch]).to(self.device)
         site = torch.from_numpy(windows.site[batch]).to(self.device)
         padded = (rows == PAD)[..., None]
         target, padded_target = rows[:, LOOKBACK_DAYS:], padded[:, LOOKBACK_DAYS:]
         x = self.x[rows] if self.filled is None else self.filled[batch]
-        x = x.masked_fill(padded, 0)
+        x, absent = drop_groups(x.masked_fill(padded, 0), self.absent[batch], self.groups)
+        static = torch.cat([self.static[site], absent], dim=1)
         weight = self.weight[target].masked_fill(padded_target, 0)
-        return x, self.static[site], self.y[target], weight
+        return x, static, self.y[target], weight
 
     def save(self, path: Path) -> None:
         """Save everything that the next epoch depends on."""
@@ -240,7 +258,7 @@ def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
     The weight is 0 where the flux is missing, the qc is below `min_qc`, the day is not within the
     training years, or its weather is missing.
     """
-    complete = ~missing_weather(samples.x, samples.predictors)
+    complete = ~samples_without_weather(samples)
     usable = (
         np.isfinite(samples.y) & (samples.may_train & complete & (samples.qc >= min_qc))[:, None]
     )

@@ -5,8 +5,12 @@ import pandas as pd
 import pytest
 
 from tamflux.errors import InputError
-from tamflux.samples.site_climate import SITE_PREDICTORS
-from tamflux.samples.site_table import convert_site_table
+from tamflux.samples.site_table import ALIASES, convert_site_table
+
+SITE_PREDICTORS = (
+    *("t2m", "t2m_min", "t2m_max", "vpd", "ssrd", "tp", "ssrd_pot", "day_length"),
+    *("lai_clim", "t2m_clim", "tp_clim"),
+)
 
 
 def make_sites(**columns):
@@ -45,11 +49,14 @@ def make_days(sites=("AA-One", "BB-Two"), n=400):
     return pd.concat([one.assign(site_id=site) for site in sites], ignore_index=True)
 
 
-def convert(tmp_path, days=None, sites=None, n_folds=2):
+def convert(tmp_path, days=None, sites=None, n_folds=2, predictors=None):
     (make_days() if days is None else days).to_parquet(tmp_path / "days.parquet")
     (make_sites() if sites is None else sites).to_csv(tmp_path / "sites.csv", index=False)
     out = tmp_path / "samples.parquet", tmp_path / "samples_sites.csv"
-    convert_site_table(tmp_path / "days.parquet", tmp_path / "sites.csv", *out, n_folds=n_folds)
+    convert_site_table(
+        tmp_path / "days.parquet", tmp_path / "sites.csv", *out,
+        n_folds=n_folds, predictors=predictors,
+    )  # fmt: skip
     return pd.read_parquet(out[0]), pd.read_csv(out[1])
 
 
@@ -123,7 +130,39 @@ def test_open_class_and_missing_climatology(tmp_path):
     samples, sites = convert(tmp_path, days=days, sites=make_sites(IGBP=["ENF", None]))
     shares = sites.filter(like="igbp_").loc[0]
     assert shares.sum() == pytest.approx(1) and shares["igbp_WAT"] == 0 and shares.max() < 0.1
-    assert samples["lai_clim"].notna().all()
+    lacking = samples["site_id"] == "AA-One"
+    assert samples["lai_clim"][lacking].isna().all() and samples["lai_clim"][~lacking].notna().all()
+
+
+def test_any_variable_of_the_catalogue_by_its_name_or_that_of_fluxnet2015(tmp_path):
+    days = make_days()
+    named = days.rename(columns={**ALIASES, "TP_CLIM": "TP_CLIM"})
+    assert {"t2m", "gpp", "qc"} < set(named)
+    refused(tmp_path, "given twice", days=days.assign(vpd=6.0))
+    by_name, _ = convert(tmp_path, days=named)
+    by_alias, _ = convert(tmp_path, days=days)
+    pd.testing.assert_frame_equal(by_name, by_alias)
+    sparse = np.where(days["date"].dt.day == 15, 0.4, np.nan)
+    more = days.assign(lai=sparse, strd=300.0, gpp_dt=2.9, something_else=1.0)
+    more.loc[more["site_id"] == "BB-Two", "lai"] = np.nan
+    samples, _ = convert(tmp_path, days=more)
+    one = samples["site_id"] == "AA-One"
+    np.testing.assert_allclose(samples["lai"][one], 0.4, rtol=1e-6)
+    assert samples["lai"][~one].isna().all() and not samples["filled"].any()
+    assert samples["gpp_dt"].eq(np.float32(2.9)).all() and "something_else" not in samples
+
+
+def test_predictors_of_the_configuration(tmp_path):
+    wanted = ["ssrd", "t2m", "t2m_min", "t2m_max", "vpd", "day_length"]
+    samples, sites = convert(tmp_path, predictors=wanted)
+    assert list(samples) == ["site_id", "date", *wanted, "gpp", "reco", "nee", "qc", "filled"]
+    assert not any(name.startswith("climate_") for name in sites)
+    with pytest.raises(InputError, match="not in the table") as caught:
+        convert(tmp_path, predictors=[*wanted, "evi", "swvl1"])
+    assert "evi, swvl1" in str(caught.value)
+    days = make_days().assign(evi=np.nan)  # to be predicted: the model copes with it
+    samples, _ = convert(tmp_path, days=days, n_folds=None, predictors=[*wanted, "evi"])
+    assert "evi" not in samples
 
 
 def test_sites_to_predict_need_neither_fluxes_nor_folds(tmp_path):
@@ -137,7 +176,7 @@ def test_sites_to_predict_need_neither_fluxes_nor_folds(tmp_path):
 
 def test_missing_columns(tmp_path):
     text = refused(tmp_path, "columns are missing", days=make_days().drop(columns=["VPD", "NEE"]))
-    assert "VPD, NEE" in text
+    assert "vpd or VPD, nee or NEE" in text
     refused(tmp_path, "columns are missing", sites=make_sites().drop(columns="fold"))
 
 
@@ -233,6 +272,7 @@ def test_fluxnet2015_table(shared_data, tmp_path):
         np.testing.assert_allclose(samples[name], raw[column], rtol=1e-6)
     balance = (samples["reco"] - samples["gpp"] - samples["nee"]).dropna()
     assert len(balance) > 400_000 and balance.abs().max() < 1e-4
-    assert samples[list(SITE_PREDICTORS)].notna().all(axis=None)
+    complete = [name for name in SITE_PREDICTORS if name != "lai_clim"]  # 3 towers lack it
+    assert samples[complete].notna().all(axis=None)
     # tower radiation does not exceed that at the top of the atmosphere, bar noise at low sun
     assert (samples["ssrd"] > 1.1 * samples["ssrd_pot"] + 10).mean() < 0.001

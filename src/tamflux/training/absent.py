@@ -1,0 +1,72 @@
+"""Predictors that a site or grid cell lacks altogether are given to the model as absent.
+
+A tower without a satellite series, or a region without a long-wave product, has no value of a
+predictor on any day. Such a predictor is scaled to 0, the training mean, and an indicator says so:
+one further static feature per group of predictors that are absent together. The model learns the
+indicators because a share of the inputs is dropped in training (Srivastava et al. 2014, applied to
+whole input series).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tamflux.variables import REFLECTANCE
+
+DROPPED_SHARE = 0.1
+"""Share of the training site-years that lack a group of predictors on purpose."""
+
+
+def absence_groups(
+    predictors: Sequence[str], optional: Sequence[str]
+) -> tuple[tuple[int, ...], ...]:
+    """Features of each group: reflectances and their indices together, any other by itself."""
+    features = {name: number for number, name in enumerate(predictors) if name in optional}
+    reflectance = tuple(number for name, number in features.items() if name in REFLECTANCE)
+    others = [(number,) for name, number in features.items() if name not in REFLECTANCE]
+    return (*([reflectance] if reflectance else []), *others)
+
+
+def find_absent(lookback: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
+    """Absent groups (cell, group) float32, 1 where the look-back window holds no value of any.
+
+    Parameters
+    ----------
+    lookback : numpy.ndarray
+        (cell, time, feature) predictors, NaN where missing.
+    groups : sequence
+        From `absence_groups`.
+    """
+    absent = [np.isnan(lookback[..., list(group)]).all(axis=(1, 2)) for group in groups]
+    shape = len(lookback), len(groups)
+    return np.stack(absent, axis=1).astype(np.float32) if groups else np.zeros(shape, np.float32)
+
+
+def drop_groups(
+    x: Tensor, absent: Tensor, groups: Sequence[Sequence[int]]
+) -> tuple[Tensor, Tensor]:
+    """Drop each group of each site-year with probability `DROPPED_SHARE`.
+
+    Parameters
+    ----------
+    x : Tensor
+        (batch, time, feature) scaled predictors.
+    absent : Tensor
+        (batch, group), 1 where a group is absent already.
+
+    Returns
+    -------
+    Tensor, Tensor
+        `x` with 0 in place of dropped predictors, and `absent` with them.
+    """
+    if not groups:
+        return x, absent
+    dropped = torch.rand(absent.shape).to(absent.device) < DROPPED_SHARE
+    of_feature = torch.zeros(len(x), x.shape[-1], dtype=torch.bool, device=x.device)
+    for number, group in enumerate(groups):
+        of_feature[:, list(group)] = dropped[:, number, None]
+    return x.masked_fill(of_feature[:, None], 0), absent.masked_fill(dropped, 1)
