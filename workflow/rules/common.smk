@@ -82,6 +82,7 @@ PERIODS = [  # first and last of the product years that follow each other
 
 COMPARISON = config["comparison"]
 PROTOCOLS = COMPARISON["protocols"]
+SEARCHED = [model for model in COMPARISON["models"] if not model.startswith("tamrl")]
 SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
 CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
 # the samples compared on: those of a site table or of the benchmark, else those of the cube

@@ -109,3 +109,4 @@ rule real_towers:
     input:
         rules.score_real_towers.output,
         rules.predict_real_towers.output,
+        rules.write_real_towers.output,

@@ -79,10 +79,12 @@ rule write_comparison:
         **({"cells": "results/comparison/cells_scores.csv"} if CELLS else {}),
         summary=rules.score_comparison.output.summary,
         differences=rules.score_comparison.output.differences,
+        settings=expand("results/comparison/settings/{model}.json", model=SEARCHED),
     output:
         differences="results/comparison/differences.png",
         errors="results/comparison/errors.png",
-        markdown="results/comparison/summary.md",
+        skill="results/comparison/skill.png",
+        markdown="results/comparison/tables.md",
         page="results/comparison/report.html",
     log:
         "results/logs/report/write_comparison.log",
@@ -96,3 +98,23 @@ rule write_comparison:
         "writing the comparison of models"
     script:
         "../scripts/write_comparison.py"
+
+
+rule write_real_towers:
+    input:
+        summary=rules.score_real_towers.output.summary,
+    output:
+        skill="results/real_towers/skill.png",
+        markdown="results/real_towers/tables.md",
+    log:
+        "results/logs/report/write_real_towers.log",
+    benchmark:
+        "results/benchmarks/report/write_real_towers.tsv"
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_of("write_real_towers"),
+    message:
+        "writing the scores of the towers"
+    script:
+        "../scripts/write_real_towers.py"

@@ -10,15 +10,13 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import ContractError
-from tamflux.evaluation.metrics import FLUX_NAMES, METRICS, quartiles, score_sites
+from tamflux.evaluation.metrics import FLUX_NAMES, score_sites
 from tamflux.evaluation.paired import paired_differences
-from tamflux.evaluation.season_anomaly import score_seasons
+from tamflux.evaluation.scales import DAYTIME, score_scales, summarise
 from tamflux.files import atomic_path
 from tamflux.samples.splits import neighbours
 
 log = logging.getLogger("tamflux")
-
-SITE_METRICS = (*METRICS, "season_r2", "anomaly_r2")
 
 WATER_SHARE = 0.25
 """Grid cells with a larger water fraction than this are water-adjacent."""
@@ -50,14 +48,11 @@ def score_comparison(
     samples_paths, sites_path : paths
         Samples (contract 2).
     scores_path : path
-        CSV to write: `protocol, model, site_id, flux, n`, the metrics of `score_sites`, `mean,
-        season_r2, anomaly_r2` (see `score_seasons`), and the site's `igbp, koppen` (main group),
-        `wetland, water, cluster`.
+        CSV to write: `protocol, model`, the columns of `score_scales`, and those of `site_groups`.
     summary_path : path
-        CSV to write: `protocol, model, flux, group` (all, igbp, koppen, wetland, water), `value`,
-        `n_sites`, quartiles over sites, `pooled_rmse`, `between_r2` (R² of the sites' means), and
-        for all sites together the mean and standard deviation over repetitions, each scored alone,
-        of the median R² and RMSE: `seeds, r2_seed_mean, r2_seed_sd, rmse_seed_mean, rmse_seed_sd`.
+        CSV to write: `summarise` by protocol and model; on the rows of all sites at scale ``daily``
+        also the number of repetitions and the mean and standard deviation over them, each scored
+        alone, of the median RMSE: `seeds, rmse_seed_mean, rmse_seed_sd`.
     differences_path : path
         CSV to write: `paired_differences`.
     min_qc, min_days, first_day, years
@@ -77,20 +72,14 @@ def score_comparison(
         log.info("%s: %d days at %d sites", protocol, len(days), days["site_id"].nunique())
         for model, runs in predicted.items():
             frame = _with_predictions(days, runs.mean(axis=0, dtype=np.float64))
-            scores = score_sites(frame, min_days=min_days)
-            scores = scores.merge(score_seasons(frame), on=["site_id", "flux"])
-            tables.append(scores.assign(protocol=protocol, model=model))
-            single = pd.concat(
-                quartiles(score_sites(_with_predictions(days, run), min_days=min_days))
-                for run in runs
-            )
-            repetitions.append(_over_runs(single).assign(protocol=protocol, model=model))
+            of_model = {"protocol": protocol, "model": model}
+            tables.append(score_scales(frame, min_days).assign(**of_model))
+            single = [score_sites(_with_predictions(days, r), min_days=min_days) for r in runs]
+            repetitions.append(_over_runs(single).assign(**of_model, scale="daily", group="all"))
     scores = pd.concat(tables, ignore_index=True).merge(site_groups(sites_path), on="site_id")
-    summary = summarise(scores).merge(
-        pd.concat(repetitions).assign(group="all"), "left", ["protocol", "model", "flux", "group"]
-    )
-    first = ["protocol", "model", "site_id"]
-    scores = scores[[*first, *scores.columns.drop(first)]]
+    keys = ["protocol", "model", "flux", "scale", "group"]
+    summary = summarise(scores, keys[:2]).merge(pd.concat(repetitions), "left", keys)
+    scores = scores[[*keys[:2], *scores.columns.drop(keys[:2])]]
     for path, table in (
         (scores_path, scores),
         (summary_path, summary),
@@ -158,9 +147,10 @@ def read_predictions(
         if lost := int((~finite & usable & days[list(FLUX_NAMES)].notna().to_numpy()).sum()):
             log.warning("%s does not predict %d fluxes that are to be scored", model, lost)
         usable &= finite
-    return days.assign(
-        **{f: days[f].where(usable[:, k]) for k, f in enumerate(FLUX_NAMES)}
-    ), predicted
+    masked = {flux: days[flux].where(usable[:, k]) for k, flux in enumerate(FLUX_NAMES)}
+    if DAYTIME in days:
+        masked[DAYTIME] = days[DAYTIME].where(usable[:, FLUX_NAMES.index("gpp")])
+    return days.assign(**masked), predicted
 
 
 def site_groups(sites_path: str | Path) -> pd.DataFrame:
@@ -171,30 +161,12 @@ def site_groups(sites_path: str | Path) -> pd.DataFrame:
     )  # a site table has no land fraction
     return pd.DataFrame({
         "site_id": sites["site_id"],
-        "igbp": sites["igbp"].fillna("-"),
-        "koppen": sites["koppen"].fillna("-").astype(str).str[:1],
+        "igbp": sites["igbp"].astype(object).fillna("-"),
+        "koppen": sites["koppen"].astype(object).fillna("-").astype(str).str[:1],
         "wetland": sites["igbp"] == "WET",
         "water": (sites["igbp"] == "WAT") | (land < 1 - WATER_SHARE),
         "cluster": neighbours(sites["lat"].to_numpy(float), sites["lon"].to_numpy(float)),
     })  # fmt: skip
-
-
-def summarise(scores: pd.DataFrame) -> pd.DataFrame:
-    """Quartiles, pooled RMSE and between-site R² of all sites and of groups of them."""
-    parts = []
-    for group in ("all", "igbp", "koppen", "wetland", "water"):
-        by = ["protocol", "model"]
-        part = scores[scores[group]] if group in ("wetland", "water") else scores
-        if part.empty:
-            continue
-        by += [group] if group in ("igbp", "koppen") else []
-        table = quartiles(part, by, SITE_METRICS)
-        over = part.groupby([*by, "flux"]).apply(_over_sites, include_groups=False)
-        table = table.merge(over.reset_index(), on=[*by, "flux"]).rename(columns={group: "value"})
-        parts.append(table.assign(group=group))
-    table = pd.concat(parts, ignore_index=True)
-    first = ["protocol", "model", "flux", "group", "value", "n_sites"]
-    return table.reindex(columns=[*first, *table.columns.drop(first, errors="ignore")])
 
 
 def score_cell_predictions(
@@ -242,15 +214,15 @@ def score_cell_predictions(
 
 
 def _observed(paths, min_qc: float, first_day: str | None, years) -> pd.DataFrame:
-    """`site_id, date, gpp, reco, nee` of the days that count."""
-    columns = ["site_id", "date", *FLUX_NAMES, "qc"]
-    table = pd.concat([pd.read_parquet(path, columns=columns) for path in paths])
+    """`site_id, date, gpp, reco, nee` and, where known, `gpp_dt` of the days that count."""
+    table = pd.concat([pd.read_parquet(path) for path in paths])
     keep = table["qc"] >= min_qc
     if first_day is not None:
         keep &= table["date"] >= pd.Timestamp(first_day)
     if years is not None:
         keep &= table["date"].dt.year.isin(years)
-    table = table[keep].drop(columns="qc").dropna(subset=FLUX_NAMES, how="all")
+    columns = ["site_id", "date", *FLUX_NAMES, *[DAYTIME][: DAYTIME in table]]
+    table = table.loc[keep, columns].dropna(subset=FLUX_NAMES, how="all")
     return table.sort_values(["site_id", "date"], ignore_index=True)
 
 
@@ -277,25 +249,14 @@ def _with_predictions(days: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame
     return days.assign(**{f"{flux}_pred": predicted[:, k] for k, flux in enumerate(FLUX_NAMES)})
 
 
-def _over_runs(single: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over repetitions of the median scores (0 for a single one)."""
-    groups = single.groupby("flux")[["r2_q50", "rmse_q50"]]
-    mean, std = groups.mean(), groups.std(ddof=1).fillna(0)
+def _over_runs(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Mean and standard deviation over repetitions of the median RMSE (0 for a single one)."""
+    medians = pd.concat([run.groupby("flux")["rmse"].median() for run in runs], axis=1)
     return pd.DataFrame({
-        "seeds": groups.size(),
-        "r2_seed_mean": mean["r2_q50"],
-        "r2_seed_sd": std["r2_q50"],
-        "rmse_seed_mean": mean["rmse_q50"],
-        "rmse_seed_sd": std["rmse_q50"],
+        "seeds": len(runs),
+        "rmse_seed_mean": medians.mean(axis=1),
+        "rmse_seed_sd": medians.std(axis=1, ddof=1).fillna(0),
     }).reset_index()  # fmt: skip
-
-
-def _over_sites(part: pd.DataFrame) -> pd.Series:
-    """RMSE of all days together, and R² of the sites' means."""
-    error = ((part["mean"] - part["mean"].mean()) ** 2).sum()
-    between = 1 - (part["bias"] ** 2).sum() / error if len(part) > 1 and error > 0 else np.nan
-    pooled = np.sqrt((part["n"] * part["rmse"] ** 2).sum() / part["n"].sum())
-    return pd.Series({"pooled_rmse": pooled, "between_r2": between})
 
 
 def _weighted(table: pd.DataFrame, weight: np.ndarray) -> tuple[float, float, float]:

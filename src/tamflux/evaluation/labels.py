@@ -1,4 +1,4 @@
-"""Names of models and protocols in tables and figures, in their order."""
+"""Names of models, protocols, fluxes and scales in tables and figures, in their order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ MODELS = {
 COMPARED = {
     "tamrl": "TAM-RL",
     "published_tamrl": "TAM-RL as published",
+    "lstm_trees": "mean of LSTM and trees",
+    "catboost": "CatBoost",
     "lightgbm": "LightGBM",
     "xgboost": "XGBoost",
+    "continuous_lstm": "continuous LSTM",
     "ct_lstm": "CT-LSTM",
     "lstm": "LSTM",
     "transformer": "transformer",
@@ -29,8 +32,23 @@ HELD_OUT = {
     "leave_class_out": "entire IGBP classes",
     "leave_continent_out": "entire continents",
     "folds": "folds of the site table",
+    "zero_shot": "sites of the second table",
 }
 """Protocols of the comparison, by what is held out."""
+
+SCORED = {"gpp": "GPP", "gpp_dt": "GPP, daytime", "reco": "RECO", "nee": "NEE"}
+"""Scored fluxes; GPP is by nighttime partitioning unless said otherwise."""
+
+SCALED = {
+    "daily": "daily",
+    "weekly": "weekly",
+    "monthly": "monthly",
+    "seasonal": "mean seasonal cycle",
+    "anomaly": "anomaly",
+    "interannual": "interannual",
+    "site_mean": "between sites",
+}
+"""Scales of the scores; see `tamflux.evaluation.scales`."""
 
 
 def ordered(found: Iterable[str], names: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Metrics of predicted fluxes: per site, over sites, and pooled.
+"""Metrics of predicted fluxes, per site and as quartiles over sites.
 
 Every function takes a table with `site_id`, the observed flux `gpp` and its prediction `gpp_pred`
 (likewise `reco`, `nee`). A day counts for a flux where both are finite.
@@ -32,8 +32,8 @@ def score_sites(
     Returns
     -------
     DataFrame
-        One row per site and flux: `site_id, flux, n, r2, rmse, nmae, rae, bias`. With errors
-        e = predicted - observed and the site's mean m of the observed:
+        One row per site and flux: `site_id, flux, n, mean, sd` (of the observed, with divisor n),
+        `r2, rmse, nmae, rae, bias`. With errors e = predicted - observed and m the mean:
         r2 = 1 - sum(e²) / sum((y - m)²); rmse = sqrt(mean(e²)); nmae = mean|e| / |m|;
         rae = sum|e| / sum|y - m|; bias = mean(e). A ratio is NaN where its denominator is zero.
     """
@@ -44,13 +44,16 @@ def score_sites(
         n = np.bincount(codes, minlength=len(sites))
         mean = _sums(observed, codes, n) / n
         departure = observed - mean[codes]
+        variation = _sums(departure**2, codes, n)
         absolute, squared = _sums(np.abs(error), codes, n), _sums(error**2, codes, n)
         table = pd.DataFrame(
             {
                 "site_id": sites,
                 "flux": flux,
                 "n": n,
-                "r2": 1 - _ratio(squared, _sums(departure**2, codes, n)),
+                "mean": mean,
+                "sd": np.sqrt(variation / n),
+                "r2": 1 - _ratio(squared, variation),
                 "rmse": np.sqrt(squared / n),
                 "nmae": _ratio(absolute / n, np.abs(mean)),
                 "rae": _ratio(absolute, _sums(np.abs(departure), codes, n)),
@@ -88,15 +91,6 @@ def quartiles(
     table.columns = [f"{metric}_q{round(100 * q)}" for metric, q in table.columns]
     table.insert(0, "n_sites", groups["site_id"].nunique())
     return table.reset_index()
-
-
-def pooled_rmse(frame: pd.DataFrame, fluxes: Sequence[str] = FLUX_NAMES) -> dict[str, float]:
-    """RMSE over all usable days of all sites together, g m-2 d-1, per flux (NaN without days)."""
-    errors = {flux: _usable(frame, flux)[2] for flux in fluxes}
-    return {
-        flux: float(np.sqrt(np.mean(error**2))) if len(error) else float("nan")
-        for flux, error in errors.items()
-    }
 
 
 def _usable(frame: pd.DataFrame, flux: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import ContractError
-from tamflux.evaluation.metrics import FLUX_NAMES, pooled_rmse, quartiles, score_sites
+from tamflux.evaluation.comparison import site_groups
+from tamflux.evaluation.metrics import FLUX_NAMES
+from tamflux.evaluation.paired import TAMRL
+from tamflux.evaluation.scales import DAYTIME, score_scales, summarise
 from tamflux.files import atomic_path
 from tamflux.variables import METEOROLOGY
 
@@ -37,10 +40,10 @@ def score_real_towers(
         table.
     samples_paths, sites_paths, scores_paths : sequences of path
         Samples and sites of the first and, if given, the second table, and the CSV files to write:
-        one row per site and flux, `site_id, flux, n, r2, rmse, nmae, rae, bias, fold, igbp,
-        koppen`.
+        `protocol` (folds or zero_shot), `model`, the columns of `score_scales`, the site's `fold`
+        and the columns of `site_groups`.
     summary_path : path
-        CSV: `table` (folds or zero_shot), `flux`, `n_sites`, quartiles over sites, `pooled_rmse`.
+        CSV to write: `summarise` by protocol and model.
     min_qc, first_day, min_days
         The protocol, as in `scored_days`; sites with fewer than `min_days` such days of a flux are
         not scored for it.
@@ -51,27 +54,29 @@ def score_real_towers(
         If a scored day has no prediction.
     """
     predictions = pd.read_parquet(predictions_path)
-    summaries = []
-    for table, samples_path, sites_path, scores_path in zip(
+    tables = []
+    for protocol, samples_path, sites_path, scores_path in zip(
         ["folds", "zero_shot"], samples_paths, sites_paths, scores_paths, strict=False
     ):
-        predicted = predictions[(predictions["fold"] < 0) == (table == "zero_shot")]
+        predicted = predictions[(predictions["fold"] < 0) == (protocol == "zero_shot")]
         days = scored_days(predicted, pd.read_parquet(samples_path), min_qc, first_day)
-        scores = score_sites(days, min_days=min_days)
-        sites = pd.read_csv(sites_path)[["site_id", "fold", "igbp", "koppen"]]
+        scores = score_scales(days, min_days)
+        scores.insert(0, "model", TAMRL)
+        scores.insert(0, "protocol", protocol)
+        scores = scores.merge(pd.read_csv(sites_path)[["site_id", "fold"]], "left", "site_id")
+        scores = scores.merge(site_groups(sites_path), "left", "site_id")
         with atomic_path(scores_path) as path:
-            scores.merge(sites, "left", "site_id").to_csv(path, index=False, float_format="%.5g")
-        scored = days[days["site_id"].isin(scores["site_id"])]
-        summary = quartiles(scores)
-        summary["pooled_rmse"] = summary["flux"].map(pooled_rmse(scored))
-        summaries.append(summary.assign(table=table))
-        for row in summary.itertuples():
-            log.info(
-                "%s %s: median R2 %.3f, median RMSE %.3f, pooled RMSE %.3f g m-2 d-1, %d sites",
-                table, row.flux, row.r2_q50, row.rmse_q50, row.pooled_rmse, row.n_sites,
-            )  # fmt: skip
+            scores.to_csv(path, index=False, float_format="%.5g")
+        tables.append(scores)
+    summary = summarise(pd.concat(tables, ignore_index=True), ["protocol", "model"])
+    for row in summary[(summary["group"] == "all") & (summary["scale"] == "daily")].itertuples():
+        log.info(
+            "%s %s: R2 median %.3f, RMSE median %.3f, mean %.3f, p90 %.3f g m-2 d-1, %d sites",
+            row.protocol, row.flux, row.r2_median, row.rmse_median, row.rmse_mean, row.rmse_p90,
+            row.n_sites,
+        )  # fmt: skip
     with atomic_path(summary_path) as path:
-        pd.concat(summaries).set_index("table").to_csv(path, float_format="%.5g")
+        summary.to_csv(path, index=False, float_format="%.5g")
 
 
 def scored_days(
@@ -85,12 +90,14 @@ def scored_days(
     Returns
     -------
     DataFrame
-        `site_id, date, gpp, reco, nee` and `gpp_pred, reco_pred, nee_pred`.
+        `site_id, date, gpp, reco, nee`, `gpp_dt` where the samples have it, and `gpp_pred,
+        reco_pred, nee_pred`.
     """
     observed = samples[(samples["qc"] >= min_qc) & (samples["date"] >= pd.Timestamp(first_day))]
     weather = [name for name in METEOROLOGY if name in observed]
     observed = observed.dropna(subset=weather)
-    observed = observed[["site_id", "date", *FLUX_NAMES]].dropna(subset=FLUX_NAMES, how="all")
+    fluxes = [*FLUX_NAMES, *[DAYTIME][: DAYTIME in observed]]
+    observed = observed[["site_id", "date", *fluxes]].dropna(subset=FLUX_NAMES, how="all")
     predicted = predictions[["site_id", "date", *FLUX_NAMES]]
     days = observed.merge(predicted, "left", ["site_id", "date"], suffixes=("", "_pred"))
     absent = days[[f"{flux}_pred" for flux in FLUX_NAMES]].isna().any(axis=1)

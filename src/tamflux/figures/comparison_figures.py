@@ -1,4 +1,4 @@
-"""Figures of the comparison: differences with their intervals, and quartiles of the errors."""
+"""Figures of scores at sites: skill by scale, errors over sites, differences with intervals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from tamflux.evaluation.labels import COMPARED, HELD_OUT, ordered
+from tamflux.evaluation.labels import COMPARED, HELD_OUT, SCALED, ordered
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import TAMRL
 from tamflux.figures.style import FLUX_LABELS, INK, MODEL_COLOURS, PER_DAY, save
@@ -17,21 +17,88 @@ PROTOCOL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#222
 """Okabe-Ito colours, distinct for colour-blind readers."""
 
 
+LOWEST_R2 = -0.5
+"""Lower R² are drawn at this value."""
+
+
 def plot_comparison(
-    summary: str | Path, differences: str | Path, forest: str | Path, errors: str | Path
+    summary: str | Path,
+    differences: str | Path,
+    forest: str | Path,
+    errors: str | Path,
+    skill: str | Path,
 ) -> None:
-    """Draw both figures.
+    """Draw the figures of a comparison.
 
     Parameters
     ----------
     summary, differences : path
         From `score_comparison`.
-    forest, errors : path
-        PNG to write: relative differences of the median RMSE, and quartiles of the RMSE.
+    forest, errors, skill : path
+        PNG to write: relative differences of the mean RMSE, the RMSE over sites, and R² by scale.
     """
-    _forest(pd.read_csv(differences), forest)
+    table = pd.read_csv(differences)
+    _forest(table[table["scale"] == "daily"], forest)
     table = pd.read_csv(summary, keep_default_na=False, na_values=[""])
-    _errors(table[table["group"] == "all"], errors)
+    _errors(table[(table["group"] == "all") & (table["scale"] == "daily")], errors)
+    plot_skill(summary, skill)
+
+
+def plot_skill(summary: str | Path, path: str | Path) -> None:
+    """Draw the R² of each model at every scale, one panel per flux and protocol.
+
+    Parameters
+    ----------
+    summary : path
+        From `score_comparison` or `score_real_towers`.
+    path : path
+        PNG to write.
+    """
+    table = pd.read_csv(summary, keep_default_na=False, na_values=[""])
+    table = table[table["group"] == "all"]
+    table["r2"] = table["r2_median"].where(table["scale"] != "site_mean", table["r2_pooled"])
+    models, protocols = ordered(table["model"], COMPARED), ordered(table["protocol"], HELD_OUT)
+    figure, axes = plt.subplots(
+        len(protocols), 3, figsize=(10, 1.6 + 2.2 * len(protocols)), sharey=True, sharex=True,
+        squeeze=False,
+    )  # fmt: skip
+    for row, protocol in zip(axes, protocols, strict=True):
+        for axis, flux in zip(row, FLUX_NAMES, strict=True):
+            part = table[(table["protocol"] == protocol) & (table["flux"] == flux)]
+            _skill(axis, part.pivot_table(index="scale", columns="model", values="r2"), models)
+            title = FLUX_LABELS[flux]
+            axis.set_title(
+                title if len(protocols) == 1 else f"{title}, {HELD_OUT.get(protocol, protocol)}",
+                fontsize=9,
+            )
+        row[0].set_ylabel("R²")
+    for axis in axes[-1]:
+        axis.set_xticks(range(len(SCALED)), SCALED.values(), rotation=40, ha="right")
+    if len(models) > 1:
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    save(figure, path)
+
+
+def _skill(axis, r2: pd.DataFrame, models: list[str]) -> None:
+    """R² (scale x model) against the scale; TAM-RL on top. Between sites is a skill of its own."""
+    r2 = r2.reindex(index=list(SCALED)).clip(lower=LOWEST_R2)
+    x, colours = np.arange(len(r2)), plt.get_cmap("tab10")
+    for number, model in enumerate(models):
+        if model not in r2:
+            continue
+        main = model == TAMRL
+        style = {
+            "color": MODEL_COLOURS[TAMRL] if main else colours(number % 10),
+            "linewidth": 2.2 if main else 0.9,
+            "ms": 6 if main else 4,
+            "zorder": 3 if main else 2,
+        }
+        values = r2[model].to_numpy()
+        axis.plot(x[:-1], values[:-1], "o-", label=COMPARED.get(model, model), **style)
+        axis.plot(x[-1:], values[-1:], "D", **style)
+    axis.axhline(0, color=INK, linewidth=0.8)
+    axis.set_ylim(LOWEST_R2 - 0.05, 1)
 
 
 def _forest(table: pd.DataFrame, path: str | Path) -> None:
@@ -43,7 +110,7 @@ def _forest(table: pd.DataFrame, path: str | Path) -> None:
         for k, protocol in enumerate(protocols):
             part = table[(table["protocol"] == protocol) & (table["flux"] == flux)]
             part = 100 * part.set_index("baseline").reindex(baselines)[
-                ["rmse_relative", "rmse_relative_low", "rmse_relative_high"]
+                ["rmse_mean_relative", "rmse_mean_relative_low", "rmse_mean_relative_high"]
             ]  # fmt: skip
             value, low, high = part.to_numpy().T
             y = np.arange(len(baselines)) + 0.7 * ((k + 0.5) / len(protocols) - 0.5)
@@ -52,7 +119,7 @@ def _forest(table: pd.DataFrame, path: str | Path) -> None:
             axis.plot(value, y, "o", color=colour, ms=4.5, label=HELD_OUT.get(protocol, protocol))
         axis.axvline(0, color=INK, linewidth=0.8)
         axis.set_title(FLUX_LABELS[flux])
-        axis.set_xlabel("difference of the median RMSE, %")
+        axis.set_xlabel("difference of the mean RMSE, %")
         axis.set_yticks(range(len(baselines)), [COMPARED.get(name, name) for name in baselines])
         axis.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
@@ -70,11 +137,13 @@ def _errors(table: pd.DataFrame, path: str | Path) -> None:
         for axis, flux in zip(row, FLUX_NAMES, strict=True):
             part = table[(table["protocol"] == protocol) & (table["flux"] == flux)]
             part = part.set_index("model").reindex(models)
-            low, middle, high = (part[f"rmse_q{q}"].to_numpy() for q in (25, 50, 75))
+            names = ("p10", "median", "mean", "p90")
+            low, middle, mean, high = (part[f"rmse_{name}"].to_numpy() for name in names)
             y = np.arange(len(models))
             colours = [MODEL_COLOURS["tamrl"] if name == TAMRL else "#b9c1cb" for name in models]
             axis.barh(y, high - low, left=low, height=0.62, color=colours)
             axis.plot(middle, y, "|", color=INK, ms=9, mew=1.8)
+            axis.plot(mean, y, "o", color=INK, ms=3)
             axis.set_yticks(y, [COMPARED.get(model, model) for model in models])
             axis.grid(axis="y", visible=False)
             axis.set_title(f"{FLUX_LABELS[flux]}, {HELD_OUT.get(protocol, protocol)}", fontsize=9)

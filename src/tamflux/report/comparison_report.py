@@ -1,14 +1,15 @@
-"""Report of the comparison: Markdown tables, and a self-contained HTML page."""
+"""Report of the comparison and of the real towers: Markdown tables, and a page of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 import tamflux
-from tamflux.evaluation.labels import COMPARED, HELD_OUT, ordered
+from tamflux.evaluation.labels import COMPARED, HELD_OUT, SCALED, SCORED, ordered
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import TAMRL
 from tamflux.files import atomic_path
@@ -16,21 +17,27 @@ from tamflux.report.page import Section, figure, render
 from tamflux.report.tables import Table, number
 
 CAPTIONS = {
-    "differences": "Relative difference of the median RMSE over sites between TAM-RL and each "
-    "other model, with its 95 % interval. Left of zero TAM-RL has the smaller error.",
-    "errors": "Quartiles over sites of the RMSE; the line in each bar is the median.",
+    "skill": "R² by scale: medians over sites, and between the means of sites (diamonds). R² below "
+    "−0.5 are drawn there.",
+    "differences": "Relative difference of the mean RMSE over sites between TAM-RL and each other "
+    "model, with its 95 % interval. Left of zero TAM-RL has the smaller error.",
+    "errors": "RMSE over sites: bars from the 10th to the 90th percentile, with the median (line) "
+    "and the mean (dot).",
 }
 
 GROUPS = ("igbp", "koppen", "wetland", "water")
 
 METHOD = (
-    "All models have the same predictors, training sites and weights of days, and settings from "
-    "searches of the same size. The prediction of a model is the mean of its repetitions. Scores "
-    "are computed per held-out site, on the same days for all models, and summarised as quartiles "
-    "over sites.",
-    "The seasonal cycle is a fit of a mean and two harmonics, the anomalies are its residuals; "
-    "between-site R² is that of the sites' means. Intervals (95 %) come from a bootstrap "
-    "over sites, in which towers within 5 km of each other form one cluster.",
+    "Every site is predicted by models that were not trained on it, and scored on the same days "
+    "for all models. The prediction of a model is the mean of its repetitions; for TAM-RL these "
+    "are the members of one ensemble. Trials are the fits among which the settings of a model "
+    "were chosen, on inner held-out sites; TAM-RL has those of the configuration.",
+    "Scales as in FLUXtrapolation (arXiv:2605.19812): weeks with 4 days, months with 15, the mean "
+    "seasonal cycle of days observed in 2 years, anomalies from it, and anomalies of the means of "
+    "years with 183 days. A site needs 10 weeks, 6 months, half of the cycle or 3 years. RMSE and "
+    "bias are in g C m⁻² d⁻¹.",
+    "Intervals (95 %) come from a bootstrap over sites, in which towers within 5 km of each other "
+    "form one cluster.",
 )
 
 
@@ -38,11 +45,12 @@ def write_comparison(
     summary: str | Path,
     differences: str | Path,
     cells: str | Path | None,
+    settings: Sequence[str | Path],
     figures: Sequence[str | Path],
     markdown: str | Path,
     page: str | Path,
 ) -> None:
-    """Write the tables as Markdown, and a page with tables and figures.
+    """Write the tables of a comparison as Markdown, and a page with tables and figures.
 
     Parameters
     ----------
@@ -50,18 +58,21 @@ def write_comparison(
         From `score_comparison`.
     cells : path or None
         From `score_cell_predictions`.
+    settings : sequence of path
+        JSON files of the searches, named after their models.
     figures : sequence of path
         PNG files named as `CAPTIONS`.
     markdown, page : path
         Files to write; nothing in the page is loaded from elsewhere.
     """
-    read = {"keep_default_na": False, "na_values": [""]}
-    scores, paired = pd.read_csv(summary, **read), pd.read_csv(differences, **read)
+    scores, paired = _read(summary), _read(differences)
+    trials = {Path(path).stem: len(json.loads(Path(path).read_text())["candidates"])
+              for path in settings}  # fmt: skip
     sections = []
     for protocol in ordered(scores["protocol"], HELD_OUT):
         part = scores[scores["protocol"] == protocol]
         tables = [
-            model_table(part[part["group"] == "all"]),
+            *site_tables(part, trials),
             difference_table(paired[paired["protocol"] == protocol]),
             group_table(part),
         ]
@@ -71,51 +82,112 @@ def write_comparison(
         sections.append(
             Section("cells", "Between the towers", tables=[cell_table(pd.read_csv(cells))])
         )
-    text = "\n\n".join(_markdown(section) for section in sections)
-    with atomic_path(markdown) as path:
-        path.write_text("\n\n".join(METHOD) + f"\n\n{text}\n", encoding="utf-8")
+    _write_markdown(sections, markdown)
     drawn = [figure(Path(path), CAPTIONS) for path in figures]
     first = Section("overview", "Overview", texts=list(METHOD), figures=drawn)
     with atomic_path(page) as path:
         path.write_text(_page([first, *sections], paired), encoding="utf-8")
 
 
-def model_table(part: pd.DataFrame) -> Table:
-    """Scores over all sites of a protocol."""
+def write_site_tables(summary: str | Path, markdown: str | Path) -> None:
+    """Write the tables of the real towers as Markdown, from the file of `score_real_towers`."""
+    scores = _read(summary)
+    sections = [
+        Section(name, f"Held out: {HELD_OUT[name]}", tables=site_tables(of, {}))
+        for name in ordered(scores["protocol"], HELD_OUT)
+        for of in [scores[scores["protocol"] == name]]
+    ]
+    _write_markdown(sections, markdown)
+
+
+def site_tables(part: pd.DataFrame, trials: Mapping[str, int]) -> list[Table]:
+    """Scores over all sites of a protocol: on days, and at every scale."""
+    part = part[part["group"] == "all"]
+    return [
+        overview_table(part),
+        model_table(part, trials),
+        scale_table(part, "r2"),
+        scale_table(part, "rmse"),
+    ]
+
+
+def overview_table(part: pd.DataFrame) -> Table:
+    """One row per model: the daily scores of each flux that a reader looks for first."""
+    daily = part[part["scale"] == "daily"].set_index(["model", "flux"])
+    means = part[part["scale"] == "site_mean"].set_index(["model", "flux"])["r2_pooled"]
     rows = []
-    for flux, model, row in _rows(part, "model"):
+    for model in ordered(part["model"], COMPARED):
+        row = [COMPARED.get(model, model)]
+        for flux in FLUX_NAMES:
+            if (model, flux) not in daily.index:
+                row.append("–")
+                continue
+            of = daily.loc[(model, flux)]
+            errors = " / ".join(number(of[f"rmse_{name}"], 3) for name in ("median", "mean", "p90"))
+            between = number(means[model, flux], 2)
+            row.append(f"{errors}; {number(of['r2_median'], 2)}; {between}")
+        rows.append(row)
+    strong = {k for k, row in enumerate(rows) if row[0] == COMPARED[TAMRL]}
+    caption = "RMSE (median / mean / 90th percentile over sites); median R²; R² between sites"
+    return Table(caption, ["model", *(flux.upper() for flux in FLUX_NAMES)], rows, strong=strong)
+
+
+def model_table(part: pd.DataFrame, trials: Mapping[str, int]) -> Table:
+    """Daily scores of each model, and the skill between sites."""
+    means = part[part["scale"] == "site_mean"].set_index(["flux", "model"])
+    rows = []
+    for flux, model, row in _rows(part[part["scale"] == "daily"], "model"):
+        between = means.loc[(flux, model)]
         rows.append([
-            flux.upper(), COMPARED.get(model, model), str(int(row["n_sites"])),
-            " / ".join(number(row[f"r2_q{q}"], 2) for q in (25, 50, 75)),
-            " / ".join(number(row[f"rmse_q{q}"], 2) for q in (25, 50, 75)),
-            f"{number(row['rmse_seed_mean'], 2)} ± {number(row['rmse_seed_sd'], 2)}",
-            *(number(row[f"{name}_q50"], 2) for name in ("nmae", "rae", "bias")),
-            *(number(row[name], 2) for name in (
-                "pooled_rmse", "season_r2_q50", "anomaly_r2_q50", "between_r2")),
+            SCORED[flux], COMPARED.get(model, model), str(trials.get(model, "–")),
+            str(int(row["n_sites"])),
+            *(" / ".join(number(row[f"{metric}_{name}"], digits) for name in names)
+              for metric, names, digits in (
+                  ("rmse", ("median", "mean", "p90"), 3), ("r2", ("median", "mean", "p10"), 2),
+                  ("rae", ("median", "mean", "p90"), 2), ("bias", ("median", "mean"), 2))),
+            number(row["rmse_pooled"], 2),
+            f"{number(between['r2_pooled'], 2)} / {number(between['rmse_pooled'], 2)}",
         ])  # fmt: skip
     columns = [
-        "flux", "model", "sites", "R²", "RMSE", "RMSE of one", "nMAE", "RAE", "bias",
-        "pooled RMSE", "season R²", "anomaly R²", "between-site R²",
+        "flux", "model", "trials", "sites", "RMSE median / mean / p90", "R² median / mean / p10",
+        "RAE median / mean / p90", "bias median / mean", "pooled RMSE", "between sites R² / RMSE",
     ]  # fmt: skip
-    caption = (
-        "Quartiles of R² and RMSE, medians of the others; RMSE of one: median RMSE of single "
-        "repetitions, mean ± standard deviation (RMSE and bias in g C m⁻² d⁻¹)"
-    )
-    return _table(caption, columns, rows)
+    return _table("Days of held-out sites", columns, rows)
+
+
+def scale_table(part: pd.DataFrame, metric: str) -> Table:
+    """Median over sites of a metric at each scale; at scale ``site_mean`` that between sites."""
+    value = part[f"{metric}_median"].where(part["scale"] != "site_mean", part[f"{metric}_pooled"])
+    wide = part.assign(value=value).pivot_table("value", ["flux", "model"], "scale")
+    digits = 2 if metric == "r2" else 3
+    rows = [
+        [SCORED[flux], COMPARED.get(model, model)]
+        + [number(row.get(scale, float("nan")), digits) for scale in SCALED]
+        for flux, model, row in _rows(wide.reset_index(), "model")
+    ]
+    name = "R²" if metric == "r2" else "RMSE"
+    sites = part.groupby("scale")["n_sites"].max().reindex(list(SCALED)).fillna(0).astype(int)
+    counts = ", ".join(f"{label} {sites[scale]}" for scale, label in SCALED.items())
+    caption = f"{name} by scale, medians over sites and between sites (sites: {counts})"
+    return _table(caption, ["flux", "model", *SCALED.values()], rows)
 
 
 def difference_table(part: pd.DataFrame) -> Table:
-    """TAM-RL against every other model."""
+    """TAM-RL against every other model, on days and between sites."""
+    means = part[part["scale"] == "site_mean"].set_index(["flux", "baseline"])
     rows = []
-    for flux, baseline, row in _rows(part, "baseline"):
+    for flux, baseline, row in _rows(part[part["scale"] == "daily"], "baseline"):
+        between = means.loc[(flux, baseline)]
         rows.append([
-            flux.upper(), COMPARED.get(baseline, baseline), str(int(row["n_sites"])),
-            _interval(row, "rmse_relative", 1, 100), _interval(row, "rmse_paired", 3),
-            _interval(row, "r2_medians", 3), number(100 * row["better"], 0),
+            SCORED[flux], COMPARED.get(baseline, baseline), str(int(row["n_sites"])),
+            _interval(row, "rmse_mean_relative", 1, 100),
+            _interval(row, "rmse_median_relative", 1, 100), _interval(row, "rmse_paired", 3),
+            _interval(row, "r2_median_difference", 3), number(100 * row["better"], 0),
+            _interval(between, "r2_pooled_difference", 3),
         ])  # fmt: skip
     columns = [
-        "flux", "TAM-RL against", "sites", "median RMSE, %", "paired RMSE", "median R²",
-        "sites won, %",
+        "flux", "TAM-RL against", "sites", "mean RMSE, %", "median RMSE, %", "paired RMSE",
+        "median R²", "sites won, %", "between-site R²",
     ]  # fmt: skip
     caption = "Differences TAM-RL − other with 95 % intervals; paired: median over sites"
     return _table(caption, columns, rows)
@@ -132,9 +204,9 @@ def group_table(part: pd.DataFrame) -> Table:
         for group, value in sorted(groups, key=lambda key: (GROUPS.index(key[0]), key[1])):
             row = groups[group, value].set_index("model")
             name = {"wetland": "wetland", "water": "water-adjacent", "koppen": f"climate {value}"}
-            medians = [number(median, 2) for median in row["rmse_q50"].reindex(models)]
+            medians = [number(median, 2) for median in row["rmse_median"].reindex(models)]
             count = str(int(row["n_sites"].max()))
-            rows.append([flux.upper(), name.get(group, value), count, *medians])
+            rows.append([SCORED[flux], name.get(group, value), count, *medians])
     columns = ["flux", "sites of", "sites", *(COMPARED.get(model, model) for model in models)]
     caption = "Median RMSE by IGBP class, climate, wetland and water, g C m⁻² d⁻¹"
     return Table(caption, columns, rows, text={0, 1}, folded=True)
@@ -144,7 +216,7 @@ def cell_table(scores: pd.DataFrame) -> Table:
     """Scores at cells between the towers."""
     rows = [
         [
-            flux.upper(), COMPARED.get(model, model), str(int(row["n_cells"])),
+            SCORED[flux], COMPARED.get(model, model), str(int(row["n_cells"])),
             *(number(row[name], 3) for name in ("r2", "rmse", "bias", "between_r2")),
         ]
         for flux, model, row in _rows(scores, "model")
@@ -154,10 +226,14 @@ def cell_table(scores: pd.DataFrame) -> Table:
     return _table(caption, columns, rows)
 
 
-def _rows(table: pd.DataFrame, name: str):
+def _read(path: str | Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def _rows(table: pd.DataFrame, name: str) -> Iterator[tuple[str, str, pd.Series]]:
     """Flux, model and row, in the order of the tables."""
     found = table.set_index(["flux", name])
-    for flux in FLUX_NAMES:
+    for flux in SCORED:
         for model in ordered(table[name], COMPARED):
             if (flux, model) in found.index:
                 yield flux, model, found.loc[(flux, model)]
@@ -173,15 +249,18 @@ def _interval(row: pd.Series, name: str, digits: int, factor: float = 1) -> str:
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
-def _markdown(section: Section) -> str:
-    parts = [f"### {section.title}"]
-    for table in section.tables:
-        align = ["---" if k in table.text else "---:" for k in range(len(table.columns))]
-        lines = [table.columns, align]
-        for k, row in enumerate(table.rows):
-            lines.append([f"**{cell}**" for cell in row] if k in table.strong else row)
-        parts += [f"{table.caption}:", "\n".join(f"| {' | '.join(line)} |" for line in lines)]
-    return "\n\n".join(parts)
+def _write_markdown(sections: Sequence[Section], target: str | Path) -> None:
+    parts = list(METHOD)
+    for section in sections:
+        parts.append(f"### {section.title}")
+        for table in section.tables:
+            align = ["---" if k in table.text else "---:" for k in range(len(table.columns))]
+            lines = [table.columns, align]
+            for k, row in enumerate(table.rows):
+                lines.append([f"**{cell}**" for cell in row] if k in table.strong else row)
+            parts += [f"{table.caption}:", "\n".join(f"| {' | '.join(line)} |" for line in lines)]
+    with atomic_path(target) as path:
+        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def _page(sections: list[Section], paired: pd.DataFrame) -> str:
@@ -197,16 +276,18 @@ def _page(sections: list[Section], paired: pd.DataFrame) -> str:
 
 
 def _cards(paired: pd.DataFrame) -> list[dict[str, str]]:
-    """TAM-RL against the best other model of each flux, in the first protocol."""
+    """TAM-RL against the best other model of each flux, on days, in the first protocol."""
     if paired.empty:
         return []
     first = paired[paired["protocol"] == ordered(paired["protocol"], HELD_OUT)[0]]
+    first = first[first["scale"] == "daily"]
     cards = []
     for flux in FLUX_NAMES:
         part = first[first["flux"] == flux]
-        if part["rmse_relative"].notna().any():
-            best = part.loc[part["rmse_relative"].idxmax()]
-            label = f"median RMSE of {flux.upper()} against the best other model, "
+        if part["rmse_mean_relative"].notna().any():
+            best = part.loc[part["rmse_mean_relative"].idxmax()]
+            label = f"mean RMSE of {flux.upper()} against the best other model, "
             label += COMPARED.get(best["baseline"], best["baseline"])
-            cards.append({"value": f"{number(100 * best['rmse_relative'], 1)} %", "label": label})
+            value = number(100 * best["rmse_mean_relative"], 1)
+            cards.append({"value": f"{value} %", "label": label})
     return cards

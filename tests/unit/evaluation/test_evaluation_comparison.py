@@ -66,7 +66,7 @@ def usable(folder, model, site, flux):
 def test_scores_are_of_the_mean_of_the_repetitions_on_the_days_that_count(files):
     scores, _, _ = run(files)
     assert set(scores["site_id"]) == set(SITES["site_id"]) - {"AA-5"}
-    for row in scores.itertuples():
+    for row in scores[scores["scale"] == "daily"].itertuples():
         observed, predicted = usable(files, row.model, row.site_id, row.flux)
         error = predicted - observed
         assert row.n == len(observed)
@@ -77,34 +77,45 @@ def test_scores_are_of_the_mean_of_the_repetitions_on_the_days_that_count(files)
 
 def test_the_summary_tells_of_groups_and_of_repetitions(files):
     scores, summary, _ = run(files)
-    part = scores[(scores["model"] == "tamrl") & (scores["flux"] == "gpp")].set_index("site_id")
-    rows = summary[(summary["model"] == "tamrl") & (summary["flux"] == "gpp")]
+    scores, rows = (t[(t["model"] == "tamrl") & (t["flux"] == "gpp")] for t in (scores, summary))
+    part = scores[scores["scale"] == "daily"].set_index("site_id")
+    between_sites = rows[rows["scale"] == "site_mean"].iloc[0]
+    rows = rows[rows["scale"] == "daily"]
     found = {(r.group, r.value): r for r in rows.itertuples()}
     value = {group: r for (group, _), r in found.items()}
     assert value["all"].n_sites == 5
     assert value["water"].n_sites == 2  # AA-1 and AA-4: less than three quarters is land
     assert value["wetland"].n_sites == found["igbp", "WET"].n_sites == 2
     assert {v for g, v in found if g == "koppen"} == {"A", "C", "D"}
-    np.testing.assert_allclose(value["all"].rmse_q50, part["rmse"].median(), rtol=1e-4)
+    np.testing.assert_allclose(value["all"].rmse_median, part["rmse"].median(), rtol=1e-4)
     wet = part.loc[["AA-0", "AA-1"]]
-    np.testing.assert_allclose(found["igbp", "WET"].rmse_q25, wet["rmse"].quantile(0.25), rtol=1e-4)
+    np.testing.assert_allclose(found["igbp", "WET"].rmse_p10, wet["rmse"].quantile(0.1), rtol=1e-4)
     days = [usable(files, "tamrl", site, "gpp") for site in part.index]
     errors = np.concatenate([predicted - observed for observed, predicted in days])
-    np.testing.assert_allclose(value["all"].pooled_rmse, np.sqrt(np.mean(errors**2)), rtol=1e-4)
+    np.testing.assert_allclose(value["all"].rmse_pooled, np.sqrt(np.mean(errors**2)), rtol=1e-4)
     means = np.array([(o.mean(), p.mean()) for o, p in days])
     between = 1 - np.mean((means[:, 1] - means[:, 0]) ** 2) / np.var(means[:, 0])
-    np.testing.assert_allclose(value["all"].between_r2, between, rtol=1e-3)
+    np.testing.assert_allclose(between_sites["r2_pooled"], between, rtol=1e-3)
     # one repetition errs sqrt(2) times as much as the mean of two independent ones
-    ratio = value["all"].rmse_seed_mean / value["all"].rmse_q50
+    ratio = value["all"].rmse_seed_mean / value["all"].rmse_median
     np.testing.assert_allclose(ratio, np.sqrt(2), rtol=0.1)
     assert value["all"].seeds == 2 and np.isnan(value["water"].seeds)
 
 
 def test_the_better_model_is_told(files):
     _, _, differences = run(files)
-    assert set(differences["baseline"]) == {"ct_lstm"} and len(differences) == 3
-    assert (differences["better"] == 1).all() and (differences["rmse_paired_high"] < 0).all()
-    np.testing.assert_allclose(differences["rmse_relative"], -0.7, atol=0.08)
+    assert set(differences["baseline"]) == {"ct_lstm"} and set(differences["flux"]) == {
+        "gpp",
+        "reco",
+        "nee",
+    }
+    differences = differences[differences["scale"] == "daily"]
+    assert (
+        len(differences) == 3
+        and (differences["better"] == 1).all()
+        and (differences["rmse_paired_high"] < 0).all()
+    )
+    np.testing.assert_allclose(differences["rmse_mean_relative"], -0.7, atol=0.08)
 
 
 def test_a_day_that_one_model_cannot_predict_counts_for_none(files):
@@ -114,6 +125,7 @@ def test_a_day_that_one_model_cannot_predict_counts_for_none(files):
     table.loc[lost, "reco"] = np.nan
     table.to_parquet(path)
     scores, _, _ = run(files)
+    scores = scores[scores["scale"] == "daily"]
     n = scores[scores["site_id"] == "AA-2"].groupby("flux")["n"].unique()
     observed = usable(files, "tamrl", "AA-2", "reco")[0]
     assert n["reco"].tolist() == [(observed.index < "2003-06-01").sum()] and len(n["nee"]) == 1

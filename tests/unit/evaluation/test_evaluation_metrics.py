@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamflux.evaluation.metrics import METRICS, pooled_rmse, quartiles, score_sites
+from tamflux.evaluation.metrics import METRICS, quartiles, score_sites
 
 
 def frame(site, observed, predicted, flux="gpp"):
@@ -59,13 +59,13 @@ def test_against_the_definitions(rows):
         y, e = days["gpp"].to_numpy(), (days["gpp_pred"] - days["gpp"]).to_numpy()
         assert scores.loc[site, "rmse"] == pytest.approx(np.sqrt((e**2).mean()), abs=1e-9)
         assert scores.loc[site, "bias"] == pytest.approx(e.mean(), abs=1e-9)
+        assert scores.loc[site, "mean"] == pytest.approx(y.mean(), abs=1e-9)
+        assert scores.loc[site, "sd"] == pytest.approx(y.std(), abs=1e-6)
         if y.std() > 1e-3:
             assert scores.loc[site, "r2"] == pytest.approx(1 - np.mean(e**2) / y.var(), rel=1e-6)
             assert scores.loc[site, "rae"] == pytest.approx(
                 np.abs(e).sum() / np.abs(y - y.mean()).sum(), rel=1e-6
             )
-    squares = (table["gpp_pred"] - table["gpp"]) ** 2
-    assert pooled_rmse(table, ["gpp"])["gpp"] == pytest.approx(np.sqrt(squares.mean()), abs=1e-9)
 
 
 def test_quartiles_over_sites_by_group():

@@ -40,6 +40,7 @@ def test_scores_and_summary(tmp_path):
         table.to_parquet(tmp_path / f"{name}.parquet")
         ids = table["site_id"].unique()
         sites = pd.DataFrame({"site_id": ids, "fold": 0, "igbp": "GRA", "koppen": "Cfb"})
+        sites = sites.assign(lat=range(len(ids)), lon=0)
         sites.to_csv(tmp_path / f"{name}.csv", index=False)
     score_real_towers(
         tmp_path / "predictions.parquet",
@@ -51,7 +52,11 @@ def test_scores_and_summary(tmp_path):
         first_day="2000-02-24",
         min_days=2,
     )
-    scores = pd.read_csv(tmp_path / "scores.csv").set_index(["site_id", "flux"])
+    scores = (
+        pd.read_csv(tmp_path / "scores.csv")
+        .query("scale == 'daily'")
+        .set_index(["site_id", "flux"])
+    )
     # A: gpp 1, 3 predicted 2, 2; reco 1, 2, 2; nee 0, -1. B: two days of nee alone
     assert scores["n"].to_dict() == {
         ("A", "gpp"): 2, ("A", "reco"): 3, ("A", "nee"): 2, ("B", "nee"): 2,
@@ -59,12 +64,15 @@ def test_scores_and_summary(tmp_path):
     assert scores.loc[("A", "gpp"), "rmse"] == 1
     assert scores.loc[("A", "reco"), "rmse"] == pytest.approx(np.sqrt(1 / 3), rel=1e-4)
     assert scores.loc[("B", "nee"), "bias"] == -1
-    zero = pd.read_csv(tmp_path / "zero_shot_scores.csv").set_index(["site_id", "flux"])
+    zero = pd.read_csv(tmp_path / "zero_shot_scores.csv").query("scale == 'daily'")
+    zero = zero.set_index(["site_id", "flux"])
     assert zero.loc[("Z", "gpp"), "rmse"] == pytest.approx(np.sqrt(2), rel=1e-4)
-    summary = pd.read_csv(tmp_path / "summary.csv").set_index(["table", "flux"])
-    assert summary.loc[("folds", "nee"), "n_sites"] == 2
+    summary = pd.read_csv(tmp_path / "summary.csv").query("group == 'all'")
+    summary = summary.set_index(["protocol", "flux", "scale"])
+    assert summary.loc[("folds", "nee", "daily"), "n_sites"] == 2
     # pooled nee errors: 0, 1, 0, -2
-    assert summary.loc[("folds", "nee"), "pooled_rmse"] == pytest.approx(np.sqrt(5 / 4), rel=1e-4)
+    pooled = summary.loc[("folds", "nee", "daily"), "rmse_pooled"]
+    assert pooled == pytest.approx(np.sqrt(5 / 4), rel=1e-4)
 
 
 def test_a_day_without_prediction_is_an_error():
@@ -82,7 +90,7 @@ def test_a_second_table_without_fluxes_has_no_scores(tmp_path):
         table.to_parquet(tmp_path / f"{name}.parquet")
         sites = pd.DataFrame(
             {"site_id": table["site_id"].unique(), "fold": 0, "igbp": "", "koppen": ""}
-        )
+        ).assign(lat=0, lon=0)
         sites.to_csv(tmp_path / f"{name}.csv", index=False)
     score_real_towers(
         tmp_path / "predictions.parquet",
@@ -95,4 +103,4 @@ def test_a_second_table_without_fluxes_has_no_scores(tmp_path):
         min_days=2,
     )
     assert pd.read_csv(tmp_path / "zero_shot_scores.csv").empty
-    assert pd.read_csv(tmp_path / "summary.csv")["table"].unique().tolist() == ["folds"]
+    assert pd.read_csv(tmp_path / "summary.csv")["protocol"].unique().tolist() == ["folds"]
