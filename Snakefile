@@ -73,6 +73,7 @@ include: "workflow/rules/product.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/adaptation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/comparison.smk"
 

@@ -1,4 +1,4 @@
-"""Mean annual cycle of temperature and precipitation, to compare input files with.
+"""Climate that is shipped with the package: annual cycles to compare with, Köppen classes.
 
 Monthly means of ERA5 2000-2025 on nodes of 0.5 degree, shipped with the package
 (`data/climate.nc`, which names its source and licence).
@@ -11,6 +11,8 @@ from importlib.resources import as_file, files
 
 import netCDF4
 import numpy as np
+
+from tamflux.variables import KOPPEN_CLASSES
 
 _STEP = {"t2m": 0.1, "tp": 1.0}
 _DAYS_OF_MONTH = np.array([31, 28.2425, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
@@ -42,3 +44,15 @@ def climatology(name: str, lat: np.ndarray, lon: np.ndarray, days: np.ndarray) -
     col = np.rint(((np.asarray(lon) + 180) % 360) / 0.5).astype(int) % monthly.shape[2]
     month = np.asarray(days).astype("datetime64[M]").astype(int) % 12
     return monthly[month[:, None, None], row[:, None], col]
+
+
+def koppen_class(lat: float, lon: float) -> str | None:
+    """Köppen class of the 0.25 degree cell of a point (`data/surface.nc`); None over water."""
+    with (
+        as_file(files("tamflux") / "data" / "surface.nc") as path,
+        netCDF4.Dataset(path) as file,
+    ):
+        file.set_auto_maskandscale(False)
+        row = min(int((lat + 90) / 0.25), 719)  # first row in the south
+        code = int(file["koppen"][row, int(((lon + 180) % 360) / 0.25) % 1440])
+    return KOPPEN_CLASSES[code - 1] if code else None

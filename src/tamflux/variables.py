@@ -116,7 +116,7 @@ VEGETATION = _index(
 PREDICTORS = METEOROLOGY | ASTRONOMY | REFLECTANCE | VEGETATION | CLIMATOLOGY | LAND_MODEL
 """Every dynamic predictor a cube or a sample table may hold."""
 
-CORE_WEATHER = ("t2m", "t2m_min", "t2m_max", "vpd", "ssrd")
+CORE_WEATHER = ("t2m", "vpd", "ssrd")
 """Predictors without which no model of a site table predicts a day."""
 
 FLUXES = _index(

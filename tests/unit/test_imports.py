@@ -22,23 +22,26 @@ MAY_IMPORT = {
     "samples": FOUNDATIONS | {"readers", "predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
     "baselines": FOUNDATIONS | {"samples", "training", "model"},
+    "adaptation": FOUNDATIONS | {"samples", "training", "model", "towers"},
     "uncertainty": FOUNDATIONS | {"training", "samples"},
     "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
     "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
     "evaluation": FOUNDATIONS
     | {"product", "inference", "uncertainty", "training", "samples", "predictors", "readers"},
-    "figures": FOUNDATIONS | {"evaluation", "product", "predictors", "uncertainty", "samples"},
+    "figures": FOUNDATIONS
+    | {"adaptation", "evaluation", "product", "predictors", "uncertainty", "samples"},
     "report": FOUNDATIONS
     | {"figures", "evaluation", "product", "predictors", "readers", "uncertainty"},
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "samples", "download"},
+    "cli": FOUNDATIONS | {"adaptation", "figures", "training"},
     "api": FOUNDATIONS | {"predictors", "training", "figures"},  # for notebooks: no room imports it
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
     "torch": set(MAY_IMPORT)
-    - {"model", "training", "baselines", "uncertainty", "inference", "evaluation"},
+    - {"model", "training", "baselines", "uncertainty", "inference", "evaluation", "adaptation"},
     "matplotlib": set(MAY_IMPORT) - {"figures", "report", "api"},
 }
 

@@ -96,7 +96,12 @@ if SITE_TABLE:
         "samples": [f"results/{table}samples.parquet"],
         "sites": f"results/{table}sites.csv",
     }
-REAL_TOWERS = config["real_towers"] or {"folds": 0, "predict_days": None, "monthly": []}
+REAL_TOWERS = config["real_towers"] or {
+    "folds": 0,
+    "predict_days": None,
+    "monthly": [],
+    "adapt_days": [],
+}
 REAL_TABLES = ["folds", "zero_shot"] if REAL_TOWERS["predict_days"] else ["folds"]
 
 

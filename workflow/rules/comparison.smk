@@ -110,3 +110,4 @@ rule real_towers:
         rules.score_real_towers.output,
         rules.predict_real_towers.output,
         rules.write_real_towers.output,
+        [*ADAPTATION.values(), ADAPTATION_FIGURE] if REAL_TOWERS["adapt_days"] else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -126,10 +126,12 @@ def read_towers(
     site_table: str | Path | None,
     grid: Grid | None,
     limits: Limits,
+    described: Mapping[str, str] | None = None,
 ) -> tuple[list[pd.DataFrame], list[dict], Rejections]:
     """Records and rows of sites.csv of all usable sites, and the list of what is rejected.
 
-    Parameters as of `harmonise_towers`, whose outputs these are.
+    Parameters as of `harmonise_towers`, whose outputs these are; `described` holds fields that
+    take precedence for every site, for the files of one tower.
     """
     if not paths:
         raise InputError(
@@ -140,7 +142,8 @@ def read_towers(
     sources = find_sources(paths, rejected)
     records, rows = [], []
     for site_id in tqdm(sorted(sources), desc="towers", unit="site"):
-        site = describe_site(site_id, sources[site_id], table.get(site_id, {}), rejected)
+        own = table.get(site_id, {}) | dict(described or {})
+        site = describe_site(site_id, sources[site_id], own, rejected)
         if site is None or not _is_inside(site, grid, sources[site_id], rejected):
             continue
         site["day_offset"] = _day_offset(site, sources[site_id], rejected)

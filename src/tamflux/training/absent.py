@@ -17,8 +17,10 @@ from torch import Tensor
 
 from tamflux.variables import REFLECTANCE
 
-DROPPED_SHARE = 0.1
-"""Share of the training site-years that lack a group of predictors on purpose."""
+DROPPED_SHARE = 0.2
+"""Share of the training site-years that lack predictors on purpose. Each of them draws its own
+probability of dropping a group, uniformly from 0 to 1, so that the model meets a single absent
+group as well as the absence of all; on average half of the share lacks a group."""
 
 
 def absence_groups(
@@ -49,7 +51,7 @@ def find_absent(lookback: np.ndarray, groups: Sequence[Sequence[int]]) -> np.nda
 def drop_groups(
     x: Tensor, absent: Tensor, groups: Sequence[Sequence[int]]
 ) -> tuple[Tensor, Tensor]:
-    """Drop each group of each site-year with probability `DROPPED_SHARE`.
+    """Drop groups of predictors from some site-years; see `DROPPED_SHARE`.
 
     Parameters
     ----------
@@ -65,7 +67,9 @@ def drop_groups(
     """
     if not groups:
         return x, absent
-    dropped = torch.rand(absent.shape).to(absent.device) < DROPPED_SHARE
+    random = torch.rand(len(x), 2 + len(groups)).to(absent.device)
+    probability = torch.where(random[:, 0] < DROPPED_SHARE, random[:, 1], 0)
+    dropped = random[:, 2:] < probability[:, None]
     of_feature = torch.zeros(len(x), x.shape[-1], dtype=torch.bool, device=x.device)
     for number, group in enumerate(groups):
         of_feature[:, list(group)] = dropped[:, number, None]

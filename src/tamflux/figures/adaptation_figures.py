@@ -1,0 +1,82 @@
+"""Figures of adaptation: errors by measured days, and the series of one tower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from tamflux.adaptation.curve import curve_summary
+from tamflux.figures.style import FLUX_LABELS, INK, PER_DAY, save
+from tamflux.variables import FLUXES
+
+_STYLES = {
+    ("correction", "first"): ("#0072B2", "-", "adapted, first days"),
+    ("correction", "random"): ("#56B4E9", "--", "adapted, random days of the first year"),
+    ("correction", "winter"): ("#009E73", ":", "adapted, days of the coldest months"),
+    ("scale", "first"): ("#E69F00", "-", "one factor on GPP and RECO, first days"),
+}
+_SMOOTHING_DAYS = 7
+
+
+def plot_adaptation_curve(curve: str | Path, path: str | Path) -> None:
+    """Draw the change of the mean RMSE by the number of measured days, one panel per flux.
+
+    Parameters
+    ----------
+    curve : path
+        From `adaptation_curve`.
+    path : path
+        PNG to write.
+    """
+    table = curve_summary(pd.read_csv(curve))
+    figure, axes = plt.subplots(1, len(FLUXES), figsize=(11, 3.6), sharey=True)
+    for axis, flux in zip(axes, FLUXES, strict=True):
+        of_flux = table[table["flux"] == flux]
+        for (method, draw), (colour, line, label) in _STYLES.items():
+            rows = of_flux[(of_flux["method"] == method) & (of_flux["draw"] == draw)]
+            rows = rows[rows["days"] > 0]
+            days, change = np.r_[0, rows["days"]], np.r_[0, rows["change"]]
+            axis.plot(days, change, line, color=colour, marker="o", markersize=4, label=label)
+        axis.axhline(0, color=INK, linewidth=0.8)
+        axis.set(title=FLUX_LABELS[flux], xlabel="measured days used", ylim=(-35, 15))
+    sites = int(table["sites"].max())
+    axes[0].set_ylabel(f"change of mean RMSE (%)\n{sites} held-out sites")
+    axes[-1].legend(fontsize=7, frameon=False, loc="upper right")
+    save(figure, path)
+
+
+def plot_adapted_series(series: pd.DataFrame, title: str, path: str | Path) -> None:
+    """Draw the measured, zero-shot and adapted fluxes of one tower, as weekly means.
+
+    Parameters
+    ----------
+    series : DataFrame
+        From `tamflux.adaptation.tower.adapt_tower`.
+    title : str
+    path : path
+        PNG to write.
+    """
+    series = series.set_index(pd.DatetimeIndex(series["date"]))
+    figure, axes = plt.subplots(len(FLUXES), 1, figsize=(11, 8), sharex=True)
+    for axis, flux in zip(axes, FLUXES, strict=True):
+        low, high = (series[flux] + s * series[f"{flux}_pi90_halfwidth"] for s in (-1, 1))
+        axis.fill_between(
+            series.index, low, high, color="#0072B2", alpha=0.15, linewidth=0,
+            label="90 % interval of a day",
+        )  # fmt: skip
+        axis.plot(series.index, series[f"{flux}_observed"], ".", color=INK, markersize=1.5,
+                  alpha=0.5, label="measured days")  # fmt: skip
+        for column, colour, label in [
+            (f"{flux}_zero_shot", "#E69F00", "zero-shot"), (flux, "#0072B2", "adapted"),
+        ]:  # fmt: skip
+            weekly = series[column].rolling(_SMOOTHING_DAYS, center=True, min_periods=1).mean()
+            axis.plot(series.index, weekly, color=colour, linewidth=1.2, label=label)
+        axis.axhline(0, color=INK, linewidth=0.5)
+        axis.set_ylabel(f"{FLUX_LABELS[flux]} ({PER_DAY})")
+    used = int(series["used"].sum())
+    axes[0].set_title(f"{title}: adapted with {used} measured days (weekly means)")
+    axes[0].legend(fontsize=8, frameon=False, ncols=4)
+    save(figure, path)
