@@ -19,9 +19,9 @@ from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import (
     IGBP_FRACTIONS,
-    STATIC_FEATURES,
+    extra_statics,
     open_static,
-    static_features,
+    static_table,
 )
 from tamflux.training.cell_inputs import read_cell_inputs
 from tamflux.training.ensemble import Ensemble
@@ -126,8 +126,8 @@ def predict_cells(
     if vegetated.any():
         cells = rows[vegetated], cols[vegetated]
         x = read_cell_inputs(ensemble, cube, lookback, *cells)
-        order = [STATIC_FEATURES.index(name) for name in ensemble.static_features]
-        prediction = ensemble.predict(x, static_features(table[vegetated])[:, order])
+        features = static_table(table[vegetated])[list(ensemble.static_features)]
+        prediction = ensemble.predict(x, features.to_numpy(np.float32))
         needs_climate = any(name.startswith("koppen_") for name in ensemble.static_features)
         unknown = needs_climate & (table["koppen"].to_numpy()[vegetated] == 0)
         for part, values in enumerate((prediction.mean, prediction.std)):
@@ -285,6 +285,7 @@ def _land_surface(
     """Class fractions, climate class and land fraction of cells, or of one class throughout."""
     at = {"lat": xr.DataArray(rows, dims="cell"), "lon": xr.DataArray(cols, dims="cell")}
     names = [*IGBP_FRACTIONS, "koppen", "land_fraction", "vegetated_fraction"]
+    names += extra_statics(static)
     table = pd.DataFrame({name: static[name].isel(at).to_numpy() for name in names})
     if igbp is None:
         return table

@@ -15,8 +15,10 @@ from tamflux.config import partial_year
 from tamflux.demo_earth.layout import demo_files
 from tamflux.download.targets import era5_raw_variables, era5_targets, modis_folder
 from tamflux.errors import ConfigError, InputError
+from tamflux.extra_predictors import ExtraPredictor, extra_predictors, files_of_year
 from tamflux.files import find_files, matches
 from tamflux.grid import Grid
+from tamflux.predictors.extra import inspect_extra
 from tamflux.readers.era5_sample import inspect_era5
 from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
@@ -94,6 +96,8 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         cure = _rule("download_modis", partial(modis_folder, config, year))
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
     rows += _land_rows(inputs, later)
+    for each in extra_predictors(config):
+        rows += _extra_rows(each, cube_years, partial_year(years))
     for reference in config["validation"]["references"]:
         for year in years["product"]:
             files = _files(reference["path"], year)
@@ -141,6 +145,29 @@ def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str
         problems = inspect_landcover(str(landcover), str(koppen), elevation)
         files = [path for path in paths if path]
         rows += _rows("land surface", "", "", files, problems, later)
+    return rows
+
+
+def _extra_rows(
+    extra: ExtraPredictor, years: Sequence[int], may_end_early: int | None
+) -> list[dict[str, Any]]:
+    """One row for an extra predictor, or one for each year and problem."""
+    name = f"extra {extra.name}"
+    if extra.path is None:
+        return [_row(name, "", 0, WRONG, "no path; fix: name its files: a cube needs them")]
+    if extra.is_static:
+        files = _files(extra.path)
+        if len(files) > 1:
+            found = f"several files match: {', '.join(files)}; fix: name one of them"
+            return [_row(name, "", len(files), WRONG, found)]
+        problems = inspect_extra(extra, files, None) if files else []
+        return _rows(name, Path(extra.path).name, extra.path, files, problems, ())
+    rows = []
+    for year in years:
+        patterns = files_of_year(extra.path, year, years)
+        files = sorted({file for pattern in patterns for file in _files(pattern)})
+        problems = inspect_extra(extra, files, year, year == may_end_early) if files else []
+        rows += _rows(name, year, _fill(extra.path, year), files, problems, ())
     return rows
 
 

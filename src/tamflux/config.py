@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tamflux.errors import ConfigError
+from tamflux.extra_predictors import check_extra_predictors
 from tamflux.grid import Grid
 from tamflux.variables import METEOROLOGY, REFLECTANCE
 
@@ -108,6 +109,7 @@ def check_config(config: Mapping[str, Any]) -> None:
                 expected=f"at least one of {', '.join(names)}",
                 fix="add one to predictors.variables",
             )
+    check_extra_predictors(config)
     rows, cols = grid.shape
     if config["grid"]["tile_size"] > max(rows, cols):
         raise ConfigError(

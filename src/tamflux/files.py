@@ -150,6 +150,22 @@ def matches(path: str, pattern: str) -> bool:
     return fnmatchcase(path, _escape_brackets(pattern))
 
 
+def size_and_date(path: str) -> str:
+    """Size in bytes and second of the last change; of a folder, of all its files, and their number.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    if not os.path.isdir(path):
+        stat = os.stat(path)
+        return f"{stat.st_size} {int(stat.st_mtime)}"
+    stats = [file.stat() for file in sorted(Path(path).rglob("*")) if file.is_file()]
+    date = int(max((stat.st_mtime for stat in stats), default=0))
+    return f"{sum(stat.st_size for stat in stats)} {date} {len(stats)}"
+
+
 def _escape_brackets(pattern: str) -> str:
     return pattern.replace("[", "[[]")
 

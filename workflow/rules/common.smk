@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tamflux.config import check_config
 from tamflux.errors import ConfigError
+from tamflux.extra_predictors import dynamic_names
 from tamflux.provenance import code_hash
 
 check_config(config)
@@ -14,6 +15,7 @@ TRAINING = {
     key: value for key, value in config["training"].items() if key not in SPLIT_AND_SIZE
 }
 HOURLY_ERA5 = config["inputs"]["era5"]["kind"] != "daily_statistics"
+CUBE_VARIABLES = dynamic_names(config)
 GRID = {key: config["grid"][key] for key in ("resolution", "bbox")}
 MEMBERS = {"tamrl": range(config["training"]["members"]), "lstm": range(1)}
 FOLDS = config["calibration"]["folds"]

@@ -1,6 +1,6 @@
 # The baselines, fitted and scored like TAM-RL under each protocol.
 COMPARED_TRAIN_YEARS = None if SITE_TABLE else config["years"]["train"]
-COMPARED_PREDICTORS = None if SITE_TABLE else config["predictors"]["variables"]
+COMPARED_PREDICTORS = None if SITE_TABLE else CUBE_VARIABLES
 
 
 rule draw_folds:

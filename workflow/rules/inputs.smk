@@ -3,11 +3,12 @@ import os
 from types import SimpleNamespace
 
 from tamflux.config import partial_year
-from tamflux.files import find_files, matches
+from tamflux.files import find_files, matches, size_and_date
 from tamflux.readers.cds_files import may_start_year
 from tamflux.demo_earth.layout import demo_files
 from tamflux.readers.modis_files import near_year
 
+LASTING = ["land", "towers", *["extra"] * bool(config["predictors"].get("extra"))]
 LAND = ("landcover", "koppen", "elevation")
 DEMO_FILES = {*map(str, demo_files(config))}
 
@@ -68,8 +69,7 @@ def state_of(files_of):
         for file in own:
             if not os.path.exists(file):
                 stop("a file of the configuration is not there", file=file)
-        stats = [(file, os.stat(file)) for file in own]
-        return [f"{file} {s.st_size} {int(s.st_mtime)}" for file, s in stats]
+        return [f"{file} {size_and_date(file)}" for file in own]
 
     return state
 
@@ -105,12 +105,14 @@ def tower_files(wc):
 
 
 def checksummed_files(wc):
-    """Raw files of ERA5 or MODIS in a year, of the land surface, or of the towers."""
+    """Raw files of ERA5 or MODIS in a year, of land, towers, or extra predictors."""
     kind, _, year = wc.source.partition("_")
     if kind == "land":
         return land_files(wc)
     if kind == "towers":
         return tower_files(wc)
+    if kind == "extra":
+        return all_extra_files(wc)
     return {"era5": era5_files, "modis": modis_files}[kind](SimpleNamespace(year=year))
 
 
@@ -119,7 +121,7 @@ def raw_tables(wc):
     year = int(wc.year)
     years = sorted({*TRAINING_YEARS, *with_lookback([year])})
     kinds = [f"{kind}_{y}" for kind in ("era5", "modis") for y in years]
-    return [f"results/provenance/{kind}.csv" for kind in [*kinds, "land", "towers"]]
+    return [f"results/provenance/{kind}.csv" for kind in kinds + LASTING]
 
 
 def site_table(wc):

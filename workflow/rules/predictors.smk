@@ -60,6 +60,7 @@ rule prepare_modis:
 rule prepare_static:
     input:
         of_demo(land_files),
+        extra=expand(rules.prepare_static_extra.output.static, extra=STATIC),
     output:
         static="results/predictors/static.nc",
     log:
@@ -83,6 +84,7 @@ rule assemble_cube:
     input:
         era5=rules.prepare_era5.output.cube,
         modis=rules.prepare_modis.output.cube,
+        extra=expand(rules.prepare_extra.output.cube, extra=DYNAMIC, allow_missing=True),
     output:
         cube=directory("results/predictors/{year}.zarr"),
     log:
@@ -92,7 +94,7 @@ rule assemble_cube:
     resources:
         mem_mb=500,
     params:
-        variables=config["predictors"]["variables"],
+        variables=CUBE_VARIABLES,
         code=code_of("assemble_cube"),
     message:
         "joining the predictors of {wildcards.year} in one cube"

@@ -18,7 +18,7 @@ rule train_member:
         seed=config["seed"],
         years=config["years"]["train"],
         split=config["training"]["split"],
-        predictors=config["predictors"]["variables"],
+        predictors=CUBE_VARIABLES,
         model=config["model"],
         training=TRAINING,
         code=code_of("train_member"),

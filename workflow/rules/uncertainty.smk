@@ -16,7 +16,7 @@ rule train_fold:
         seed=config["seed"],
         years=config["years"]["train"],
         split=config["training"]["split"],
-        predictors=config["predictors"]["variables"],
+        predictors=CUBE_VARIABLES,
         model=config["model"],
         training=TRAINING,
         code=code_of("train_fold"),
@@ -44,7 +44,7 @@ rule build_feature_space:
         seed=config["seed"],
         years=config["years"]["train"],
         split=config["training"]["split"],
-        predictors=config["predictors"]["variables"],
+        predictors=CUBE_VARIABLES,
         code=code_of("build_feature_space"),
     message:
         "building the feature space of the training towers for {wildcards.model}"
@@ -68,7 +68,7 @@ rule calibrate:
         mem_mb=2000,
     params:
         years=config["years"]["train"],
-        predictors=config["predictors"]["variables"],
+        predictors=CUBE_VARIABLES,
         code=code_of("calibrate"),
     message:
         "calibrating the intervals with out-of-fold errors"

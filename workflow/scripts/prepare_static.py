@@ -11,4 +11,5 @@ with job(snakemake, "prepare the land surface"):
         elevation=elevation,
         grid=Grid.from_config(snakemake.params.grid),
         target=snakemake.output.static,
+        extra=snakemake.input.extra,
     )

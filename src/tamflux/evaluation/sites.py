@@ -23,7 +23,7 @@ from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.seasonal_cycle import fit_cycle, predict_cycle
 from tamflux.files import atomic_path
 from tamflux.predictors.cube import prepend_lookback
-from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
+from tamflux.predictors.static import open_static, static_table
 from tamflux.training.ensemble import Ensemble
 from tamflux.variables import IGBP_CLASSES
 
@@ -73,8 +73,8 @@ def evaluate_sites(
     surface = open_static(static)
     role = table[f"split_{split}"].to_numpy()
     cells = np.ravel_multi_index((table["row"], table["col"]), surface["land_fraction"].shape)
-    own = pd.DataFrame(static_features(table), columns=list(STATIC_FEATURES))
-    of_cell = pd.DataFrame(static_features(surface)[cells], columns=list(STATIC_FEATURES))
+    own = static_table(table)
+    of_cell = static_table(surface).iloc[cells]
     fractions = (table["igbp"].to_numpy()[:, None] == np.array(IGBP_CLASSES)).astype(float)
     bare = surface["vegetated_fraction"].to_numpy().ravel()[cells] <= 0
     ensembles = {

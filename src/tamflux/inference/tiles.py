@@ -26,14 +26,15 @@ from tamflux.predictors.cube import (
 from tamflux.predictors.static import (
     COAST_BELOW,
     STATIC_FEATURES,
+    extra_statics,
     open_static,
-    static_features,
+    static_table,
 )
 from tamflux.training.cell_inputs import read_cell_inputs
 from tamflux.training.ensemble import Ensemble, Prediction
 from tamflux.training.gaps import fill_gaps, gap_memory, missing_fluxes, missing_weather
 from tamflux.uncertainty.feature_space import FeatureSpace, compute_features
-from tamflux.variables import FLUXES, PREDICTORS
+from tamflux.variables import FLUXES
 
 COAST, NO_VEGETATION, NO_REFLECTANCE, MOSTLY_FILLED = 1, 2, 4, 8
 FILLED_WEATHER, MISSING_WEATHER = 16, 32
@@ -128,7 +129,7 @@ def _open_inputs(inputs: TileInputs) -> OpenedInputs:
             )
     for what, needed, given in [
         ("predictors", ensemble.predictors, cube.variables),
-        ("static features", ensemble.static_features, STATIC_FEATURES),
+        ("static features", ensemble.static_features, (*STATIC_FEATURES, *extra_statics(static))),
     ]:
         if missing := [name for name in needed if name not in given]:
             raise ContractError(
@@ -139,7 +140,7 @@ def _open_inputs(inputs: TileInputs) -> OpenedInputs:
                 expected=list(needed),
                 fix="train and predict with the same predictors.variables",
             )
-    units = tuple(PREDICTORS[name].units for name in ensemble.predictors)
+    units = tuple(cube.units[name] for name in ensemble.predictors)
     if units != tuple(ensemble.specs[0].units):
         raise ContractError(
             "the model was trained with other units",
@@ -302,8 +303,7 @@ def _cell_statics(
 ) -> np.ndarray:
     """(cell, S) static features in the order of the model."""
     cells = static.isel(lat=xr.DataArray(rows, dims="cell"), lon=xr.DataArray(cols, dims="cell"))
-    order = [STATIC_FEATURES.index(name) for name in opened.ensemble.static_features]
-    return static_features(cells)[:, order]
+    return static_table(cells)[list(opened.ensemble.static_features)].to_numpy(np.float32)
 
 
 def _unknown_climate(

@@ -30,6 +30,7 @@ WEATHER_FLAG = WEATHER_FILLED.name
 WEATHER_MISSING = 3
 FLAGS = {FLAG: FLAG_NO_DATA, WEATHER_FLAG: WEATHER_MISSING}
 """Flags of a store, with the value of cells that were never written."""
+_FLAG_SUFFIX = "_filled"
 _CATALOGUE = {**PREDICTORS, FLAG: REFL_FILLED, WEATHER_FLAG: WEATHER_FILLED}
 _CODEC = BloscCodec(cname="lz4", clevel=3, shuffle="bitshuffle")
 """Compresses rounded values as well as zstd on shuffled bytes, three times as fast both ways."""
@@ -39,6 +40,16 @@ _DAMAGED = (
 )  # fmt: skip
 """Exceptions of zarr and its codecs on damaged metadata and chunks."""
 RERUN = "delete the store and run snakemake again: it remakes the predictors of this year"
+
+
+def filled_flag(name: str) -> Variable:
+    """Flag of an extra predictor: 0 value or between values, 1 filled in time, 2 no data."""
+    return Variable(f"{name}{_FLAG_SUFFIX}", "1", f"origin of the day's {name}", 0, FLAG_NO_DATA)
+
+
+def is_flag(name: str) -> bool:
+    """Whether an array of a store is a flag."""
+    return name.endswith(_FLAG_SUFFIX)
 
 
 def year_days(year: int) -> np.ndarray:
@@ -75,7 +86,7 @@ def create_store(
             "resolution": grid.resolution,
             "bbox": list(grid.bbox),
             "tile_size": tile_size,
-            "variables": [v.name for v in variables if v.name not in FLAGS],
+            "variables": [v.name for v in variables if not is_flag(v.name)],
             "days": days or len(dates),
         }
         store = zarr.create_group(partial, zarr_format=3, attributes=attributes)
@@ -86,13 +97,13 @@ def create_store(
         _coordinate(store, "lon", grid.lon, units="degrees_east", standard_name="longitude",
                     axis="X")  # fmt: skip
         for variable in variables:
-            is_flag = variable.name in FLAGS
+            flag = is_flag(variable.name)
             store.create_array(
                 variable.name,
                 shape=(len(dates), *grid.shape),
                 chunks=(len(dates), *(min(tile_size, n) for n in grid.shape)),
-                dtype="int8" if is_flag else "float32",
-                fill_value=FLAGS.get(variable.name, np.nan),
+                dtype="int8" if flag else "float32",
+                fill_value=FLAGS.get(variable.name, FLAG_NO_DATA if flag else np.nan),
                 compressors=[_CODEC, Crc32cCodec()],
                 dimension_names=DIMS,
                 attributes=variable.attrs,
@@ -118,6 +129,10 @@ class Cube:
         (time,) datetime64[D], every day of the year, or of the months so far.
     is_complete : bool
         Whether all days of the year have predictors.
+    units : dict of str to str
+        Unit of each predictor.
+    flags : tuple of str
+        Flags that the store holds.
     preliminary_days : tuple of str
         Days whose weather is preliminary (ERA5T), YYYY-MM-DD.
     """
@@ -141,10 +156,12 @@ class Cube:
         self.tile_size = int(attrs["tile_size"])
         self.variables = tuple(attrs["variables"])
         self.preliminary_days = tuple(attrs.get("preliminary_days", ()))
-        names = [*DIMS, *self.variables, *(flag for flag in FLAGS if flag in group)]
+        self.flags = tuple(sorted(name for name in group if is_flag(name)))
+        names = [*DIMS, *self.variables, *self.flags]
         if missing := [name for name in names if name not in group]:
             self._check(False, "arrays are missing", found=sorted(group), expected=missing)
         self._arrays = {name: group[name] for name in names if name not in DIMS}
+        self.units = {name: str(group[name].attrs.get("units", "")) for name in self.variables}
         self.year, self._days = self._read_time(group["time"])
         days = attrs.get("days", len(self._days))
         self._check(
@@ -274,20 +291,16 @@ class Cube:
         return year, expected
 
     def _check_array(self, name: str, array: zarr.Array) -> None:
-        self._check(
-            name in _CATALOGUE, "a variable is not in the catalogue", variable=name,
-            found=name, expected="a predictor of tamflux.variables",
-        )  # fmt: skip
         shape = (len(self._days), *self.grid.shape)
         dims = array.metadata.dimension_names
         self._check(
             dims == DIMS and array.shape == shape, "an array has the wrong dimensions",
             variable=name, found=f"{dims} {array.shape}", expected=f"{DIMS} {shape}",
         )  # fmt: skip
-        units = array.attrs.get("units")
+        units, known = array.attrs.get("units"), _CATALOGUE.get(name)
         self._check(
-            units == _CATALOGUE[name].units, "an array has the wrong unit", variable=name,
-            found=units, expected=_CATALOGUE[name].units,
+            units == known.units if known else bool(units), "an array has the wrong unit",
+            variable=name, found=units, expected=known.units if known else "a unit",
         )  # fmt: skip
         written, present = array.attrs.get("tiles_written"), _count_chunks(self.path, name)
         self._check(
@@ -295,7 +308,7 @@ class Cube:
             found=f"{present} tiles", expected=f"{written} tiles",
         )  # fmt: skip
         self._check(
-            present > 0 or name in FLAGS, "a predictor is missing everywhere", variable=name,
+            present > 0 or is_flag(name), "a predictor is missing everywhere", variable=name,
             found="no finite value", expected="values in at least one tile",
         )  # fmt: skip
 

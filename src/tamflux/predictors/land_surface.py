@@ -6,6 +6,7 @@ They are read in `static.py`, so that a change of the raw readers reruns this ru
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,11 @@ def prepare_static(
     elevation: str | Path | None,
     grid: Grid,
     target: str | Path,
+    extra: Sequence[str | Path] = (),
 ) -> None:
     """Write `static.nc` (contract 1): class fractions, land fraction, Köppen class, elevation.
+
+    `extra` are files of `tamflux.predictors.extra.prepare_static_extra`, whose fields are added.
 
     Land without a Köppen class takes that of the nearest cell within `MAX_FILL_KM`, as
     `koppen_filled` says; beyond, its class stays unknown.
@@ -77,6 +81,9 @@ def prepare_static(
             "flag_meanings": "own nearest_cell unknown",
         },
     )  # fmt: skip
+    for path in extra:
+        with xr.open_dataset(path, engine="netcdf4") as field:
+            data = data.merge(field.load(), join="exact")
     data.attrs |= {"landcover": str(landcover), "koppen": str(koppen)}
     with atomic_path(target) as partial:
         data.to_netcdf(partial, engine="netcdf4")

@@ -10,7 +10,7 @@ import zarr
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path, link_file
-from tamflux.predictors.cube import DIMS, FLAGS, RERUN, Cube, consolidate
+from tamflux.predictors.cube import DIMS, RERUN, Cube, consolidate
 
 
 def assemble_cube(
@@ -49,7 +49,7 @@ def assemble_cube(
             fix=f"add {', '.join(missing)} to the readers or take them out of predictors.variables",
         )  # fmt: skip
     owner |= {name: first for name in DIMS}
-    owner |= {name: cube for cube in cubes for name in FLAGS if (cube.path / name).is_dir()}
+    owner |= {name: cube for cube in cubes for name in cube.flags}
     preliminary = {day for cube in cubes for day in cube.preliminary_days}
     with atomic_path(target) as partial:
         group = zarr.open_group(first.path, mode="r", use_consolidated=False)

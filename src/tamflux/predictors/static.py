@@ -9,13 +9,14 @@ import pandas as pd
 import xarray as xr
 
 from tamflux.errors import ContractError
+from tamflux.extra_predictors import PREFIX
 from tamflux.readers.hdf5_structure import superblock_error
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 
 KOPPEN_GROUPS = ("A", "B", "C", "D", "E")
 IGBP_FRACTIONS = tuple(igbp_fraction(name) for name in IGBP_CLASSES)
 STATIC_FEATURES = (*IGBP_FRACTIONS, *(f"koppen_{group}" for group in KOPPEN_GROUPS))
-"""Columns of `static_features`, the inputs of models that do not change with time."""
+"""Static features of every run, the inputs of models that do not change with time."""
 
 _GROUP_OF_CODE = np.array([-1, *(KOPPEN_GROUPS.index(name[0]) for name in KOPPEN_CLASSES)])
 _CODE_OF_NAME = {name: code for code, name in enumerate(KOPPEN_CLASSES, 1)}
@@ -68,6 +69,20 @@ def open_static(path: str | Path) -> xr.Dataset:
             found=f"sums from {total.min():g} to {total.max():g}", expected="1", fix=rerun,
         )  # fmt: skip
     return data
+
+
+def extra_statics(table: pd.DataFrame | xr.Dataset) -> tuple[str, ...]:
+    """Columns or variables of static predictors that the configuration adds, sorted by name."""
+    return tuple(sorted(str(name) for name in table if str(name).startswith(PREFIX)))
+
+
+def static_table(table: pd.DataFrame | xr.Dataset) -> pd.DataFrame:
+    """`static_features` as columns, and the extra static predictors, NaN where missing."""
+    features = pd.DataFrame(static_features(table), columns=list(STATIC_FEATURES))
+    extra = {
+        name: np.ravel(table[name].to_numpy()).astype(np.float32) for name in extra_statics(table)
+    }
+    return features.assign(**extra)
 
 
 def static_features(table: pd.DataFrame | xr.Dataset) -> np.ndarray:

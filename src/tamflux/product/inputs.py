@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tamflux.checksums import content_hash
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.provenance import file_hash
@@ -55,6 +56,9 @@ def input_attributes(table: str | Path) -> dict[str, str]:
 
 def _describe(path: Path) -> tuple[str, int, str]:
     try:
+        if path.is_dir():  # a Zarr store
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            return path.name, size, content_hash(path)
         return path.name, path.stat().st_size, file_hash(path)
     except OSError as error:
         raise InputError(

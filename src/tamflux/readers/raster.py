@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -27,7 +27,7 @@ BLOCK_BYTES = 2**24
 _GDAL_CACHE_MB = 64
 _TOLERANCE = 0.01
 """Degrees by which edges may miss poles and meridians, as steps are rounded in files."""
-_READ_ERRORS = (
+READ_ERRORS = (
     RasterioError,
     OSError,
     ValueError,
@@ -36,8 +36,8 @@ _READ_ERRORS = (
     RuntimeError,
     MemoryError,
 )
-_LAT_NAMES = ("lat", "latitude", "y")
-_LON_NAMES = ("lon", "longitude", "x")
+LAT_NAMES = ("lat", "latitude", "y")
+LON_NAMES = ("lon", "longitude", "x")
 
 
 class Rows(Protocol):
@@ -88,12 +88,15 @@ class Raster:
         Edges of the pixels, ascending; longitudes of any turn (-180..180, 0..360).
     fill : float or None
         Number that marks missing values; NaN always does.
+    units : str or None
+        Unit that the file states.
     """
 
     data: Rows
     lat_edges: np.ndarray
     lon_edges: np.ndarray
     fill: float | None = None
+    units: str | None = None
 
     def floats(self, rows: slice) -> np.ndarray:
         """(row, col, class) float64 of some rows, NaN where missing."""
@@ -140,8 +143,8 @@ def open_geotiff(path: str | Path, units: tuple[str, ...] = ()) -> Iterator[Rast
                 image = rioxarray.open_rasterio(path, cache=False, mask_and_scale=True)
             if not isinstance(image, xr.DataArray) or image.sizes["band"] != 1:
                 raise OSError("the file holds several rasters; keep one: gdal_translate -b 1")
-        except _READ_ERRORS as error:
-            _fail_unreadable(path, error, "a complete GeoTIFF of one band")
+        except READ_ERRORS as error:
+            fail_unreadable(path, error, "a complete GeoTIFF of one band")
         try:
             _check_units(image, units, path)
             lat_edges, lon_edges = _geotiff_edges(image, path)
@@ -150,10 +153,11 @@ def open_geotiff(path: str | Path, units: tuple[str, ...] = ()) -> Iterator[Rast
             def read(first: int, last: int) -> np.ndarray:
                 try:
                     return band.isel(y=slice(first, last)).to_numpy()
-                except _READ_ERRORS as error:
-                    _fail_unreadable(path, error, "a complete GeoTIFF")
+                except READ_ERRORS as error:
+                    fail_unreadable(path, error, "a complete GeoTIFF")
 
-            yield _global_raster(read, band.shape, lat_edges, lon_edges, path)
+            raster = to_raster(read, band.shape, lat_edges, lon_edges, path)
+            yield replace(raster, units=image.attrs.get("units"))
         finally:
             image.close()
 
@@ -177,24 +181,24 @@ def open_netcdf_raster(path: str | Path, units: tuple[str, ...]) -> Iterator[Ras
         if path.is_file() and (reason := superblock_error(path)):
             raise OSError(reason)
         data = xr.open_dataset(path, decode_times=False, cache=False)
-    except _READ_ERRORS as error:
-        _fail_unreadable(path, error, "a NetCDF file")
+    except READ_ERRORS as error:
+        fail_unreadable(path, error, "a NetCDF file")
     with data:
         field, lat, lon = _only_field(data, path)
         if "units" not in field.attrs:
             field.attrs["units"] = ""
         _check_units(field, units, path)
         edges = {
-            name: _axis_edges(data, name, limit, path) for name, limit in ((lat, 90), (lon, 360))
+            name: axis_edges(data, name, limit, path) for name, limit in ((lat, 90), (lon, 360))
         }
 
         def read(first: int, last: int) -> np.ndarray:
             try:
                 return field.isel({lat: slice(first, last)}).to_numpy().astype(np.float32)
-            except _READ_ERRORS as error:
-                _fail_unreadable(path, error, "a NetCDF file")
+            except READ_ERRORS as error:
+                fail_unreadable(path, error, "a NetCDF file")
 
-        yield _global_raster(read, field.shape, edges[lat], edges[lon], path)
+        yield to_raster(read, field.shape, edges[lat], edges[lon], path)
 
 
 def _check_units(field: xr.DataArray, units: tuple[str, ...], path: Path) -> None:
@@ -226,8 +230,8 @@ def _only_field(data: xr.Dataset, path: Path) -> tuple[xr.DataArray, str, str]:
     bounds = {axis.attrs.get("bounds") for axis in data.coords.values()}
     fields = [f.squeeze(drop=True) for name, f in data.data_vars.items() if name not in bounds]
     fields = [field for field in fields if field.ndim == 2]
-    lat = next((name for name in _LAT_NAMES if name in data.coords), None)
-    lon = next((name for name in _LON_NAMES if name in data.coords), None)
+    lat = next((name for name in LAT_NAMES if name in data.coords), None)
+    lon = next((name for name in LON_NAMES if name in data.coords), None)
     if len(fields) != 1 or lat is None or lon is None or set(fields[0].dims) != {lat, lon}:
         raise InputError(
             "the file is not one field on a latitude-longitude grid", file=path,
@@ -238,17 +242,17 @@ def _only_field(data: xr.Dataset, path: Path) -> tuple[xr.DataArray, str, str]:
     return fields[0].transpose(lat, lon), lat, lon
 
 
-def _axis_edges(data: xr.Dataset, name: str, limit: float, path: Path) -> np.ndarray:
+def axis_edges(data: xr.Dataset, name: str, limit: float, path: Path) -> np.ndarray:
     """Edges of the pixels of an axis: its bounds, else half a step around its values."""
     bounds_name = data[name].attrs.get("bounds")
     try:
         centres = data[name].to_numpy()
         bounds = data[bounds_name].to_numpy() if bounds_name in data.variables else None
-    except _READ_ERRORS as error:
-        _fail_unreadable(path, error, "a NetCDF file")
+    except READ_ERRORS as error:
+        fail_unreadable(path, error, "a NetCDF file")
     steps = np.diff(centres)
     regular = len(steps) > 0 and np.allclose(steps, steps[0], rtol=1e-2, atol=0) and steps[0] != 0
-    if not regular or abs(centres).max() > limit or (name in _LON_NAMES and steps[0] < 0):
+    if not regular or abs(centres).max() > limit or (name in LON_NAMES and steps[0] < 0):
         _fail_grid(path, f"{name} {centres[0]:g} to {centres[-1]:g}, {len(centres)} values")
     if bounds is None:
         half = steps[0] / 2
@@ -267,7 +271,7 @@ def _axis_edges(data: xr.Dataset, name: str, limit: float, path: Path) -> np.nda
     return edges
 
 
-def _global_raster(
+def to_raster(
     read: Callable[[int, int], np.ndarray],
     shape: tuple[int, ...],
     lat_edges: np.ndarray,
@@ -324,7 +328,7 @@ def _fail_grid(path: Path, found: str) -> NoReturn:
     )  # fmt: skip
 
 
-def _fail_unreadable(path: Path, error: Exception, expected: str) -> NoReturn:
+def fail_unreadable(path: Path, error: Exception, expected: str) -> NoReturn:
     size = f"{path.stat().st_size} bytes" if path.is_file() else "no such file"
     raise InputError(
         "the file cannot be read", file=path, found=f"{size}: {error}", expected=expected,

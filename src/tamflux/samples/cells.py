@@ -13,8 +13,8 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
-from tamflux.predictors.static import IGBP_FRACTIONS, open_static
-from tamflux.samples.extract import gather_cell_days, read_cell_series
+from tamflux.predictors.static import IGBP_FRACTIONS, extra_statics, open_static
+from tamflux.samples.extract import gather_cell_days, read_cell_series, write_samples
 from tamflux.variables import FLUXES, KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
@@ -38,7 +38,7 @@ def draw_cells(
     target : path
         CSV to write (contract 2): `site_id, lat, lon, row, col, igbp` (largest class on land),
         `koppen`, the class fractions, `land_fraction`, `vegetated_fraction`, `weight` (number of
-        times the cell was drawn; above 1 only where most cells are drawn).
+        times the cell was drawn; above 1 only where most cells are drawn), `extra_*`.
     cells : int
         Number of draws.
     seed : int
@@ -73,7 +73,8 @@ def draw_cells(
     on_land = fractions[[name for name in IGBP_FRACTIONS if name != "igbp_WAT"]]
     table["igbp"] = on_land.idxmax(axis=1).str.removeprefix("igbp_")
     table["koppen"] = np.array(["", *KOPPEN_CLASSES])[surface["koppen"].to_numpy()[row, col]]
-    table = table.join(fractions).assign(weight=weight)
+    extra = {name: surface[name].to_numpy()[row, col] for name in extra_statics(surface)}
+    table = table.join(fractions).assign(**extra, weight=weight)
     with atomic_path(target) as path:
         table.sort_values("site_id").to_csv(path, index=False)
     log.info("%d of %d land cells drawn", len(table), int((area > 0).sum()))
@@ -113,8 +114,7 @@ def extract_cells(
             _check_shape(store, flux, truth, (len(predictors.time), *predictors.grid.shape))
             table[flux] = read_cell_series(store[flux], rows, cols).ravel()
     table["qc"] = table[list(FLUXES)].notna().all(axis=1).astype(np.float32)
-    with atomic_path(target) as path:
-        table.to_parquet(path, index=False)
+    write_samples(table, predictors.units, target)
     log.info("%d cells, %d days with a flux", len(positions), int(table["qc"].sum()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
-from tamflux.predictors.static import COAST_BELOW, open_static
+from tamflux.predictors.static import COAST_BELOW, extra_statics, open_static
 from tamflux.samples.local_days import combine_local_days
 from tamflux.samples.splits import SPLITS, split_sites
 from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, METEOROLOGY, igbp_fraction
@@ -64,7 +64,8 @@ def write_sample_sites(
         ]
         sites["row"] = [cell[0] if cell else -1 for cell in cells]
         sites["col"] = [cell[1] if cell else -1 for cell in cells]
-        for name in FRACTIONS:
+        extra = extra_statics(surface)
+        for name in (*FRACTIONS, *extra):
             sites[name] = surface[name].to_numpy()[sites["row"], sites["col"]]
         code = surface["koppen"].to_numpy()[sites["row"], sites["col"]]
     # the climate class is the grid cell's, as in the product; else the tower's own
@@ -98,7 +99,7 @@ def write_sample_sites(
     if "day_offset" not in sites:
         sites["day_offset"] = 0.0
     columns = ["site_id", "lat", "lon", "row", "col", "igbp", "koppen", *FRACTIONS, "mostly_water"]
-    columns += ["day_offset", "filled_share"]
+    columns += ["day_offset", "filled_share", *extra]
     columns += [f"split_{split}" for split in SPLITS]
     with atomic_path(dropped) as path:
         unused.to_csv(path, index=False)
@@ -150,7 +151,8 @@ def extract_samples(
         If the cube is broken.
     """
     positions = pd.read_csv(sites, usecols=lambda name: name in POSITION)
-    table = gather_cell_days(Cube.open(cube), positions)
+    predictors = Cube.open(cube)
+    table = gather_cell_days(predictors, positions)
     if local_weather is not None:
         local = pd.read_parquet(local_weather).set_index(["site_id", "date"])
         table = table.set_index(["site_id", "date"])
@@ -160,9 +162,15 @@ def extract_samples(
     table["date"] = table["date"].astype(observed["date"].dtype)
     table = table.merge(observed, on=["site_id", "date"], how="left", validate="one_to_one")
     table.loc[~table.pop("complete"), [*FLUXES, "qc"]] = np.nan
+    write_samples(table, predictors.units, target)
+    log.info("%d sites, %d days with a flux", len(positions), int(table["nee"].notna().sum()))
+
+
+def write_samples(table: pd.DataFrame, units: Mapping[str, str], target: str | Path) -> None:
+    """Write samples as Parquet, with the units of their predictors in the attributes."""
+    table.attrs["units"] = dict(units)
     with atomic_path(target) as path:
         table.to_parquet(path, index=False)
-    log.info("%d sites, %d days with a flux", len(positions), int(table["nee"].notna().sum()))
 
 
 def gather_cell_days(cube: Cube, positions: pd.DataFrame) -> pd.DataFrame:
