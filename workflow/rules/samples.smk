@@ -60,6 +60,7 @@ rule read_site_table:
     params:
         n_folds=lambda wc: REAL_TOWERS["folds"] if wc.table == "folds" else None,
         predictors=REAL_TOWERS.get("predictors"),
+        extra=config["predictors"].get("extra"),
         files=site_table,
         state=state_of(site_table),
         code=code_of("read_site_table"),

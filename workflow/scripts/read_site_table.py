@@ -1,6 +1,7 @@
 from tamflux.job import job
 
 with job(snakemake, f"read the site table ({snakemake.wildcards.table})"):
+    from tamflux.extra_predictors import ExtraPredictor
     from tamflux.samples.site_table import convert_site_table
 
     convert_site_table(
@@ -9,4 +10,5 @@ with job(snakemake, f"read the site table ({snakemake.wildcards.table})"):
         snakemake.output.sites,
         n_folds=snakemake.params.n_folds,
         predictors=snakemake.params.predictors,
+        extra=[*map(ExtraPredictor.from_config, snakemake.params.extra or [])],
     )

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import ContractError
+from tamflux.extra_predictors import PREFIX
 from tamflux.predictors.cube import LOOKBACK_DAYS, lookback_window
 from tamflux.predictors.monthly import monthly_means
-from tamflux.predictors.static import STATIC_FEATURES, static_features
+from tamflux.predictors.static import static_table
 from tamflux.variables import ASTRONOMY, CORE_WEATHER, FLUXES, METEOROLOGY, PREDICTORS
 
 YEAR_DAYS = 366
@@ -44,7 +45,7 @@ class Samples:
     qc : numpy.ndarray
         (row,) float32, share of the day measured or well filled, 0-1.
     static : numpy.ndarray
-        (site, static feature) float32.
+        (site, static feature) float32; extra static predictors may be NaN.
     predictors, static_features : tuple of str
         Names of the features.
     train_years : tuple of int or None
@@ -53,6 +54,8 @@ class Samples:
         Predictors that are averaged over calendar months in `x`.
     optional : tuple of str
         Predictors that a site may lack altogether (`optional_predictors`).
+    units : tuple of str
+        Unit of each predictor; of the catalogue by default.
     """
 
     sites: pd.DataFrame
@@ -67,6 +70,12 @@ class Samples:
     train_years: tuple[int, ...] | None = None
     monthly: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not self.units:
+            units = tuple(PREDICTORS[name].units for name in self.predictors)
+            object.__setattr__(self, "units", units)
 
     @property
     def year(self) -> np.ndarray:
@@ -159,9 +168,13 @@ def load_samples(
     ContractError
         If a column is missing, a site-day comes twice, or a site is not described.
     """
-    table = pd.concat([pd.read_parquet(path) for path in year_paths], ignore_index=True)
+    tables = [pd.read_parquet(path) for path in year_paths]
+    units = {name: variable.units for name, variable in PREDICTORS.items()}
+    for each in tables:  # extra predictors are not in the catalogue
+        units |= each.attrs.get("units", {})
+    table = pd.concat(tables, ignore_index=True)
     files = ", ".join(str(path) for path in year_paths)
-    names = tuple(predictors or (name for name in PREDICTORS if name in table))
+    names = tuple(predictors or (name for name in units if name in table))
     if static_names is not None:  # a table to predict may lack what the model can do without
         optional = optional_predictors(names, weather=True)
         table = table.assign(**{name: np.nan for name in optional if name not in table})
@@ -197,10 +210,11 @@ def load_samples(
     climate = [name for name in sites if name.startswith(CLIMATE_PREFIX)]
     site, date = number.to_numpy(np.int64), table["date"].to_numpy("datetime64[D]")
     x = table[list(names)].to_numpy(np.float32)
-    static = pd.DataFrame(static_features(sites), columns=list(STATIC_FEATURES))
-    static = static.join(sites[climate])
+    static = static_table(sites).join(sites[climate])
     if static_names is not None:
         static = static.reindex(columns=list(static_names))
+    unscaled = [name for name in static if not name.startswith(PREFIX)]
+    static[unscaled] = static[unscaled].fillna(0)  # climate_*: 0 is the mean of the towers
     return Samples(
         sites=sites,
         site=site,
@@ -208,12 +222,13 @@ def load_samples(
         x=monthly_means(x, date, [names.index(name) for name in monthly], site),
         y=table[list(FLUXES)].to_numpy(np.float32),
         qc=table["qc"].fillna(0).to_numpy(np.float32),
-        static=static.fillna(0).to_numpy(np.float32),  # climate_*: 0 is the mean of the towers
+        static=static.to_numpy(np.float32),
         predictors=names,
         static_features=tuple(static),
         train_years=None if train_years is None else tuple(train_years),
         monthly=tuple(monthly),
         optional=optional_predictors(names, weather=predictors is None),
+        units=tuple(units.get(name, "") for name in names),
     )
 
 

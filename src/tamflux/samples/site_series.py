@@ -82,15 +82,19 @@ def describe_climate(cycles: Mapping[str, pd.DataFrame], site_ids: pd.Series) ->
 
 
 def complete_days(
-    days: pd.DataFrame, sites: pd.DataFrame, cycles: Mapping[str, pd.DataFrame]
+    days: pd.DataFrame,
+    sites: pd.DataFrame,
+    cycles: Mapping[str, pd.DataFrame],
+    sparse: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Every day from each site's first to its last, gaps filled, with solar geometry and indices.
 
     Missing weather is interpolated over at most `MAX_INTERPOLATED_DAYS`; longer gaps stay missing.
     Monthly precipitation that a site misses takes its mean annual cycle (`tp_clim`). Satellite
-    series are filled by `fill_satellite`, the reflectance bands together, since the cube uses
-    pixels that are valid in all bands; indices of reflectance that the table lacks follow from the
-    bands. `filled` is True on days with a filled or missing value of a predictor that the site has.
+    series, and those of `sparse`, are filled by `fill_satellite`, the reflectance bands together,
+    since the cube uses pixels that are valid in all bands; indices of reflectance that the table
+    lacks follow from the bands. `filled` is True on days with a filled or missing value of a
+    predictor that the site has.
     """
     span = days.groupby("site_id")["date"].agg(["min", "max"])
     every_day = [
@@ -110,16 +114,20 @@ def complete_days(
         table[name] = by_site[name].transform(fill_short_gaps)
     for name, cycle in cycles.items():
         table[name] = _daily(cycle, table["date"], rows)
-    table = _fill_satellite_columns(table, rows)
+    table = _fill_satellite_columns(table, rows, sparse)
     table = add_sun(table, sites)
     numbers = table.columns.drop(["site_id", "date", "filled"])
     return table.astype(dict.fromkeys(numbers, np.float32))
 
 
-def _fill_satellite_columns(table: pd.DataFrame, rows: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _fill_satellite_columns(
+    table: pd.DataFrame, rows: Mapping[str, np.ndarray], sparse: Sequence[str]
+) -> pd.DataFrame:
     """Table with satellite series filled and indices of reflectance added."""
     bands = [name for name in BAND_NAMES if name in table]
-    groups = [[name] for name in (*INDEX_BANDS, *VEGETATION) if name in table]
+    groups = [
+        [name] for name in dict.fromkeys((*INDEX_BANDS, *VEGETATION, *sparse)) if name in table
+    ]
     dates = table["date"].to_numpy("datetime64[D]")
     filled = table["filled"].to_numpy(copy=True)
     columns: dict[str, np.ndarray] = {}

@@ -9,7 +9,7 @@ how they are filled. Solar geometry follows from latitude and date.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +17,11 @@ import numpy as np
 import pandas as pd
 
 from tamflux.errors import InputError
+from tamflux.extra_predictors import PREFIX, ExtraPredictor
 from tamflux.files import DAMAGED_TABLE, atomic_path
 from tamflux.predictors.reflectance import INDEX_BANDS, needed_bands
+from tamflux.readers.predictor_files import check_range
+from tamflux.samples.extract import write_samples
 from tamflux.samples.site_series import (
     CYCLES,
     annual_cycles,
@@ -89,6 +92,7 @@ def convert_site_table(
     *,
     n_folds: int | None,
     predictors: Sequence[str] | None = None,
+    extra: Sequence[ExtraPredictor] = (),
 ) -> None:
     """Write a user's site table as samples (contract 2 in docs/architecture.md).
 
@@ -110,6 +114,9 @@ def convert_site_table(
     predictors : sequence of str, optional
         Predictors to use; else all of the catalogue that the table holds or that follow from it
         (solar geometry, indices of reflectance).
+    extra : sequence of ExtraPredictor
+        Predictors beyond the catalogue: dynamic ones are columns of the site-days, static ones
+        columns of the sites, of their names and in their units; either may be absent.
 
     Raises
     ------
@@ -117,19 +124,25 @@ def convert_site_table(
         For a missing or unreadable file or column, a value out of its physical range, an unknown
         class, a repeated site or site-day, or a site-day without its site.
     """
+    added = {each.name: each for each in extra if not each.is_static}
+    catalogue = PREDICTORS | {name: each.variable for name, each in added.items()}
     sites = read_sites(Path(sites_path), n_folds)
-    days = read_days(Path(days_path), sites, need_fluxes=n_folds is not None)
-    names = _select_predictors(days, predictors, Path(days_path), to_train=n_folds is not None)
+    sites = add_statics(sites, Path(sites_path), [each for each in extra if each.is_static])
+    days = read_days(Path(days_path), sites, n_folds is not None, catalogue)
+    names = _select_predictors(
+        days, predictors, Path(days_path), to_train=n_folds is not None, catalogue=catalogue
+    )
     cycles = annual_cycles(days, [name for name in CYCLES if name in names])
     targets = [name for name in (*TARGETS, *FURTHER_FLUXES) if name in days]
-    samples = complete_days(days, sites, cycles)[["site_id", "date", *names, *targets, "filled"]]
+    sparse = [name for name in added if name in names and added[name].fill != "none"]
+    samples = complete_days(days, sites, cycles, sparse)
+    samples = samples[["site_id", "date", *names, *targets, "filled"]]
     sites = sites.merge(describe_climate(cycles, sites["site_id"]), "left", "site_id")
     sites = sites.merge(filled_share(samples), "left", "site_id")
     for site_id, of_site in days.groupby("site_id"):
         for problem in find_implausible_years(of_site).values():
             log.warning("%s: %s", site_id, problem)
-    with atomic_path(samples_path) as path:
-        samples.to_parquet(path, index=False)
+    write_samples(samples, {name: catalogue[name].units for name in names}, samples_path)
     with atomic_path(samples_sites_path) as path:
         sites.to_csv(path, index=False)
     log.info("predictors: %s", ", ".join(names))
@@ -184,7 +197,32 @@ def read_sites(path: Path, n_folds: int | None) -> pd.DataFrame:
     return sites.assign(**fractions, fold=fold).sort_values("site_id", ignore_index=True)
 
 
-def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFrame:
+def add_statics(sites: pd.DataFrame, path: Path, extra: Sequence[ExtraPredictor]) -> pd.DataFrame:
+    """Sites with the static predictors that the table holds, ``extra_{name}``; see above."""
+    table = pd.read_csv(path, keep_default_na=False, na_values=["", "NaN", "nan"])
+    for each in extra:
+        if each.name not in table:
+            log.info("%s has no column %s", path, each.name)
+            continue
+        values = pd.to_numeric(table[each.name], errors="coerce")
+        unread = table[each.name].notna() & values.isna()
+        if unread.any():
+            raise InputError(
+                "a column does not hold numbers", file=path, variable=each.name,
+                found=table[each.name][unread].iloc[0], expected=each.variable.units,
+            )  # fmt: skip
+        check_range(values.min(), values.max(), each.variable, path)
+        of_site = dict(zip(table["site_id"], values, strict=True))
+        sites = sites.assign(**{f"{PREFIX}{each.name}": sites["site_id"].map(of_site)})
+    return sites
+
+
+def read_days(
+    path: Path,
+    sites: pd.DataFrame,
+    need_fluxes: bool,
+    catalogue: Mapping[str, Variable] = PREDICTORS,
+) -> pd.DataFrame:
     """Site-days in catalogue names and units, sorted; see `convert_site_table` for the checks."""
     if not path.is_file():
         raise InputError(
@@ -196,7 +234,7 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
         raise InputError(
             "the table of site-days is not a Parquet file", file=path, found=error
         ) from error
-    table, columns = _catalogue_names(table, path)
+    table, columns = _catalogue_names(table, path, catalogue)
     _need_columns(
         table, ["site_id", "date", *CORE_WEATHER, *(TARGETS if need_fluxes else [])], path
     )
@@ -217,7 +255,7 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
             found=f"{(date.isna() | table['site_id'].isna()).sum()} of {len(table)} rows without",
             fix="add them or drop the rows",
         )  # fmt: skip
-    known = PREDICTORS | FURTHER_FLUXES
+    known = {**catalogue, **FURTHER_FLUXES}
     names = [*TARGETS, *(name for name in known if name in table)]
     days = table.reindex(columns=["site_id", *names]).assign(date=date)
     for table_a, table_b, what, fix in (
@@ -239,11 +277,13 @@ def read_days(path: Path, sites: pd.DataFrame, need_fluxes: bool) -> pd.DataFram
             f"{len(repeated) - 1} more", fix="keep one row per site and day",
         )  # fmt: skip
     for name in names:
-        days[name] = _numbers(days, columns.get(name, name), name, path)
+        days[name] = _numbers(days, columns.get(name, name), name, path, catalogue)
     return days.sort_values(["site_id", "date"], ignore_index=True)
 
 
-def _catalogue_names(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+def _catalogue_names(
+    table: pd.DataFrame, path: Path, catalogue: Mapping[str, Variable]
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Table whose columns have the names and units of the catalogue, and the names they had."""
     for column, name in ALIASES.items():
         if column in table and name in table:
@@ -256,14 +296,19 @@ def _catalogue_names(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dic
         table = table.assign(TP_CLIM=table["TP_CLIM"] / DAYS_PER_MONTH)
     columns = {name: column for column, name in ALIASES.items() if column in table}
     table = table.rename(columns=ALIASES)
-    known = {"site_id", "date", *TARGETS, *PREDICTORS, *FURTHER_FLUXES}
+    known = {"site_id", "date", *TARGETS, *catalogue, *FURTHER_FLUXES}
     if unused := [str(name) for name in table if name not in known]:
         log.info("columns that are not used: %s", ", ".join(unused))
     return table, columns
 
 
 def _select_predictors(
-    days: pd.DataFrame, wanted: Sequence[str] | None, path: Path, *, to_train: bool
+    days: pd.DataFrame,
+    wanted: Sequence[str] | None,
+    path: Path,
+    *,
+    to_train: bool,
+    catalogue: Mapping[str, Variable],
 ) -> list[str]:
     """Predictors of the samples, in the order of the catalogue or in that of `wanted`.
 
@@ -272,9 +317,9 @@ def _select_predictors(
     """
     bands = {f"refl_b{band}" for band in needed_bands(list(INDEX_BANDS))}
     derived = {*ASTRONOMY, *(INDEX_BANDS if bands <= set(days) else ())}
-    given = {name for name in PREDICTORS if name in days and days[name].notna().any()}
+    given = {name for name in catalogue if name in days and days[name].notna().any()}
     if wanted is None:
-        return [name for name in PREDICTORS if name in given | derived]
+        return [name for name in catalogue if name in given | derived]
     if lacking := [name for name in wanted if name not in given | derived] if to_train else []:
         raise InputError(
             "predictors are not in the table, or missing on every day",
@@ -307,7 +352,9 @@ def _need_classes(table: pd.DataFrame, column: str, known, path: Path) -> None:
         )  # fmt: skip
 
 
-def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Series:
+def _numbers(
+    days: pd.DataFrame, column: str, name: str, path: Path, predictors: Mapping[str, Variable]
+) -> pd.Series:
     """One column as float64; values are within the catalogue's range or missing."""
     if not pd.api.types.is_numeric_dtype(days[name]):
         raise InputError(
@@ -316,7 +363,7 @@ def _numbers(days: pd.DataFrame, column: str, name: str, path: Path) -> pd.Serie
     values = days[name].astype(np.float64)
     if name in CORE_WEATHER and values.isna().all():
         raise InputError("a predictor is missing on every day", file=path, variable=column)
-    catalogue = PREDICTORS | FLUXES | FURTHER_FLUXES
+    catalogue = {**predictors, **FLUXES, **FURTHER_FLUXES}
     variable = catalogue.get(name) or Variable(name, "1", "", 0, 1)
     low, high = variable.valid_min, variable.valid_max
     outside = (values < low - ROUNDING) | (values > high + ROUNDING)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tamflux.extra_predictors import PREFIX
 from tamflux.variables import REFLECTANCE
 
 DROPPED_SHARE = 0.2
@@ -74,3 +75,28 @@ def drop_groups(
     for number, group in enumerate(groups):
         of_feature[:, list(group)] = dropped[:, number, None]
     return x.masked_fill(of_feature[:, None], 0), absent.masked_fill(dropped, 1)
+
+
+def optional_statics(static_features: Sequence[str]) -> tuple[int, ...]:
+    """Numbers of the static features that may be absent: the extra predictors."""
+    return tuple(n for n, name in enumerate(static_features) if name.startswith(PREFIX))
+
+
+def drop_statics(static: Tensor, optional: Sequence[int]) -> Tensor:
+    """Drop each optional static feature of each site-year with probability `DROPPED_SHARE`.
+
+    Parameters
+    ----------
+    static : Tensor
+        (batch, feature + indicator) from `ModelSpec.scale_static`.
+    optional : sequence of int
+        Features that may be absent; their indicators are the last columns, in this order.
+    """
+    if not optional:
+        return static
+    dropped = torch.rand(len(static), len(optional)).to(static.device) < DROPPED_SHARE
+    indicators = list(range(static.shape[1] - len(optional), static.shape[1]))
+    static = static.clone()
+    static[:, list(optional)] = static[:, list(optional)].masked_fill(dropped, 0)
+    static[:, indicators] = static[:, indicators].masked_fill(dropped, 1)
+    return static

@@ -18,7 +18,7 @@ from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.model.components import COMPONENTS_OF_MODEL, Components
 from tamflux.model.tamrl import Light, TamRL
-from tamflux.training.absent import absence_groups
+from tamflux.training.absent import absence_groups, optional_statics
 from tamflux.variables import FLUXES
 
 
@@ -40,6 +40,8 @@ class ModelSpec:
         Predictors that a site or grid cell may lack altogether (`tamflux.training.absent`).
     mean, sd : tuple of float
         Mean and standard deviation of each predictor over the training sites, in its unit.
+    static_mean, static_sd : tuple of float
+        Likewise of the static features; 0 and 1 of those that the model takes as they are.
     flux_scale : tuple of float
         Standard deviation of gpp, reco, nee, g C m-2 d-1.
     training_sites : tuple of str
@@ -62,12 +64,19 @@ class ModelSpec:
     training_sites: tuple[str, ...]
     monthly: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    static_mean: tuple[float, ...] = ()
+    static_sd: tuple[float, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
     def absence_groups(self) -> tuple[tuple[int, ...], ...]:
         """Features of each group of predictors that are absent together."""
         return absence_groups(self.predictors, self.optional)
+
+    @property
+    def optional_statics(self) -> tuple[int, ...]:
+        """Static features that a site or grid cell may lack."""
+        return optional_statics(self.static_features)
 
     def network(self) -> TamRL:
         """Build a network of this shape with initial weights."""
@@ -77,7 +86,9 @@ class ModelSpec:
             light = Light(number, self.mean[number], self.sd[number])
         return TamRL(
             features=len(self.predictors),
-            static_features=len(self.static_features) + len(self.absence_groups),
+            static_features=len(self.static_features)
+            + len(self.optional_statics)
+            + len(self.absence_groups),
             hidden_size=self.hidden_size,
             embedding_size=self.embedding_size,
             flux_scale=torch.tensor(self.flux_scale, dtype=torch.float32),
@@ -92,6 +103,15 @@ class ModelSpec:
         x = np.require(x, np.float32, ["W"])  # torch wants to be able to write
         scaled = torch.from_numpy(x).sub(mean).div_(sd)  # torch is faster than numpy
         return scaled.nan_to_num_(nan=0.0).numpy()
+
+    def scale_static(self, static: np.ndarray) -> np.ndarray:
+        """Standardised float32 static features (n, feature), then the indicators of absent ones."""
+        scaled = np.asarray(static, np.float32)
+        if self.static_mean:
+            mean, sd = np.array([self.static_mean, self.static_sd], np.float32)
+            scaled = (scaled - mean) / sd
+        absent = np.isnan(scaled[:, list(self.optional_statics)]).astype(np.float32)
+        return np.concatenate([np.nan_to_num(scaled), absent], axis=1)
 
 
 MAX_SIZE = 100_000
@@ -113,9 +133,13 @@ def _check_spec(spec: ModelSpec) -> None:
         values = getattr(spec, name)
         if len(values) != size or (name != "units" and not np.isfinite(values).all()):
             raise ValueError(f"{name} are not {size} numbers")
+    if {len(spec.static_mean), len(spec.static_sd)} not in ({0}, {len(spec.static_features)}):
+        raise ValueError("the scales of static features are not as many as these")
     if not {*spec.monthly} <= {*spec.predictors}:
         raise ValueError("monthly names are not predictors")
-    if min(*spec.sd, *spec.flux_scale) <= 0:
+    if not np.isfinite([*spec.static_mean, *spec.static_sd]).all():
+        raise ValueError("static_mean or static_sd are not numbers")
+    if min(*spec.sd, *spec.flux_scale, *spec.static_sd) <= 0:
         raise ValueError("a scale is not above zero")
 
 

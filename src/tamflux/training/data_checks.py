@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tamflux.errors import TrainingError
+from tamflux.extra_predictors import PREFIX
 from tamflux.samples.samples import Samples
 from tamflux.training.trainer import day_weights
 from tamflux.variables import FLUXES
@@ -74,8 +75,13 @@ def _check_days(samples: Samples) -> None:
 
 
 def _check_predictors(samples: Samples, rows: np.ndarray) -> None:
-    for number, name in enumerate(samples.predictors):
-        values = samples.x[rows, number]
+    series = {name: samples.x[rows, number] for number, name in enumerate(samples.predictors)}
+    series |= {
+        name: samples.static[np.unique(samples.site[rows]), number]
+        for number, name in enumerate(samples.static_features)
+        if name.startswith(PREFIX)
+    }
+    for name, values in series.items():
         finite = values[np.isfinite(values)]
         if np.isinf(values).any():
             problem = f"{int(np.isinf(values).sum())} infinite values"

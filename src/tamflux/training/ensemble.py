@@ -218,11 +218,11 @@ class Ensemble:
     ) -> tuple[Prediction, list[dict[int, RecurrentState]]]:
         """Prediction of some cells, and the saved states of each member."""
         absent = find_absent(x[:, : self.lookback_days], self.specs[0].absence_groups)
-        given = np.concatenate([static, absent], axis=1, dtype=np.float32)
-        condition = to_device(given, self.device)
         members: list[MemberPrediction] = []
-        for _, group in groupby(self.specs, lambda each: (each.mean, each.sd)):
+        for _, group in groupby(self.specs, _scaling):
             spec, *others = group  # members of one split share their scaling
+            given = np.concatenate([spec.scale_static(static), absent], axis=1, dtype=np.float32)
+            condition = to_device(given, self.device)
             own = slice(len(members), len(members) + 1 + len(others))
             states = [_copy(state, self.device) for state in before[own] if state is not None]
             scaled = to_device(spec.scale(x), self.device)
@@ -235,6 +235,10 @@ class Ensemble:
         parts = (mean, std, torch.cat([condition[:, :0], *embeddings], dim=1))
         saved = [member.states for member in members]
         return Prediction(*(part.cpu().numpy() for part in parts)), saved
+
+
+def _scaling(spec: ModelSpec) -> tuple:
+    return spec.mean, spec.sd, spec.static_mean, spec.static_sd
 
 
 def _copy(state: tuple, device: str | torch.device) -> RecurrentState:

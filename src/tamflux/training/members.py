@@ -14,12 +14,12 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from tamflux.extra_predictors import PREFIX
 from tamflux.files import atomic_path
 from tamflux.samples.samples import LOOKBACK_DAYS, Samples, load_samples
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.data_checks import check_training_data
 from tamflux.training.trainer import MIN_QC, Trainer, day_weights
-from tamflux.variables import PREDICTORS
 
 log = logging.getLogger("tamflux")
 
@@ -184,7 +184,7 @@ def _build_spec(
         trees=model["trees"],
         lookback_days=LOOKBACK_DAYS,
         predictors=samples.predictors,
-        units=tuple(PREDICTORS[predictor].units for predictor in samples.predictors),
+        units=samples.units,
         static_features=samples.static_features,
         monthly=samples.monthly,
         mean=tuple(np.nanmean(x, axis=0).tolist()),
@@ -192,6 +192,7 @@ def _build_spec(
         flux_scale=tuple(map(float, flux_scale)),
         training_sites=tuple(samples.sites["site_id"].iloc[train_idx]),
         optional=samples.optional,
+        **_static_scaling(samples, train_idx),
         provenance={
             **provenance,
             "seed": seed,
@@ -199,6 +200,16 @@ def _build_spec(
             "training": {k: v for k, v in training.items() if k != "device"},
         },
     )
+
+
+def _static_scaling(samples: Samples, train_idx: np.ndarray) -> dict[str, tuple[float, ...]]:
+    """Mean and sd of the static features: of the training sites for extra predictors, else 0, 1."""
+    extra = np.array([name.startswith(PREFIX) for name in samples.static_features])
+    static = samples.static[train_idx].astype(np.float64)
+    mean, sd = np.zeros(len(extra)), np.ones(len(extra))
+    mean[extra] = np.nanmean(static[:, extra], axis=0)
+    sd[extra] = np.nanstd(static[:, extra], axis=0)
+    return {"static_mean": tuple(mean.tolist()), "static_sd": tuple(sd.tolist())}
 
 
 def member_seed(seed: int, model: str, member: int) -> int:

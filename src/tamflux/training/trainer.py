@@ -15,7 +15,7 @@ import torch
 from tamflux.errors import ContractError, TrainingError
 from tamflux.model.loss import SiteEffects, training_loss
 from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, Windows, make_windows
-from tamflux.training.absent import drop_groups, find_absent
+from tamflux.training.absent import drop_groups, drop_statics, find_absent
 from tamflux.training.checkpoint import (
     ModelSpec,
     components_of,
@@ -76,7 +76,8 @@ class Trainer:
         if components.site_weights:
             weight *= site_weights(samples, train_idx, weight)[samples.site, None]
         self.weight = torch.from_numpy(weight).to(self.device)
-        self.static = torch.tensor(samples.static).to(self.device)
+        self.static = torch.from_numpy(spec.scale_static(samples.static)).to(self.device)
+        self.optional_statics = spec.optional_statics
         without_weather = samples_without_weather(samples)
         self.train = self._training_windows(samples, train_idx, without_weather)
         self.filled = self._fill_windows(samples, spec, without_weather)
@@ -200,7 +201,8 @@ class Trainer:
         target, padded_target = rows[:, LOOKBACK_DAYS:], padded[:, LOOKBACK_DAYS:]
         x = self.x[rows] if self.filled is None else self.filled[batch]
         x, absent = drop_groups(x.masked_fill(padded, 0), self.absent[batch], self.groups)
-        static = torch.cat([self.static[site], absent], dim=1)
+        static = drop_statics(self.static[site], self.optional_statics)
+        static = torch.cat([static, absent], dim=1)
         weight = self.weight[target].masked_fill(padded_target, 0)
         return x, static, self.y[target], weight
 
