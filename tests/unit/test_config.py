@@ -9,6 +9,7 @@ import yaml
 
 from tamflux.config import RENAMED, RENAMED_MODELS, check_config, refuse_old_names
 from tamflux.errors import ConfigError
+from tamflux.extra_predictors import dynamic_names, files_of_year
 from tamflux.model.components import COMPONENTS_OF_MODEL
 from tamflux.variables import ASTRONOMY, METEOROLOGY, REFLECTANCE
 
@@ -181,3 +182,36 @@ def test_a_wrong_type_or_name_is_refused_by_the_schema(section, change):
     config[section] |= change
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(config, SCHEMA)
+
+
+EXTRA = {"name": "sif", "units": "1", "range": [0, 1], "long_name": "s", "kind": "static"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([{"name": "t2m"}], "the name is taken"),
+        ([{"name": "gpp"}], "the name is taken"),
+        ([{}, {}], "the name is taken"),
+        ([{"name": "sp_filled"}], "ends as those of flags do"),
+        ([{"name": "lai_high", "units": "m"}], "units 'm'"),
+        ([{"range": [1, 0]}], "range"),
+        ([{"path": "a_{year}.nc"}], "path a_{year}.nc"),
+    ],
+)
+def test_extra_predictors_that_contradict_are_refused(changes, found):
+    config = copy.deepcopy(CONFIG)
+    config["predictors"]["extra"] = [EXTRA | change for change in changes]
+    jsonschema.validate(config, SCHEMA)
+    with pytest.raises(ConfigError, match="an extra predictor cannot be used") as caught:
+        check_config(config)
+    assert found in str(caught.value)
+
+
+def test_extra_predictors_follow_the_others_in_the_cube():
+    config = copy.deepcopy(CONFIG)
+    config["predictors"]["extra"] = [EXTRA, EXTRA | {"name": "co2", "kind": "dynamic"}]
+    check_config(config)
+    assert dynamic_names(config) == [*CONFIG["predictors"]["variables"], "co2"]
+    assert files_of_year("a_{year}.nc", 2003, [2002, 2003]) == ["a_2002.nc", "a_2003.nc"]
+    assert files_of_year("a.zarr", 2003, [2002, 2003, 2004]) == ["a.zarr"]

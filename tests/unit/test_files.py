@@ -15,6 +15,7 @@ from tamflux.files import (
     find_files,
     matches,
     scratch_folder,
+    size_and_date,
 )
 
 
@@ -133,3 +134,16 @@ def test_brackets_of_a_path_are_no_wildcards(tmp_path):
     assert find_files(f"{folder}/y[1].nc") == [f"{folder}/y[1].nc"]
     for path, expected in {"a [12] b/x1.nc": True, "a 1 b/x1.nc": False}.items():
         assert matches(path, "a [12] b/*.nc") is expected
+
+
+def test_a_folder_counts_with_all_its_files(tmp_path):
+    store = tmp_path / "a.zarr"
+    (store / "c").mkdir(parents=True)
+    (store / "zarr.json").write_bytes(b"12345")
+    (store / "c" / "0").write_bytes(b"123")
+    os.utime(store / "zarr.json", (100, 100))
+    os.utime(store / "c" / "0", (250, 250))
+    assert size_and_date(str(store)) == "8 250 2"
+    assert size_and_date(str(store / "c" / "0")) == "3 250"
+    with pytest.raises(FileNotFoundError):
+        size_and_date(str(tmp_path / "absent"))

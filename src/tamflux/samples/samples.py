@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,8 @@ class Samples:
         Predictors that are averaged over calendar months in `x`.
     optional : tuple of str
         Predictors that a site may lack altogether (`optional_predictors`).
-    units : tuple of str
-        Unit of each predictor; of the catalogue by default.
+    extra_units : mapping of str to str
+        Units of predictors that are not in the catalogue.
     """
 
     sites: pd.DataFrame
@@ -70,12 +70,13 @@ class Samples:
     train_years: tuple[int, ...] | None = None
     monthly: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
+    extra_units: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self):
-        if not self.units:
-            units = tuple(PREDICTORS[name].units for name in self.predictors)
-            object.__setattr__(self, "units", units)
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each predictor."""
+        catalogue = {name: variable.units for name, variable in PREDICTORS.items()}
+        return tuple((catalogue | dict(self.extra_units))[name] for name in self.predictors)
 
     @property
     def year(self) -> np.ndarray:
@@ -169,12 +170,11 @@ def load_samples(
         If a column is missing, a site-day comes twice, or a site is not described.
     """
     tables = [pd.read_parquet(path) for path in year_paths]
-    units = {name: variable.units for name, variable in PREDICTORS.items()}
-    for each in tables:  # extra predictors are not in the catalogue
-        units |= each.attrs.get("units", {})
+    units = {name: unit for each in tables for name, unit in each.attrs.get("units", {}).items()}
+    extra_units = {name: unit for name, unit in units.items() if name not in PREDICTORS}
     table = pd.concat(tables, ignore_index=True)
     files = ", ".join(str(path) for path in year_paths)
-    names = tuple(predictors or (name for name in units if name in table))
+    names = tuple(predictors or (name for name in [*PREDICTORS, *extra_units] if name in table))
     if static_names is not None:  # a table to predict may lack what the model can do without
         optional = optional_predictors(names, weather=True)
         table = table.assign(**{name: np.nan for name in optional if name not in table})
@@ -228,7 +228,7 @@ def load_samples(
         train_years=None if train_years is None else tuple(train_years),
         monthly=tuple(monthly),
         optional=optional_predictors(names, weather=predictors is None),
-        units=tuple(units.get(name, "") for name in names),
+        extra_units=extra_units,
     )
 
 

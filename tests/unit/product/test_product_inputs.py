@@ -28,6 +28,19 @@ def test_checksums_are_those_of_sha256sum(files, tmp_path):
         assert table.loc[path.name, "bytes"] == path.stat().st_size
 
 
+def test_a_store_has_one_row_that_changes_with_any_of_its_files(files, tmp_path):
+    store = tmp_path / "lai.zarr"
+    store.mkdir()
+    hashes = []
+    for content in (b"one", b"two"):
+        (store / "chunk").write_bytes(content)
+        checksum_inputs([store], "extra", tmp_path / "extra.csv")
+        (row,) = pd.read_csv(tmp_path / "extra.csv").to_dict("records")
+        assert row["file"] == "lai.zarr" and row["bytes"] == 3
+        hashes.append(row["sha256"])
+    assert hashes[0] != hashes[1]
+
+
 def test_tables_are_joined_and_summed_up(files, tmp_path):
     checksum_inputs(files[:2], "era5_2001", tmp_path / "a.csv")
     checksum_inputs(files[2:], "towers", tmp_path / "b.csv")

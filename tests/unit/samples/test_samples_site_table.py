@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from tamflux.errors import InputError
+from tamflux.extra_predictors import ExtraPredictor
+from tamflux.samples.samples import load_samples
 from tamflux.samples.site_table import ALIASES, convert_site_table
 
 SITE_PREDICTORS = (
@@ -49,13 +51,14 @@ def make_days(sites=("AA-One", "BB-Two"), n=400):
     return pd.concat([one.assign(site_id=site) for site in sites], ignore_index=True)
 
 
-def convert(tmp_path, days=None, sites=None, n_folds=2, predictors=None):
+def convert(tmp_path, days=None, sites=None, n_folds=2, predictors=None, extra=()):
     (make_days() if days is None else days).to_parquet(tmp_path / "days.parquet")
     (make_sites() if sites is None else sites).to_csv(tmp_path / "sites.csv", index=False)
     out = tmp_path / "samples.parquet", tmp_path / "samples_sites.csv"
     convert_site_table(
         tmp_path / "days.parquet", tmp_path / "sites.csv", *out,
         n_folds=n_folds, predictors=predictors,
+        extra=[ExtraPredictor.from_config(entry) for entry in extra],
     )  # fmt: skip
     return pd.read_parquet(out[0]), pd.read_csv(out[1])
 
@@ -163,6 +166,33 @@ def test_predictors_of_the_configuration(tmp_path):
     days = make_days().assign(evi=np.nan)  # to be predicted: the model copes with it
     samples, _ = convert(tmp_path, days=days, n_folds=None, predictors=[*wanted, "evi"])
     assert "evi" not in samples
+
+
+SIF = {"name": "sif", "units": "mW m-2 nm-1 sr-1", "range": [-1, 10], "long_name": "SIF",
+       "kind": "dynamic"}  # fmt: skip
+HEIGHT = {"name": "height", "units": "m", "range": [0, 80], "long_name": "h", "kind": "static"}
+
+
+def test_extra_predictors_are_columns_of_days_and_sites(tmp_path):
+    days, middle = make_days(), make_days()["date"].dt.day == 15
+    days["sif"] = np.where(middle, 0.5, np.nan)
+    sites = make_sites(height=[12.5, None])
+    samples, described = convert(tmp_path, days=days, sites=sites, extra=[SIF, HEIGHT])
+    assert (samples["sif"] == 0.5).all() and samples.attrs["units"]["sif"] == SIF["units"]
+    assert described["extra_height"].fillna(-1).tolist() == [-1, 12.5]  # the table had B first
+    loaded = load_samples([tmp_path / "samples.parquet"], tmp_path / "samples_sites.csv")
+    assert loaded.units[loaded.predictors.index("sif")] == SIF["units"]
+    assert "sif" in loaded.optional and "extra_height" in loaded.static_features
+    number = loaded.static_features.index("extra_height")
+    np.testing.assert_array_equal(loaded.static[:, number], [np.nan, 12.5])
+    as_they_are, _ = convert(tmp_path, days=days, sites=sites, extra=[{**SIF, "fill": "none"}])
+    assert as_they_are["sif"].notna().sum() == middle.sum()
+    absent, described = convert(tmp_path, extra=[SIF, HEIGHT])
+    assert "sif" not in absent and "extra_height" not in described
+    (tmp_path / "samples.parquet").unlink()
+    refused(tmp_path, "out of their physical range", days=days.assign(sif=50.0), extra=[SIF])
+    refused(tmp_path, "out of its range", sites=make_sites(height=[12.5, 300]), extra=[HEIGHT])
+    refused(tmp_path, "does not hold numbers", sites=make_sites(height=["a", 3]), extra=[HEIGHT])
 
 
 def test_sites_to_predict_need_neither_fluxes_nor_folds(tmp_path):

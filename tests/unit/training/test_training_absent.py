@@ -7,8 +7,9 @@ import pytest
 import torch
 from toy_sites import toy_samples
 
+from tamflux.errors import TrainingError
 from tamflux.samples.samples import optional_predictors
-from tamflux.training.absent import absence_groups, drop_groups, find_absent
+from tamflux.training.absent import absence_groups, drop_groups, drop_statics, find_absent
 from tamflux.training.ensemble import Ensemble, predict_sites
 from tamflux.training.gaps import missing_weather, samples_without_weather
 from tamflux.training.members import fit_member
@@ -109,3 +110,75 @@ def test_a_site_without_a_predictor_is_trained_on_and_predicted(tmp_path):
     mean_value.x[:, 2] = ensemble.specs[0].mean[2]
     given = predict_sites(ensemble, mean_value, test)["gpp"].to_numpy()
     assert np.abs(given - blind).max() > 1e-3
+
+
+def with_height(sites, lacking):
+    """Toy towers whose flux also follows a height, in m, that some of them lack."""
+    samples = toy_samples(sites)
+    height = np.random.default_rng(2).uniform(0, 40, sites)
+    of_row = (height[samples.site, None] - 20) / 10
+    y = samples.y + np.array([0.8, 0.2, -0.6], np.float32) * of_row.astype(np.float32)
+    y[:, :2] = np.maximum(y[:, :2], 0)
+    y[:, 2] = y[:, 1] - y[:, 0]
+    height[lacking] = np.nan
+    return replace(
+        samples,
+        y=y,
+        static=np.column_stack([samples.static, height]).astype(np.float32),
+        static_features=(*samples.static_features, "extra_height"),
+    )
+
+
+def test_a_static_predictor_is_standardised_with_the_training_sites(tmp_path):
+    lacking = np.arange(0, 40, 5)
+    samples = with_height(40, lacking)
+    path = tmp_path / "m.safetensors"
+    fit_member(
+        samples, list(samples.sites["site_id"][:32]), path, tmp_path / "m.csv", name="tamrl",
+        seed=1, model=MODEL, training=TRAINING, provenance={},
+    )  # fmt: skip
+    ensemble = Ensemble.load([path])
+    (spec,) = ensemble.specs
+    height = samples.static[:32, -1].astype(float)
+    assert spec.static_mean[-1] == pytest.approx(np.nanmean(height))
+    assert spec.static_sd[-1] == pytest.approx(np.nanstd(height))
+    assert set(spec.static_mean[:-1]) == {0.0} and set(spec.static_sd[:-1]) == {1.0}
+    scaled = spec.scale_static(samples.static)
+    assert np.isfinite(scaled).all() and scaled.shape[1] == samples.static.shape[1] + 1
+    assert scaled[lacking, -1].all() and not scaled[lacking, -2].any()
+    present = np.setdiff1d(np.arange(32), lacking)
+    assert scaled[present, -2].mean() == pytest.approx(0, abs=1e-5)
+    assert scaled[present, -2].std() == pytest.approx(1, abs=1e-5)
+    test = np.arange(32, 40)
+    rows = np.isin(samples.site, test)
+    second = samples.date[rows] >= np.datetime64("2002-01-01")
+    has = ~np.isin(samples.site[rows], lacking)
+    predicted = predict_sites(ensemble, samples, test)["gpp"].to_numpy()
+    without = replace(samples, static=samples.static.copy())
+    without.static[:, -1] = np.nan
+    blind = predict_sites(ensemble, without, test)["gpp"].to_numpy()
+    error, blind_error = (np.abs(each - samples.y[rows, 0]) for each in (predicted, blind))
+    assert np.isfinite(blind).all()
+    assert error[second & has].mean() < 0.8 * blind_error[second & has].mean()
+
+
+def test_dropped_statics_are_zero_and_said_to_be_absent():
+    torch.manual_seed(0)
+    static = torch.ones(4000, 4)
+    static[:, 3] = 0  # the indicator of the feature number 1
+    dropped = drop_statics(static, (1,))
+    gone = dropped[:, 1] == 0
+    assert torch.equal(gone, dropped[:, 3] == 1)
+    assert gone.float().mean() == pytest.approx(0.1, abs=0.02)
+    assert (dropped[:, [0, 2]] == 1).all() and (static[:, 1] == 1).all()
+    assert drop_statics(static, ()) is static
+
+
+def test_a_static_predictor_that_no_training_site_has_is_refused(tmp_path):
+    samples = with_height(6, np.arange(5))
+    with pytest.raises(TrainingError, match="cannot train") as caught:
+        fit_member(
+            samples, list(samples.sites["site_id"][:5]), tmp_path / "m", tmp_path / "c",
+            name="tamrl", seed=1, model=MODEL, training=TRAINING, provenance={},
+        )  # fmt: skip
+    assert "extra_height" in str(caught.value)
