@@ -11,14 +11,15 @@ from pathlib import Path
 from tamflux.errors import TamfluxError
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
 
+log = logging.getLogger("tamflux")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
     An error of the user's input is one message on the standard error, without a traceback.
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options.run(options)
@@ -29,17 +30,119 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tamflux", description="Carbon fluxes of land and towers."
-    )
+    parser = argparse.ArgumentParser(prog="tamflux", description="Carbon fluxes of the land.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_site, _add_map, _add_predict, _add_adapt):
+        add(commands)
+    return parser
+
+
+def _add_site(commands) -> None:
+    site = commands.add_parser(
+        "site",
+        help="the daily series of one grid cell of a finished product",
+        description="Write the daily fluxes of the cell that holds a point, with intervals and "
+        "flags, as CSV and NetCDF, and print what the cell is made of.",
+        epilog="example: tamflux site 51.08 10.45 --out results/hainich",
+    )
+    site.add_argument("lat", type=float, help="latitude, degree; south is negative")
+    site.add_argument("lon", type=float, help="longitude, degree; west is negative")
+    site.add_argument("--results", default="results", help="folder of a finished run")
+    site.add_argument("--out", default="site", help="path of the two files, without its ending")
+    site.set_defaults(run=_site)
+
+
+def _site(options: argparse.Namespace) -> None:
+    from tamflux.product.browse import read_site, write_site
+
+    site = read_site(options.results, options.lat, options.lon)
+    out = Path(options.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_site(site, out.with_suffix(".csv"), out.with_suffix(".nc"))
+    log.info("cell: lat %g, lon %g", site["lat"], site["lon"])
+    classes = {str(n): float(v) for n, v in site.data_vars.items() if str(n).startswith("igbp_")}
+    ordered = sorted(classes.items(), key=lambda item: -item[1])
+    parts = ", ".join(f"{n.removeprefix('igbp_')} {share:.0%}" for n, share in ordered)
+    log.info("land: %s; Köppen class %s", parts or "unknown", site.attrs.get("koppen", "unknown"))
+    log.info("quality: %s", site.attrs["quality"])
+    if "dissimilarity_index" in site:
+        log.info("dissimilarity index: %.2f", site["dissimilarity_index"])
+    log.info("nearest towers: %s", site.attrs["nearest_towers"] or "unknown")
+    for flux in ("gpp", "reco", "nee"):
+        log.info("%s: mean %.2f g C m-2 d-1", flux.upper(), float(site[flux].mean()))
+    log.info("written: %s and .nc", out.with_suffix(".csv"))
+
+
+def _add_map(commands) -> None:
+    drawn = commands.add_parser(
+        "map",
+        help="a map of any variable of a finished product, as PNG or GeoTIFF",
+        description="Draw a variable on a map (.png), or write it as a GeoTIFF (.tif).",
+        epilog="example: tamflux map gpp --time 2003-07 -o gpp_july.png",
+    )
+    drawn.add_argument("variable", help="such as gpp, nee_std or dissimilarity_index")
+    drawn.add_argument(
+        "--time", required=True, help="year, month or day: 2003, 2003-07, 2003-07-01"
+    )
+    drawn.add_argument("-o", "--out", required=True, help="file to write: .png or .tif")
+    drawn.add_argument("--results", default="results", help="folder of a finished run")
+    drawn.set_defaults(run=_map)
+
+
+def _map(options: argparse.Namespace) -> None:
+    from tamflux.errors import ConfigError
+    from tamflux.product.browse import read_map, write_geotiff
+
+    out = Path(options.out)
+    if out.suffix not in (".png", ".tif"):
+        raise ConfigError("no such kind of map", file=out, expected=".png or .tif", fix="rename it")
+    field = read_map(options.results, options.variable, options.time)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".tif":
+        write_geotiff(field, out)
+    else:
+        import matplotlib.pyplot as plt
+
+        from tamflux.api import plot_map
+        from tamflux.figures.style import save
+
+        figure = plt.figure(figsize=(8, 5))
+        plot_map(field, figure.add_subplot(), diverging=options.variable == "nee")
+        save(figure, out)
+    log.info("written: %s", out)
+
+
+def _add_predict(commands) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="predict the towers of a site table with a released model",
+        description="Predict every day of a table of site-days (Parquet) zero-shot.",
+        epilog="example: tamflux predict days.parquet sites.csv --model models/NAME -o fluxes.csv",
+    )
+    predict.add_argument("days", help="Parquet table of site-days, its columns: docs/data.md")
+    predict.add_argument("sites", help="CSV table of their sites: site_id, lat, lon, IGBP, koppen")
+    predict.add_argument("--model", required=True, help="folder of a released model")
+    predict.add_argument("-o", "--out", required=True, help="CSV or Parquet file to write")
+    predict.set_defaults(run=_predict)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from tamflux.training.real_towers import predict_table
+
+    out = Path(options.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table = predict_table(options.days, options.sites, _ensemble(options.model), out)
+    log.info("written: %s, %d days of %d sites", out, len(table), table["site_id"].nunique())
+
+
+def _add_adapt(commands) -> None:
     adapt = commands.add_parser(
         "adapt",
         help="adapt a released model to one tower: fill and extend its record",
         description="Write the daily fluxes of one tower, zero-shot and adapted to its measured "
         "days, with 90 %% intervals (CSV) and a plot (PNG).",
-        epilog="example: tamflux adapt FLX_US-Var_FLUXNET2015_SUBSET_DD_2000-2014_2-4.csv "
-        "--model models/towers --lat 38.41 --lon -120.95 --igbp GRA --out results/us_var",
+        epilog="example: tamflux adapt FLX_FI-Ken_2018-2020_FULLSET_DD.csv --model models/NAME "
+        "--lat 67.99 --lon 24.24 --igbp ENF --out results/kenttarova",
     )
     adapt.add_argument("files", nargs="+", help="the tower's files, as its network delivers them")
     adapt.add_argument("--model", required=True, help="folder of a released model")
@@ -52,24 +155,28 @@ def _parser() -> argparse.ArgumentParser:
         help="Köppen class of the site, such as Csa; by default that of a map",
     )  # fmt: skip
     adapt.set_defaults(run=_adapt)
-    return parser
 
 
 def _adapt(options: argparse.Namespace) -> None:
     from tamflux.adaptation.correction import Correction
     from tamflux.adaptation.tower import adapt_tower
     from tamflux.figures.adaptation_figures import plot_adapted_series
-    from tamflux.training.ensemble import Ensemble
 
-    model, out = Path(options.model), Path(options.out)
-    ensemble = Ensemble.load(sorted(model.glob("member_*.safetensors")))
-    correction = Correction.load(model / "correction.json")
+    out = Path(options.out)
+    correction = Correction.load(Path(options.model) / "correction.json")
     out.mkdir(parents=True, exist_ok=True)
     name = Path(options.files[0]).stem
     site = {key: getattr(options, key) for key in ("lat", "lon", "igbp", "koppen")}
-    series = adapt_tower(options.files, ensemble, correction, out / f"{name}_adapted.csv", site)
-    plot_adapted_series(series, name, out / f"{name}_adapted.png")
-    logging.getLogger("tamflux").info("written: %s", out / f"{name}_adapted.csv and .png")
+    series_path = out / f"{name}_adapted.csv"
+    series = adapt_tower(options.files, _ensemble(options.model), correction, series_path, site)
+    plot_adapted_series(series, name, series_path.with_suffix(".png"))
+    log.info("written: %s and .png", series_path)
+
+
+def _ensemble(folder: str):
+    from tamflux.training.ensemble import Ensemble
+
+    return Ensemble.load(sorted(Path(folder).glob("member_*.safetensors")))
 
 
 if __name__ == "__main__":

@@ -35,14 +35,14 @@ MAY_IMPORT = {
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "samples", "download"},
-    "cli": FOUNDATIONS | {"adaptation", "figures", "training"},
+    "cli": FOUNDATIONS | {"adaptation", "api", "figures", "product", "training"},
     "api": FOUNDATIONS | {"predictors", "training", "figures"},  # for notebooks: no room imports it
 }
 FORBIDDEN = {
     "snakemake": set(MAY_IMPORT),
     "torch": set(MAY_IMPORT)
     - {"model", "training", "baselines", "uncertainty", "inference", "evaluation", "adaptation"},
-    "matplotlib": set(MAY_IMPORT) - {"figures", "report", "api"},
+    "matplotlib": set(MAY_IMPORT) - {"figures", "report", "api", "cli"},
 }
 
 

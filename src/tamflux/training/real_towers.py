@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.samples.samples import load_samples
+from tamflux.samples.site_table import convert_site_table
 from tamflux.training.ensemble import Ensemble, predict_sites
 from tamflux.training.members import fit_member, member_seed
 from tamflux.variables import FLUXES
@@ -126,6 +128,40 @@ def predict_real_towers(
     table = pd.concat(tables)[columns].sort_values(["fold", "site_id", "date"])
     with atomic_path(predictions_path) as path:
         table.to_parquet(path, index=False)
+
+
+def predict_table(
+    days_path: str | Path, sites_path: str | Path, ensemble: Ensemble, target: str | Path
+) -> pd.DataFrame:
+    """Predict every day of a site table with a trained model.
+
+    Parameters
+    ----------
+    days_path, sites_path : path
+        Site-days (Parquet) and sites (CSV), as for `convert_site_table`; fluxes may be absent.
+    ensemble : Ensemble
+    target : path
+        CSV (``.csv``) or Parquet to write: `site_id, date`, fluxes and their std, g C m-2 d-1.
+
+    Raises
+    ------
+    InputError
+        As `convert_site_table`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder, "samples.parquet"), Path(folder, "sites.csv")
+        convert_site_table(days_path, sites_path, *files, n_folds=None)
+        samples = load_samples(
+            files[:1], files[1], ensemble.predictors,
+            monthly=ensemble.monthly, static_names=ensemble.static_features,
+        )  # fmt: skip
+    table = predict_sites(ensemble, samples, np.arange(len(samples.sites)))
+    with atomic_path(target) as path:
+        if Path(target).suffix == ".csv":
+            table.to_csv(path, index=False, float_format="%.5g")
+        else:
+            table.to_parquet(path, index=False)
+    return table
 
 
 def _refuse_leak(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:
