@@ -22,7 +22,7 @@ from tamflux.predictors.extra import inspect_extra
 from tamflux.readers.era5_sample import inspect_era5
 from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
-from tamflux.readers.modis_files import near_year
+from tamflux.readers.modis_files import modis_files_of_year
 from tamflux.readers.reference_product import inspect_reference
 from tamflux.samples.splits import count_training_groups, split_sites
 from tamflux.towers.inspection import find_usable_sites
@@ -86,10 +86,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows += _rows("ERA5", year, _fill(era5["path"], year), files, problems, later, cure)
 
         files = _files(modis["path"], year)
-        near = [
-            f for y in (year - 1, year + 1) if y in cube_years for f in _files(modis["path"], y)
-        ]
-        composites = near_year({*files, *near}, year)
+        composites = modis_files_of_year(partial(_files, modis["path"]), year, years)
         problems = (
             inspect_modis(composites, modis["product"], year, grid, is_partial) if files else []
         )
@@ -97,7 +94,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
     rows += _land_rows(inputs, later)
     for each in extra_predictors(config):
-        rows += _extra_rows(each, cube_years, partial_year(years))
+        rows += _extra_rows(each, years)
     for reference in config["validation"]["references"]:
         for year in years["product"]:
             files = _files(reference["path"], year)
@@ -149,7 +146,7 @@ def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str
 
 
 def _extra_rows(
-    extra: ExtraPredictor, years: Sequence[int], may_end_early: int | None
+    extra: ExtraPredictor, years: Mapping[str, Sequence[int]]
 ) -> list[dict[str, Any]]:
     """One row for an extra predictor, or one for each year and problem."""
     name = f"extra {extra.name}"
@@ -163,10 +160,12 @@ def _extra_rows(
         problems = inspect_extra(extra, files, None) if files else []
         return _rows(name, Path(extra.path).name, extra.path, files, problems, ())
     rows = []
-    for year in years:
+    for year in sorted({year for part in years.values() for year in part}):
         patterns = files_of_year(extra.path, year, years)
         files = sorted({file for pattern in patterns for file in _files(pattern)})
-        problems = inspect_extra(extra, files, year, year == may_end_early) if files else []
+        problems = (
+            inspect_extra(extra, files, year, year == partial_year(years)) if files else []
+        )
         rows += _rows(name, year, _fill(extra.path, year), files, problems, ())
     return rows
 

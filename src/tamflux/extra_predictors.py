@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,12 +105,23 @@ def check_extra_predictors(config: Mapping[str, Any]) -> None:
             )  # fmt: skip
 
 
-def files_of_year(pattern: str, year: int, years: Iterable[int]) -> list[str]:
-    """Path patterns of the files that a year is filled from: of it and its neighbours in `years`.
+def files_of_year(pattern: str, year: int, years: Mapping[str, Sequence[int]]) -> list[str]:
+    """Path patterns of the files that a year is filled from.
 
-    A file of all years is the same for each.
+    They are those of the year, of the year before, and of the year after if that trains: a later
+    year that is of the product alone must not change results that exist. A file of all years is
+    the same for each.
+
+    Parameters
+    ----------
+    pattern : str
+        Path with ``{year}``.
+    year : int
+    years : mapping
+        The section `years` of the configuration.
     """
-    near = [y for y in (year - 1, year, year + 1) if y in {*years, year}]
+    near = [year, *[year + 1] * (year + 1 in years["train"])]
+    near += [year - 1] * any(year - 1 in part for part in years.values())
     return sorted({pattern.replace("{year}", str(y)) for y in near})
 
 

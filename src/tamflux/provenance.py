@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parent
-NUMBERLESS = ("errors", "files", "logs", "checksums", "provenance", "job", "check")
+NUMBERLESS = ("errors", "files", "logs", "checksums", "provenance", "job", "check", "config")
 """Modules that say, keep or guard results and cannot change a number in them."""
 
 _WORDS = ("what", "reason", "found", "expected", "fix")

@@ -1,4 +1,4 @@
-"""A product year that is not over: the same command goes on when the files of a month arrive."""
+"""A product year that is not over, and one more year: the same command goes on."""
 
 import shutil
 
@@ -84,3 +84,22 @@ def test_a_new_month_extends_the_year_and_equals_a_run_from_scratch(growing):
     assert "151 days, 0 of them as before" in log
     for path, content in found.items():
         assert path.read_bytes() == content
+
+
+def test_one_more_year_trains_nothing_and_leaves_the_files_of_the_others(finished_run, tmp_path):
+    run = Run(tmp_path / "chain")
+    shutil.copytree(finished_run.folder, run.folder)
+    kept = {
+        path: path.read_bytes()
+        for folder in ("product", "models", "samples", "towers")
+        for path in (run.folder / "results" / folder).rglob("*")
+        if path.is_file() and path.suffix != ".sha256"
+        and path.name not in ("totals.csv", "model_card.md")
+    }  # fmt: skip
+    (run.folder / "overlay.yaml").write_text("years: {product: [2002, 2003]}")
+    said = make(run)
+    assert not {"train_member", "train_fold", "calibrate", "harmonise_towers"} & {*said.split()}
+    assert len(kept) > 20
+    assert [path for path, content in kept.items() if path.read_bytes() != content] == []
+    with xr.open_dataset(run.folder / "results/product/tamflux_daily_2003.nc") as daily:
+        assert daily.sizes["time"] == 365

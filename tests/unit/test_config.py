@@ -213,5 +213,7 @@ def test_extra_predictors_follow_the_others_in_the_cube():
     config["predictors"]["extra"] = [EXTRA, EXTRA | {"name": "co2", "kind": "dynamic"}]
     check_config(config)
     assert dynamic_names(config) == [*CONFIG["predictors"]["variables"], "co2"]
-    assert files_of_year("a_{year}.nc", 2003, [2002, 2003]) == ["a_2002.nc", "a_2003.nc"]
-    assert files_of_year("a.zarr", 2003, [2002, 2003, 2004]) == ["a.zarr"]
+    years = {"train": [2002], "product": [2003, 2004], "lookback": []}
+    assert files_of_year("a_{year}.nc", 2003, years) == ["a_2002.nc", "a_2003.nc"]
+    assert files_of_year("a_{year}.nc", 2001, years) == ["a_2001.nc", "a_2002.nc"]
+    assert files_of_year("a.zarr", 2003, years) == ["a.zarr"]

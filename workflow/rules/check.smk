@@ -116,7 +116,7 @@ rule checksum_inputs:
     benchmark:
         "results/benchmarks/check/checksum_inputs_{source}.tsv"
     wildcard_constraints:
-        source=r"(era5|modis)_\d{4}|land|towers|extra",
+        source=r"(era5|modis|extra)_\d{4}|land|towers|extra",
     resources:
         mem_mb=500,
     params:

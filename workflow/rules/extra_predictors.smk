@@ -19,7 +19,7 @@ def extra_files(wc):
             fix="name its files under `path`: a cube needs them",
         )
     if not extra.is_static:
-        patterns = files_of_year(extra.path, int(wc.year), CUBE_YEARS)
+        patterns = files_of_year(extra.path, int(wc.year), YEARS)
         return sorted({file for path in patterns for file in raw_files(path)})
     if len(files := raw_files(extra.path)) > 1:
         stop(
@@ -29,16 +29,6 @@ def extra_files(wc):
             fix="name one of them",
         )
     return files
-
-
-def all_extra_files(wc):
-    """Files of all extra predictors in all years."""
-    files = [
-        extra_files(SimpleNamespace(extra=name, year=year))
-        for name in EXTRA
-        for year in CUBE_YEARS
-    ]
-    return sorted({file for of_year in files for file in of_year})
 
 
 rule prepare_extra:
@@ -56,7 +46,6 @@ rule prepare_extra:
         files=extra_files,
         state=state_of(extra_files),
         extra=lambda wc: EXTRA_ENTRIES[wc.extra],
-        may_end_early=may_end_early,
         grid=config["grid"],
         code=code_of("prepare_extra"),
     message:

@@ -1,14 +1,13 @@
 # The files that each stage reads of `inputs`, and the checksums that the product names.
 import os
+from functools import partial
 from types import SimpleNamespace
 
-from tamflux.config import partial_year
-from tamflux.files import find_files, matches, size_and_date
-from tamflux.readers.cds_files import may_start_year
 from tamflux.demo_earth.layout import demo_files
-from tamflux.readers.modis_files import near_year
+from tamflux.files import find_files, matches, size_and_date
+from tamflux.readers.cds_files import files_of_last_hour
+from tamflux.readers.modis_files import modis_files_of_year
 
-LASTING = ["land", "towers", *["extra"] * bool(config["predictors"].get("extra"))]
 LAND = ("landcover", "koppen", "elevation")
 DEMO_FILES = {*map(str, demo_files(config))}
 
@@ -75,27 +74,25 @@ def state_of(files_of):
 
 
 def era5_files(wc):
-    """Raw files of the year; hourly kinds end with 00 UTC of the next year, if that is there."""
-    era5, year = config["inputs"]["era5"], int(wc.year)
-    files = raw_files(era5["path"], year)
-    if era5["kind"] != "daily_statistics":
-        following = find_files(era5["path"].replace("{year}", str(year + 1)))
-        files += [file for file in following if may_start_year(file, year + 1)]
-    return sorted({*files})
+    """Raw files of the year.
+
+    Of hourly kinds a year ends with 00 UTC of the next one. The jobs find that file themselves
+    (`files_of_last_hour`): when the next year's own files come, a finished year stays as it is.
+    """
+    return raw_files(config["inputs"]["era5"]["path"], wc.year)
 
 
-def may_end_early(wc):
-    """Whether more months of a year may come; see tamflux.config."""
-    return int(wc.year) == partial_year(config["years"])
+def has_last_hour(wc):
+    """Whether the last hour of the year is there, or none is needed."""
+    era5 = config["inputs"]["era5"]
+    daily = era5["kind"] == "daily_statistics"
+    return daily or bool(files_of_last_hour(era5, int(wc.year)))
 
 
 def modis_files(wc):
-    """Files of the year, and of the last and first days of the neighbouring years."""
-    year = int(wc.year)
-    years = [y for y in (year - 1, year, year + 1) if y in CUBE_YEARS]
-    path = config["inputs"]["modis"]["path"]
-    files = {file for y in years for file in raw_files(path, y)}
-    return [*map(str, near_year(files, year))]
+    """Files of the year, and those of the years around it that count."""
+    find = partial(raw_files, config["inputs"]["modis"]["path"])
+    return [*map(str, modis_files_of_year(find, int(wc.year), YEARS))]
 
 
 def tower_files(wc):
@@ -105,14 +102,16 @@ def tower_files(wc):
 
 
 def checksummed_files(wc):
-    """Raw files of ERA5 or MODIS in a year, of land, towers, or extra predictors."""
+    """Raw files of ERA5, MODIS or extra predictors in a year, of land, towers, static extras."""
     kind, _, year = wc.source.partition("_")
     if kind == "land":
         return land_files(wc)
     if kind == "towers":
         return tower_files(wc)
     if kind == "extra":
-        return all_extra_files(wc)
+        names = DYNAMIC if year else STATIC
+        files = [extra_files(SimpleNamespace(extra=each, year=year)) for each in names]
+        return sorted({file for of_name in files for file in of_name})
     return {"era5": era5_files, "modis": modis_files}[kind](SimpleNamespace(year=year))
 
 
@@ -120,8 +119,10 @@ def raw_tables(wc):
     """Tables of the raw files that a product year follows from."""
     year = int(wc.year)
     years = sorted({*TRAINING_YEARS, *with_lookback([year])})
-    kinds = [f"{kind}_{y}" for kind in ("era5", "modis") for y in years]
-    return [f"results/provenance/{kind}.csv" for kind in kinds + LASTING]
+    of_years = ["era5", "modis", *["extra"] * bool(DYNAMIC)]
+    kinds = [f"{kind}_{y}" for kind in of_years for y in years]
+    kinds += ["land", "towers", *["extra"] * bool(STATIC)]
+    return [f"results/provenance/{kind}.csv" for kind in kinds]
 
 
 def site_table(wc):

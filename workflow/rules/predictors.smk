@@ -16,7 +16,7 @@ rule prepare_era5:
         files=era5_files,
         state=state_of(era5_files),
         kind=config["inputs"]["era5"]["kind"],
-        may_end_early=may_end_early,
+        has_last_hour=has_last_hour,
         allow_gaps=config["predictors"]["allow_gaps"],
         grid=config["grid"],
         variables=[
@@ -46,7 +46,6 @@ rule prepare_modis:
         files=modis_files,
         state=state_of(modis_files),
         product=config["inputs"]["modis"]["product"],
-        may_end_early=may_end_early,
         grid=config["grid"],
         variables=[v for v in config["predictors"]["variables"] if v in REFLECTANCE],
         min_valid_fraction=config["predictors"]["min_valid_fraction"],

@@ -40,7 +40,7 @@ rule extract_local_weather:
         files=era5_files,
         state=state_of(era5_files),
         kind=config["inputs"]["era5"]["kind"],
-        may_end_early=may_end_early,
+        has_last_hour=has_last_hour,
         grid=GRID,
         variables=[v for v in config["predictors"]["variables"] if v in METEOROLOGY],
         code=code_of("extract_local_weather"),

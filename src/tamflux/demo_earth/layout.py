@@ -53,8 +53,15 @@ def simulated_years(config: Mapping[str, Any]) -> list[int]:
 
 
 def tower_years(config: Mapping[str, Any]) -> list[int]:
-    """Calendar years in which the towers measure."""
-    return sorted({*config["years"]["train"], *config["years"]["product"]})
+    """Calendar years in which the towers measure.
+
+    Their records end with the first product year after the training years: towers publish later
+    than satellites, and a further product year leaves their files as they are.
+    """
+    train, product = config["years"]["train"], config["years"]["product"]
+    later = [year for year in product if year > max(train)]
+    last = min(later, default=max(train))
+    return sorted({*train, *(year for year in product if year <= last)})
 
 
 def demo_era5_files(year: int | str) -> dict[str, str]:

@@ -7,13 +7,14 @@ Opens them, decodes axes and reads slices, whatever the variables and units. Eve
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import netCDF4
 import numpy as np
 
 from tamflux.errors import InputError
+from tamflux.files import find_files
 from tamflux.grid import Grid
 from tamflux.readers.hdf5_chunks import DeflatedVariable
 from tamflux.readers.hdf5_structure import superblock_error
@@ -26,6 +27,21 @@ LIBRARY_ERRORS = (OSError, RuntimeError, UnicodeDecodeError, MemoryError)
 REDO = "download the file again"
 _REGULAR = "use data on the regular latitude-longitude grid"
 _SENTINELS = np.array([-999, -9999, -32767, -32768, -99999, 1e20, 9.969209968386869e36], "f8")
+
+
+def files_of_last_hour(era5: Mapping[str, str], year: int) -> list[str]:
+    """Files that may hold the end of the last hour of a year, 00 UTC of the next one.
+
+    Parameters
+    ----------
+    era5 : mapping
+        The section `inputs.era5` of the configuration; daily statistics need no such file.
+    year : int
+    """
+    if era5["kind"] == "daily_statistics":
+        return []
+    files = find_files(era5["path"].replace("{year}", str(year + 1)))
+    return [file for file in files if may_start_year(file, year + 1)]
 
 
 def may_start_year(path: str | Path, year: int) -> bool:

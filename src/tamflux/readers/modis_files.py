@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +15,7 @@ LONGEST_GAP = 64
 """Largest number of days between two files; files of the year before count from so many days on."""
 
 AFTER = 31
-"""Days of the year after whose files count: its January. While that year is still incomplete,
-results of this one, such as a trained model, stay valid from February on."""
+"""Days of the year after whose files count: its January."""
 
 
 def composite_date(path: str | Path) -> np.datetime64:
@@ -39,6 +38,38 @@ def composite_date(path: str | Path) -> np.datetime64:
             fix="give the file its original name",
         )
     return date
+
+
+def modis_files_of_year(
+    find: Callable[[int], Sequence[str | Path]], year: int, years: Mapping[str, Sequence[int]]
+) -> list[Path]:
+    """Files that the reflectance of a year is made of.
+
+    They are the files of the year's own path, those of the last `LONGEST_GAP` days of the year
+    before, and the January of the year after if that year trains. A later year that is of the
+    product alone never counts: adding it must not change results that exist, such as a trained
+    model. Copies of its January beside the year's own files do count, up to `AFTER` days.
+
+    Parameters
+    ----------
+    find : callable
+        Gives the files of the path of a year.
+    year : int
+    years : mapping
+        The section `years` of the configuration.
+    """
+    listed = {listed for part in years.values() for listed in part}
+    before = near_year(find(year - 1), year) if year - 1 in listed else []
+    after = find(year + 1) if year + 1 in years["train"] else []
+    return near_year([*(f for f in before if not _is_within(f, year)), *find(year), *after], year)
+
+
+def _is_within(path: Path, year: int) -> bool:
+    """Whether a file is dated in a year or later; False without a date."""
+    try:
+        return bool(composite_date(path) >= np.datetime64(f"{year}-01-01"))
+    except InputError:
+        return False
 
 
 def near_year(paths: Iterable[str | Path], year: int) -> list[Path]:

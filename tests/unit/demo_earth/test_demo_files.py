@@ -71,6 +71,15 @@ def test_layout_matches_the_inputs_of_the_config(config):
     assert sum(map(len, matched.values())) == len(files)
 
 
+def test_a_further_product_year_leaves_the_towers_as_they_are():
+    def tower_years(train, product):
+        return layout.tower_years({"years": {"train": train, "product": product}})
+
+    assert tower_years([2001, 2002], [2003]) == [2001, 2002, 2003]
+    assert tower_years([2001, 2002], [2003, 2004]) == [2001, 2002, 2003]
+    assert tower_years([2001, 2002], [2001, 2002]) == [2001, 2002]
+
+
 def test_the_year_may_be_a_wildcard():
     for files in (layout.demo_era5_files, lambda year: layout.demo_modis_files(year, 8)):
         assert [f.replace("{year}", "2003") for f in files("{year}").values()] == list(

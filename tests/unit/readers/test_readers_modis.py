@@ -19,7 +19,12 @@ from tamflux.readers.hdf4 import (
 )
 from tamflux.readers.landcover import open_land_cover
 from tamflux.readers.modis import SCALE, inspect_modis, read_composite, state_is_clear
-from tamflux.readers.modis_files import composite_date, near_year, select_composites
+from tamflux.readers.modis_files import (
+    composite_date,
+    modis_files_of_year,
+    near_year,
+    select_composites,
+)
 from tamflux.readers.modis_metadata import read_collection, read_granule
 
 GRID = Grid(30.0)
@@ -371,3 +376,31 @@ def test_real_zipped_tiles(shared_data, tmp_path, pattern, field):
             reflectance = read_field(file, path, field) * SCALE
             valid = reflectance[(reflectance > -0.01) & (reflectance < 1.6)]
             assert 0.01 < np.median(valid) < 0.3  # red reflectance over the Alps in July
+
+
+def test_a_later_product_year_does_not_count_and_a_training_year_does():
+    def find(year):
+        return names(f"{year}-01-01", f"{year + 1}-01-01")
+
+    def last_day(**years):
+        files = modis_files_of_year(find, 2003, {"train": [], "product": [], "lookback": []} | years)
+        assert composite_date(files[0]).astype(object).year == (
+            2002 if "lookback" in years else 2003
+        )
+        return str(composite_date(files[-1]))
+
+    assert last_day(product=[2003, 2004]) == last_day(product=[2003]) == "2003-12-27"
+    assert last_day(train=[2003], product=[2004], lookback=[2002]) == "2003-12-27"
+    assert last_day(train=[2004], product=[2003], lookback=[2002]) == "2004-01-25"
+
+
+def test_copies_of_january_beside_the_files_of_a_year_count_for_it_alone():
+    january = names("2004-01-01", "2004-02-01")
+
+    def find(year):
+        return names(f"{year}-01-01", f"{year + 1}-01-01") + (january if year == 2003 else [])
+
+    years = {"train": [2002], "product": [2003, 2004], "lookback": []}
+    assert str(composite_date(modis_files_of_year(find, 2003, years)[-1])) == "2004-01-25"
+    of_2004 = select_composites(modis_files_of_year(find, 2004, years), 2004)  # no day comes twice
+    assert str(min(of_2004)) == "2003-11-01"
