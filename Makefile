@@ -8,7 +8,7 @@ export XDG_CACHE_HOME ?= $(CURDIR)/.venv/cache
 endif
 BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
-.PHONY: run test slow browser fuzz faults conformance notebooks audit lock bench bench-year dry check verify lint format coverage docs dag report clean
+.PHONY: run test slow browser fuzz faults conformance notebooks audit lock release-model bench bench-year dry check verify lint format coverage docs dag report clean
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -59,6 +59,10 @@ lock: .venv/installed
 	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --quiet --output-file requirements.lock
+
+release-model: .venv/installed  # NAME=models/{NAME}; CONFIG=the overlay that trained it
+	$(BIN)/snakemake --cores $(CORES) models/$(or $(NAME),fluxnet2015) \
+		--configfile workflow/config/$(or $(CONFIG),fluxnet2015_mcd43).yaml
 
 faults: .venv/installed
 	cd tests && ../$(BIN)/python -m faults --kills $(or $(KILLS),50)

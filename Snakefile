@@ -53,7 +53,7 @@ rule all:
             year=config["years"]["product"],
         ),
         expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
-        "results/models/responses.txt",
+        [] if config["inference"]["model"] else "results/models/responses.txt",
         "results/models/model_card.md",
         "results/report.html",
 
@@ -67,8 +67,15 @@ include: "workflow/rules/extra_predictors.smk"
 include: "workflow/rules/predictors.smk"
 include: "workflow/rules/towers.smk"
 include: "workflow/rules/samples.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/uncertainty.smk"
+include: "workflow/rules/released.smk"
+
+
+if not RELEASED:
+
+    include: "workflow/rules/training.smk"
+    include: "workflow/rules/uncertainty.smk"
+
+
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/product.smk"
 include: "workflow/rules/evaluation.smk"

@@ -14,16 +14,24 @@ from tqdm import tqdm
 from tamflux.config import partial_year
 from tamflux.demo_earth.layout import demo_files
 from tamflux.download.targets import era5_raw_variables, era5_targets, modis_folder
-from tamflux.errors import ConfigError, InputError
-from tamflux.extra_predictors import ExtraPredictor, extra_predictors, files_of_year
+from tamflux.errors import ConfigError, ContractError, InputError, TamfluxError
+from tamflux.extra_predictors import (
+    PREFIX,
+    ExtraPredictor,
+    dynamic_names,
+    extra_predictors,
+    files_of_year,
+)
 from tamflux.files import find_files, matches
 from tamflux.grid import Grid
 from tamflux.predictors.extra import inspect_extra
+from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.readers.era5_sample import inspect_era5
 from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
 from tamflux.readers.modis_files import modis_files_of_year
 from tamflux.readers.reference_product import inspect_reference
+from tamflux.released import ReleasedModel
 from tamflux.samples.splits import count_training_groups, split_sites
 from tamflux.towers.inspection import find_usable_sites
 from tamflux.variables import METEOROLOGY
@@ -101,7 +109,28 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             problems = inspect_reference(reference, files, year) if files else []
             pattern = _fill(reference["path"], year)
             rows += _rows(f"reference {reference['name']}", year, pattern, files, problems, later)
+    if model := config["inference"]["model"]:
+        return rows + _model_rows(model, config)
     return rows + _tower_rows(config, grid, later)
+
+
+def _model_rows(folder: str, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row for the released model, or one for each thing that is wrong with it."""
+    variables = dynamic_names(config)
+    extra = [f"{PREFIX}{each.name}" for each in extra_predictors(config) if each.is_static]
+    try:
+        model = ReleasedModel.read(folder)
+        model.verify(folder)
+    except (ConfigError, ContractError) as error:
+        return [_row("model", folder, 0, WRONG, _sentence(error))]
+    files = len(model.sha256) + 1
+    if problems := model.find_lacks(variables, [*STATIC_FEATURES, *extra]):
+        return [_row("model", folder, files, WRONG, _sentence(problem)) for problem in problems]
+    rows = [_row("model", folder, files, OK, "")]
+    if absent := [name for name in model.optional if name not in variables]:
+        what = f"the cube lacks predictors that the model can do without: {', '.join(absent)}"
+        rows.append(_row("model", folder, files, NOTE, what))
+    return rows
 
 
 def render(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -145,9 +174,7 @@ def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str
     return rows
 
 
-def _extra_rows(
-    extra: ExtraPredictor, years: Mapping[str, Sequence[int]]
-) -> list[dict[str, Any]]:
+def _extra_rows(extra: ExtraPredictor, years: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
     """One row for an extra predictor, or one for each year and problem."""
     name = f"extra {extra.name}"
     if extra.path is None:
@@ -163,9 +190,7 @@ def _extra_rows(
     for year in sorted({year for part in years.values() for year in part}):
         patterns = files_of_year(extra.path, year, years)
         files = sorted({file for pattern in patterns for file in _files(pattern)})
-        problems = (
-            inspect_extra(extra, files, year, year == partial_year(years)) if files else []
-        )
+        problems = inspect_extra(extra, files, year, year == partial_year(years)) if files else []
         rows += _rows(name, year, _fill(extra.path, year), files, problems, ())
     return rows
 
@@ -263,7 +288,7 @@ def _row(name: str, part: Any, files: int, verdict: str, problem: str) -> dict[s
     return dict(zip(COLUMNS, (name, part, files, verdict, problem), strict=True))
 
 
-def _sentence(error: InputError) -> str:
+def _sentence(error: TamfluxError) -> str:
     details = [f"{key}: {value}" for key, value in error.details.items() if value is not None]
     return "; ".join([error.what, *details])
 

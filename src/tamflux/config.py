@@ -65,6 +65,26 @@ def partial_year(years: Mapping[str, Any]) -> int | None:
     return last if last in years["product"] and last not in years["train"] else None
 
 
+def use_released_model(config: dict[str, Any]) -> None:
+    """Leave out what a run with a released model does not do: train, and compare with the truth.
+
+    Years of training become look-back windows where a product year follows them. Towers are not
+    read.
+
+    Parameters
+    ----------
+    config : dict
+        The validated configuration; it is changed where it names a model.
+    """
+    if config["inference"]["model"]:
+        years = config["years"]
+        before = [year for year in years["train"] if year + 1 in years["product"]]
+        lookback = {*before, *years["lookback"]} - {*years["product"]}
+        config["years"] = years | {"train": [], "lookback": sorted(lookback)}
+        config["inputs"] = config["inputs"] | {"towers": {"path": None, "sites": None}}
+        config["validation"] = config["validation"] | {"truth": None}
+
+
 def check_config(config: Mapping[str, Any]) -> None:
     """Refuse a configuration that contradicts itself.
 
@@ -94,6 +114,13 @@ def check_config(config: Mapping[str, Any]) -> None:
                 expected=f"{year + 1} in years.train or years.product",
                 fix="remove the year or add the year after it",
             )
+    if not config["inputs"]["towers"]["path"] and not config["inference"]["model"]:
+        raise ConfigError(
+            "a model cannot be trained without towers",
+            variable="inputs.towers.path",
+            found="null",
+            fix="name the tower files, or a released model in inference.model",
+        )
     if config["real_towers"] and config["carbonfluxbench"]:
         raise ConfigError(
             "models cannot be compared on two tables at once",

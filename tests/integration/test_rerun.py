@@ -35,27 +35,19 @@ def test_a_changed_era5_file_of_the_product_year_trains_nothing(finished_run):
 def test_a_further_year_adds_its_own_jobs_and_the_report(finished_run, tmp_path):
     overlay = tmp_path / "further.yaml"
     overlay.write_text("years: {product: [2002, 2003]}")
-    files = ("workflow/config/smoke.yaml", str(overlay))
-    result = finished_run.snakemake("-n", "--configfile", *files)
-    assert result.returncode == 0, result.stdout + result.stderr
-    jobs = re.findall(r"^rule (\w+):(.*?)\n\n", result.stdout, re.MULTILINE | re.DOTALL)
-    of_all = {
+    files = ("--configfile", "workflow/config/smoke.yaml", str(overlay))
+    assert finished_run.rules(*files) == {
+        "simulate_era5", "simulate_modis", "simulate_truth", "prepare_era5", "prepare_modis",
+        "assemble_cube", "extract_samples", "predict_tiles", "checksum_inputs", "list_inputs",
+        "assemble_product", "aggregate_product", "test_product",
+        # of all years together
         "tabulate_totals", "evaluate_sites", "evaluate_truth", "evaluate_intervals", "score_models",
         "plot_product", "plot_sites", "plot_truth", "plot_intervals", "write_report",
         "write_model_card", "all",
     }  # fmt: skip
-    of_year = {name for name, said in jobs if "2003" in said.split("output:")[-1].split("log:")[0]}
-    assert of_year == {
-        "simulate_era5", "simulate_modis", "simulate_truth", "prepare_era5", "prepare_modis",
-        "assemble_cube", "extract_samples", "predict_tiles", "checksum_inputs", "list_inputs",
-        "assemble_product", "aggregate_product", "test_product",
-    }  # fmt: skip
-    assert {name for name, _ in jobs} == of_year | of_all
-    assert not [
-        said
-        for name, said in jobs
-        if name in of_year and "_2002." in said.split("log:")[0].split("output:")[1]
-    ]
+    messages = re.findall(r"^Job \d+: (.*)$", finished_run.snakemake("-n", *files).stdout, re.M)
+    assert len(messages) > 20
+    assert [message for message in messages if "2001" in message or "2002" in message] == []
 
 
 def test_a_new_tower_trains_again_but_prepares_no_predictors(finished_run):

@@ -7,7 +7,13 @@ import jsonschema
 import pytest
 import yaml
 
-from tamflux.config import RENAMED, RENAMED_MODELS, check_config, refuse_old_names
+from tamflux.config import (
+    RENAMED,
+    RENAMED_MODELS,
+    check_config,
+    refuse_old_names,
+    use_released_model,
+)
 from tamflux.errors import ConfigError
 from tamflux.extra_predictors import dynamic_names, files_of_year
 from tamflux.model.components import COMPONENTS_OF_MODEL
@@ -217,3 +223,24 @@ def test_extra_predictors_follow_the_others_in_the_cube():
     assert files_of_year("a_{year}.nc", 2003, years) == ["a_2002.nc", "a_2003.nc"]
     assert files_of_year("a_{year}.nc", 2001, years) == ["a_2001.nc", "a_2002.nc"]
     assert files_of_year("a.zarr", 2003, years) == ["a.zarr"]
+
+
+def test_towers_may_be_absent_with_a_released_model_alone():
+    config = copy.deepcopy(CONFIG)
+    config["inputs"]["towers"]["path"] = None
+    with pytest.raises(ConfigError, match=r"inputs\.towers\.path"):
+        check_config(config)
+    config["inference"]["model"] = "models/any"
+    use_released_model(config)
+    check_config(config)
+
+
+def test_a_released_model_trains_on_no_year_and_looks_back_to_those_before_the_product():
+    config = copy.deepcopy(CONFIG)
+    use_released_model(config)
+    assert config == CONFIG  # nothing changes without a model
+    config["inference"]["model"] = "models/any"
+    config["years"] = {"train": [2001, 2002, 2003], "product": [2003, 2004], "lookback": []}
+    use_released_model(config)
+    assert config["years"] == {"train": [], "product": [2003, 2004], "lookback": [2002]}
+    assert config["validation"]["truth"] is None

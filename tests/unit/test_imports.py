@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "tamflux"
 FOUNDATIONS = {
     "errors", "files", "logs", "grid", "variables", "units", "config", "provenance", "checksums",
     "solar",
-    "climatology", "extra_predictors",
+    "climatology", "extra_predictors", "released",
 }  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATIONS, FOUNDATIONS),

@@ -3,12 +3,18 @@ import sys
 from glob import glob
 from pathlib import Path
 
-from tamflux.config import check_config
+from tamflux.config import check_config, use_released_model
 from tamflux.errors import ConfigError
 from tamflux.extra_predictors import dynamic_names
 from tamflux.provenance import code_hash
+from tamflux.released import MANIFEST, ReleasedModel
 
+use_released_model(config)
 check_config(config)
+
+RELEASED = None  # the released model that predicts; None where one is trained
+if config["inference"]["model"]:
+    RELEASED = ReleasedModel.read(config["inference"]["model"])
 
 SPLIT_AND_SIZE = ("split", "members")
 TRAINING = {
@@ -17,7 +23,12 @@ TRAINING = {
 HOURLY_ERA5 = config["inputs"]["era5"]["kind"] != "daily_statistics"
 CUBE_VARIABLES = dynamic_names(config)
 GRID = {key: config["grid"][key] for key in ("resolution", "bbox")}
-MEMBERS = {"tamrl": range(config["training"]["members"]), "lstm": range(1)}
+MEMBERS = {
+    "tamrl": range(
+        len(RELEASED.members) if RELEASED else config["training"]["members"]
+    ),
+    "lstm": range(1),
+}
 FOLDS = config["calibration"]["folds"]
 TRUTH = config["validation"]["truth"]  # null with real data: no part with the truth
 REFERENCES = {
@@ -50,6 +61,12 @@ FIGURES = {
 }
 if not TRUTH:
     FIGURES["intervals"].remove("applicability_error")
+OF_REPORT = [  # its sections with figures; a released model has neither towers nor curves here
+    section
+    for section in FIGURES
+    if (TRUTH or section != "truth")
+    and (not RELEASED or section in ("maps", "seasons"))
+]
 
 
 RECORDED = {  # what the product says of its making
@@ -59,6 +76,11 @@ RECORDED = {  # what the product says of its making
     "training": {k: v for k, v in config["training"].items() if k != "device"},
     "years": {"train": config["years"]["train"]},
 }
+if RELEASED:
+    RECORDED = {
+        key: RECORDED[key]
+        for key in ("seed", "grid", "inputs", "predictors", "product")
+    } | {"model": config["inference"]["model"]}
 
 
 def lookback_year(year):
@@ -103,6 +125,7 @@ REAL_TOWERS = config["real_towers"] or {
     "predict_days": None,
     "monthly": [],
     "adapt_days": [],
+    "network": None,
 }
 REAL_TABLES = ["folds", "zero_shot"] if REAL_TOWERS["predict_days"] else ["folds"]
 

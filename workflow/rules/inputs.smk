@@ -121,8 +121,14 @@ def raw_tables(wc):
     years = sorted({*TRAINING_YEARS, *with_lookback([year])})
     of_years = ["era5", "modis", *["extra"] * bool(DYNAMIC)]
     kinds = [f"{kind}_{y}" for kind in of_years for y in years]
-    kinds += ["land", "towers", *["extra"] * bool(STATIC)]
+    kinds += ["land", *["towers"] * (not RELEASED), *["extra"] * bool(STATIC)]
     return [f"results/provenance/{kind}.csv" for kind in kinds]
+
+
+def released_files(wc):
+    """The files of the released model."""
+    folder = Path(config["inference"]["model"])
+    return [str(folder / name) for name in (MANIFEST, *RELEASED.sha256)]
 
 
 def site_table(wc):

@@ -1,3 +1,15 @@
+OF_TOWERS = {
+    "scores": "results/validation/scores.csv",
+    "site_scores": "results/validation/site_scores.csv",
+    "agreement": "results/validation/product_agreement.csv",
+    "coverage": "results/validation/coverage.csv",
+    "ranking": "results/validation/applicability.csv",
+    "sites": "results/samples/sites.csv",
+    "towers": "results/towers/sites.csv",
+    "rejected": "results/towers/rejected.csv",
+}
+
+
 rule write_report:
     input:
         **{
@@ -5,8 +17,9 @@ rule write_report:
                 f"results/validation/figures/{name}.png" for name in names
             ]
             for section, names in FIGURES.items()
-            if TRUTH or section != "truth"
+            if section in OF_REPORT
         },
+        **({} if RELEASED else OF_TOWERS),
         references_figures=REFERENCE_FIGURES if REFERENCES else [],
         references=REFERENCE_TABLE if REFERENCES else [],
         totals="results/product/totals.csv",
@@ -17,14 +30,6 @@ rule write_report:
             "results/product/tamflux_monthly_{year}.nc",
             year=config["years"]["product"],
         ),
-        scores="results/validation/scores.csv",
-        site_scores="results/validation/site_scores.csv",
-        agreement="results/validation/product_agreement.csv",
-        coverage="results/validation/coverage.csv",
-        ranking="results/validation/applicability.csv",
-        sites="results/samples/sites.csv",
-        towers="results/towers/sites.csv",
-        rejected="results/towers/rejected.csv",
         truth_scores="results/validation/truth_scores.csv" if TRUTH else [],
         templates=sorted(
             Path(workflow.basedir, "src/tamflux/report/templates").iterdir()
@@ -46,32 +51,36 @@ rule write_report:
         "../scripts/write_report.py"
 
 
-rule write_model_card:
-    input:
-        checkpoints=expand(
-            "results/models/tamrl_{member}.safetensors",
-            member=range(config["training"]["members"]),
-        ),
-        sites="results/samples/sites.csv",
-        scores="results/validation/scores.csv",
-        calibration="results/models/calibration.json",
-        template=Path(workflow.basedir, "src/tamflux/report/templates/model_card.md.j2"),
-    output:
-        card="results/models/model_card.md",
-    log:
-        "results/logs/report/write_model_card.log",
-    benchmark:
-        "results/benchmarks/report/write_model_card.tsv"
-    resources:
-        mem_mb=1000,
-    params:
-        years=config["years"]["train"],
-        demo=config["validation"]["truth"] is not None,
-        code=code_of("write_model_card"),
-    message:
-        "writing the model card"
-    script:
-        "../scripts/write_model_card.py"
+if not RELEASED:
+
+    rule write_model_card:
+        input:
+            checkpoints=expand(
+                "results/models/tamrl_{member}.safetensors",
+                member=range(config["training"]["members"]),
+            ),
+            sites="results/samples/sites.csv",
+            scores="results/validation/scores.csv",
+            calibration="results/models/calibration.json",
+            template=Path(
+                workflow.basedir, "src/tamflux/report/templates/model_card.md.j2"
+            ),
+        output:
+            card="results/models/model_card.md",
+        log:
+            "results/logs/report/write_model_card.log",
+        benchmark:
+            "results/benchmarks/report/write_model_card.tsv"
+        resources:
+            mem_mb=1000,
+        params:
+            years=config["years"]["train"],
+            demo=config["validation"]["truth"] is not None,
+            code=code_of("write_model_card"),
+        message:
+            "writing the model card"
+        script:
+            "../scripts/write_model_card.py"
 
 
 rule write_comparison:

@@ -67,10 +67,69 @@ rule calibrate:
     resources:
         mem_mb=2000,
     params:
+        members=1,  # of each fold
         years=config["years"]["train"],
         predictors=CUBE_VARIABLES,
         code=code_of("calibrate"),
     message:
         "calibrating the intervals with out-of-fold errors"
+    script:
+        "../scripts/calibrate.py"
+
+
+rule build_real_feature_space:
+    input:
+        samples="results/real_towers/folds_samples.parquet",
+        sites="results/real_towers/folds_sites.csv",
+        checkpoints=expand(
+            "results/real_towers/models/all_{member}.safetensors",
+            member=MEMBERS["tamrl"],
+        ),
+    output:
+        feature_space="results/real_towers/feature_space.safetensors",
+    log:
+        "results/logs/uncertainty/build_real_feature_space.log",
+    benchmark:
+        "results/benchmarks/uncertainty/build_real_feature_space.tsv"
+    resources:
+        mem_mb=3000,
+    params:
+        folds=REAL_TOWERS["folds"],
+        seed=config["seed"],
+        years=None,  # all, with the predictors and folds of the table
+        split=None,
+        predictors=None,
+        code=code_of("build_feature_space"),
+    message:
+        "building the feature space of the towers of the site table"
+    script:
+        "../scripts/build_feature_space.py"
+
+
+rule calibrate_real:
+    input:
+        samples="results/real_towers/folds_samples.parquet",
+        sites="results/real_towers/folds_sites.csv",
+        checkpoints=expand(
+            "results/real_towers/models/{fold}_{member}.safetensors",
+            fold=range(REAL_TOWERS["folds"]),
+            member=MEMBERS["tamrl"],
+        ),
+        feature_space=rules.build_real_feature_space.output.feature_space,
+    output:
+        calibration="results/real_towers/calibration.json",
+    log:
+        "results/logs/uncertainty/calibrate_real.log",
+    benchmark:
+        "results/benchmarks/uncertainty/calibrate_real.tsv"
+    resources:
+        mem_mb=3000,
+    params:
+        members=len(MEMBERS["tamrl"]),
+        years=None,
+        predictors=None,
+        code=code_of("calibrate"),
+    message:
+        "calibrating the intervals with out-of-fold errors at the towers of the site table"
     script:
         "../scripts/calibrate.py"

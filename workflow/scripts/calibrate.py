@@ -3,10 +3,11 @@ from tamflux.job import job
 with job(snakemake, "calibrate"):
     from tamflux.uncertainty.out_of_fold import calibrate
 
+    paths, members = snakemake.input.checkpoints, snakemake.params.members
     calibrate(
         snakemake.input.samples,
         snakemake.input.sites,
-        snakemake.input.checkpoints,
+        [paths[start : start + members] for start in range(0, len(paths), members)],
         snakemake.input.feature_space,
         snakemake.output.calibration,
         train_years=snakemake.params.years,

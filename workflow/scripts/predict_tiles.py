@@ -12,5 +12,6 @@ if __name__ == "__main__":  # its worker processes import this file
             snakemake.input.feature_space,
             snakemake.output.tiles,
             workers=snakemake.threads,
-            **snakemake.config["inference"],  # not params: the result does not depend on them
+            # not params: the result does not depend on them
+            **{k: v for k, v in snakemake.config["inference"].items() if k != "model"},
         )

@@ -59,6 +59,8 @@ def tower_years(config: Mapping[str, Any]) -> list[int]:
     than satellites, and a further product year leaves their files as they are.
     """
     train, product = config["years"]["train"], config["years"]["product"]
+    if not train:  # a released model: nobody reads them
+        return sorted(product)
     later = [year for year in product if year > max(train)]
     last = min(later, default=max(train))
     return sorted({*train, *(year for year in product if year <= last)})

@@ -128,7 +128,7 @@ def _open_inputs(inputs: TileInputs) -> OpenedInputs:
                 fix="make both with one configuration",
             )
     for what, needed, given in [
-        ("predictors", ensemble.predictors, cube.variables),
+        ("predictors", ensemble.predictors, (*cube.variables, *ensemble.optional)),
         ("static features", ensemble.static_features, (*STATIC_FEATURES, *extra_statics(static))),
     ]:
         if missing := [name for name in needed if name not in given]:

@@ -198,7 +198,7 @@ def _extent(grid: Grid) -> dict[str, Any]:
 def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, str]:
     """Provenance of the inputs; a product of the demo Earth declares itself synthetic."""
     era5, modis, towers = inputs["era5"], inputs["modis"], inputs["towers"]
-    synthetic = towers["path"].startswith(DEMO_EARTH)
+    synthetic = is_demo(inputs)
     thanks = (
         "the teams of the eddy-covariance towers; Copernicus Climate Change Service (ERA5); "
         "NASA (MODIS)"
@@ -212,8 +212,14 @@ def _sources(tiles: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, s
         "input_modis": f"{modis['product']}: {_name(modis['path'])}",
         "input_landcover": _name(inputs["landcover"]),
         "input_koppen": _name(inputs["koppen"]),
-        "input_towers": _name(towers["path"]),
+        "input_towers": _name(towers["path"]) if towers["path"] else "none",
     }
+
+
+def is_demo(inputs: Mapping[str, Any]) -> bool:
+    """Whether a raw input is that of the demo Earth, from the section `inputs`."""
+    paths = [inputs[kind]["path"] for kind in ("era5", "modis", "towers")]
+    return any(path.startswith(DEMO_EARTH) for path in paths if path)
 
 
 def _name(path: str) -> str:

@@ -45,7 +45,7 @@ def write_model_card(
     demo : bool
         Whether the towers are those of the demo Earth.
     """
-    specs = [_read_spec(path) for path in checkpoints]
+    specs = [read_spec(path) for path in checkpoints]
     spec = specs[0]
     _, _, off = spec["model"].partition("_without_")
     table = pd.read_csv(scores)
@@ -73,10 +73,11 @@ def write_model_card(
         Path(partial).write_text(text)
 
 
-def _read_spec(checkpoint: str | Path) -> dict[str, Any]:
+def read_spec(checkpoint: str | Path) -> dict[str, Any]:
     """The specification in the header of a checkpoint; the weights are not read."""
     with safe_open(checkpoint, framework="numpy") as file:
-        return json.loads(file.metadata()["tamflux"])["header"]
+        header = json.loads(file.metadata()["tamflux"])["header"]
+    return {"optional": [], "monthly": []} | header  # what checkpoints of 0.2.0 do not say
 
 
 def _count_classes(

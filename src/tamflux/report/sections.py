@@ -74,8 +74,8 @@ def sections_of(
     ----------
     data : mapping
         The tables of `write_report` by name, None where there is none; `explorer`.
-    role : Series
-        ``train`` or ``test`` for each row of `data["sites"]`.
+    role : Series or None
+        ``train`` or ``test`` for each row of `data["sites"]`; None where a released model predicts.
     config : mapping
         The configuration of the run.
     """
@@ -85,12 +85,40 @@ def sections_of(
         *([] if data["references"] is None else [_references(data["references"])]),
         Section("maps", "Maps"),
         Section("seasons", "Latitudes and seasons"),
+        *(
+            [_released(config["inference"]["model"])]
+            if role is None
+            else _of_towers(data, role, config)
+        ),
+    ]
+
+
+def _of_towers(
+    data: Mapping[str, Any], role: pd.Series, config: Mapping[str, Any]
+) -> list[Section]:
+    """What towers tell of the product."""
+    return [
         _scores(data, role),
         *([] if data["truth"] is None else [_truth(data["truth"])]),
         _intervals(data["coverage"], data["ranking"]),
         _towers(data, role, config["training"]["split"]),
         Section("training", "Training"),
     ]
+
+
+def _released(folder: str) -> Section:
+    """What is known of a product of a released model."""
+    return Section(
+        "released",
+        "Released model",
+        [
+            f"The product was predicted with the released model {folder}; nothing was trained or "
+            "scored here. Its card, results/models/model_card.md, lists its training sites, their "
+            "licences and attribution, its scores at held-out sites, and where not to use it.",
+            "The half-widths of the 90 % prediction intervals and the dissimilarity index refer to "
+            "those sites. Intervals hold there; whether they hold here is not known.",
+        ],
+    )
 
 
 def _explore(explorer: Mapping[str, Any], config: Mapping[str, Any]) -> Section:

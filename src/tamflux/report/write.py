@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 import tamflux
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
+from tamflux.product.acdd import is_demo
 from tamflux.report.captions import captions
 from tamflux.report.explorer import explorer
 from tamflux.report.page import figure, render
@@ -25,16 +27,16 @@ def write_report(
     totals: str | Path,
     annual: Sequence[str | Path],
     monthly: Sequence[str | Path],
-    scores: str | Path,
-    site_scores: str | Path,
-    agreement: str | Path,
-    coverage: str | Path,
-    ranking: str | Path,
-    sites: str | Path,
-    towers: str | Path,
-    rejected: str | Path,
     figures: Mapping[str, Sequence[str | Path]],
     config: Mapping[str, Any],
+    scores: str | Path | None = None,
+    site_scores: str | Path | None = None,
+    agreement: str | Path | None = None,
+    coverage: str | Path | None = None,
+    ranking: str | Path | None = None,
+    sites: str | Path | None = None,
+    towers: str | Path | None = None,
+    rejected: str | Path | None = None,
     truth_scores: str | Path | None = None,
     references: str | Path | None = None,
 ) -> None:
@@ -46,12 +48,13 @@ def write_report(
         HTML file to write; it loads nothing from elsewhere.
     totals, annual, monthly : path, sequences of path
         `results/product/totals.csv` and the annual and monthly product files.
-    scores, site_scores, agreement, truth_scores : path
+    scores, site_scores, agreement, truth_scores : path, optional
         From `score_models` and, on the demo Earth, `evaluate_truth`.
-    coverage, ranking : path
+    coverage, ranking : path, optional
         From `evaluate_intervals`.
-    sites, towers, rejected : path
-        `results/samples/sites.csv`, `results/towers/sites.csv` and `rejected.csv`.
+    sites, towers, rejected : path, optional
+        `results/samples/sites.csv`, `results/towers/sites.csv` and `rejected.csv`. All that towers
+        tell is absent where a released model predicts.
     figures : mapping of section to sequence of path
         PNG files of the sections maps, seasons, scores, truth, references, intervals, towers and
         training.
@@ -70,8 +73,8 @@ def write_report(
         name: None if path is None else _read(path) for name, path in tables.items()
     }
     data["explorer"] = explorer(monthly, annual, grid)
-    role = data["sites"][f"split_{config['training']['split']}"]
-    demo = data["truth"] is not None
+    role = None if sites is None else data["sites"][f"split_{config['training']['split']}"]
+    demo = is_demo(config["inputs"])
     sections = [
         *sections_of(data, role, config), provenance(config, annual), citation(config, demo)
     ]  # fmt: skip
@@ -82,7 +85,7 @@ def write_report(
     page = {
         "title": f"TAMFlux {', '.join(map(str, years))}: daily GPP, RECO and NEE"
         + (" of the demo Earth" if demo else ""),
-        "subtitle": _subtitle(config, role),
+        "subtitle": _subtitle(config, role, annual),
         "cards": _cards(data, role),
         "notice": "The Earth of this run is synthetic: real map and climate, invented vegetation, "
         "towers and fluxes. Its totals and scores test the method; they do not describe the real "
@@ -96,21 +99,27 @@ def write_report(
         partial.write_text(render(page), encoding="utf-8")
 
 
-def _subtitle(config: Mapping[str, Any], role: pd.Series) -> str:
+def _subtitle(
+    config: Mapping[str, Any], role: pd.Series | None, annual: Sequence[str | Path]
+) -> str:
     grid = config["grid"]
     west, south, east, north = grid["bbox"]
     world = (west, south, east, north) == (-180, -90, 180, 90)
-    first, last = min(config["years"]["train"]), max(config["years"]["train"])
     area = "global" if world else f"{south:g} to {north:g}° N, {west:g} to {east:g}° E"
+    what = f"Carbon fluxes between land and atmosphere, {area}, {grid['resolution']:g}° and daily, "
+    if role is None:
+        with xr.open_dataset(annual[0]) as product:
+            made = product.attrs["source"]
+        return f"{what}predicted with the released model {config['inference']['model']}: {made}."
+    first, last = min(config["years"]["train"]), max(config["years"]["train"])
     return (
-        f"Carbon fluxes between land and atmosphere, {area}, {grid['resolution']:g}° and daily, "
-        f"upscaled from {(role == 'train').sum()} eddy-covariance towers with "
+        f"{what}upscaled from {(role == 'train').sum()} eddy-covariance towers with "
         f"{config['training']['members']} members of TAM-RL trained on "
         f"{first if first == last else f'{first}–{last}'}."
     )
 
 
-def _cards(data: Mapping[str, Any], role: pd.Series) -> list[dict[str, str]]:
+def _cards(data: Mapping[str, Any], role: pd.Series | None) -> list[dict[str, str]]:
     """Numbers at the top of the page."""
     totals = complete_years(data["totals"])
     land = totals[totals["region"] == "global"]
@@ -119,6 +128,8 @@ def _cards(data: Mapping[str, Any], role: pd.Series) -> list[dict[str, str]]:
         {"value": number(land[flux].mean(), 1), "label": f"{flux.upper()}, Pg C {per}"}
         for flux in FLUX_NAMES
     ]
+    if role is None:
+        return cards
     scores = data["scores"]
     scores = scores[(scores["model"] == "tamrl") & (scores["group"] == "all")].set_index("flux")
     cards += [

@@ -15,7 +15,7 @@ def read_cell_inputs(
     """(cell, lookback_days + time, feature) predictors of cells, in the order of the model.
 
     Predictors that the model knows as monthly means alone (`ModelSpec.monthly`) are averaged over
-    the months of each cube.
+    the months of each cube. Optional ones that a cube does not have are missing on all days.
 
     Parameters
     ----------
@@ -31,7 +31,11 @@ def read_cell_inputs(
     monthly = [names.index(name) for name in ensemble.monthly]
 
     def read(source: Cube) -> np.ndarray:
-        return monthly_means(source.read_cells(rows, cols, names), source.time, monthly)
+        absent = {*ensemble.optional} - {*source.variables}
+        has = [number for number, name in enumerate(names) if name not in absent]
+        x = np.full((len(rows), len(source.time), len(names)), np.nan, np.float32)
+        x[..., has] = source.read_cells(rows, cols, [names[n] for n in has])
+        return monthly_means(x, source.time, monthly)
 
     before = None if lookback is None else read(lookback)
     return prepend_lookback(read(cube), before, ensemble.lookback_days)

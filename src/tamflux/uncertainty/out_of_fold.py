@@ -40,9 +40,9 @@ def build_feature_space(
     checkpoints: Sequence[str | Path],
     target: str | Path,
     *,
-    train_years: Sequence[int],
-    predictors: Sequence[str],
-    split: str,
+    train_years: Sequence[int] | None,
+    predictors: Sequence[str] | None,
+    split: str | None,
     folds: int,
     seed: int,
 ) -> None:
@@ -51,16 +51,21 @@ def build_feature_space(
     Parameters
     ----------
     year_paths, sites_path, train_years, predictors, split, folds, seed
-        As for `tamflux.uncertainty.folds.train_fold`.
+        As for `tamflux.uncertainty.folds.train_fold`. Of a site table, years, predictors and split
+        are None: all of them count, and the folds are those of the table.
     checkpoints : sequence of path
         Members of the product.
     target : path
         Safetensors file to write (`FeatureSpace`).
     """
-    samples = load_samples(year_paths, sites_path, predictors, train_years)
+    ensemble = Ensemble.load(checkpoints)
+    samples = load_samples(year_paths, sites_path, predictors, train_years, ensemble.monthly)
     observed = day_weights(samples, MIN_QC).max(axis=1) > 0
-    features = site_features(Ensemble.load(checkpoints), samples, observed)
-    fold = assign_calibration_folds(samples.sites, split, folds, seed)
+    features = site_features(ensemble, samples, observed)
+    if split is None:
+        fold = samples.sites["fold"].to_numpy()
+    else:
+        fold = assign_calibration_folds(samples.sites, split, folds, seed)
     usable = (fold >= 0) & np.isfinite(features).any(axis=1)
     site_ids = samples.sites["site_id"][usable]
     FeatureSpace.from_towers(site_ids, fold[usable], features[usable]).save(target)
@@ -69,12 +74,12 @@ def build_feature_space(
 def calibrate(
     year_paths: Sequence[str | Path],
     sites_path: str | Path,
-    checkpoints: Sequence[str | Path],
+    checkpoints: Sequence[Sequence[str | Path]],
     feature_space_path: str | Path,
     target: str | Path,
     *,
-    train_years: Sequence[int],
-    predictors: Sequence[str],
+    train_years: Sequence[int] | None,
+    predictors: Sequence[str] | None,
     code: str,
     threads: int,
 ) -> None:
@@ -84,14 +89,14 @@ def calibrate(
     ----------
     year_paths, sites_path : paths
         Samples of the training years and of their look-back windows, and the table of sites.
-    checkpoints : sequence of path
-        The member of each fold, in the order of the folds.
+    checkpoints : sequence of sequences of path
+        The members trained without each fold, in the order of the folds.
     feature_space_path : path
         From `build_feature_space`.
     target : path
         JSON to write.
     train_years, predictors, code, threads
-        As for `tamflux.training.members.train_member`.
+        As for `tamflux.training.members.train_member`; None for all years and predictors.
 
     Raises
     ------
@@ -99,7 +104,8 @@ def calibrate(
         If a member was trained on towers of its own fold, or no error can be computed.
     """
     torch.set_num_threads(threads)
-    samples = load_samples(year_paths, sites_path, predictors, train_years)
+    monthly = Ensemble.load(checkpoints[0]).monthly
+    samples = load_samples(year_paths, sites_path, predictors, train_years, monthly)
     space = FeatureSpace.load(feature_space_path)
     sites = samples.sites["site_id"]
     fold = sites.map(dict(zip(space.site_ids, space.fold, strict=True))).fillna(-1).to_numpy(int)
@@ -138,17 +144,21 @@ def calibrate(
 
 
 def _predict_out_of_fold(
-    samples: Samples, windows: Windows, fold: np.ndarray, checkpoints: Sequence[str | Path]
+    samples: Samples,
+    windows: Windows,
+    fold: np.ndarray,
+    checkpoints: Sequence[Sequence[str | Path]],
 ) -> np.ndarray:
-    """(window, day, 3) fluxes of each tower by the member trained without its fold."""
+    """(window, day, 3) fluxes of each tower by the members trained without its fold."""
     predicted = np.zeros((*windows.rows[:, LOOKBACK_DAYS:].shape, len(FLUXES)), np.float32)
-    for number, path in enumerate(checkpoints):
-        ensemble = Ensemble.load([path])
+    for number, paths in enumerate(checkpoints):
+        ensemble = Ensemble.load(paths)
         held_out = samples.sites["site_id"][fold == number]
-        if leaked := sorted(set(held_out) & set(ensemble.specs[0].training_sites)):
+        trained = {site for spec in ensemble.specs for site in spec.training_sites}
+        if leaked := sorted(trained.intersection(held_out)):
             raise ContractError(
                 "a member of the cross-validation was trained on its held-out towers",
-                file=path,
+                file=paths[0],
                 found=f"{len(leaked)} of {len(held_out)} towers, the first {leaked[0]}",
                 expected=f"a member trained without fold {number}",
                 fix="delete the checkpoint and run snakemake again",

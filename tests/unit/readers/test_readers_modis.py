@@ -383,7 +383,9 @@ def test_a_later_product_year_does_not_count_and_a_training_year_does():
         return names(f"{year}-01-01", f"{year + 1}-01-01")
 
     def last_day(**years):
-        files = modis_files_of_year(find, 2003, {"train": [], "product": [], "lookback": []} | years)
+        files = modis_files_of_year(
+            find, 2003, {"train": [], "product": [], "lookback": []} | years
+        )
         assert composite_date(files[0]).astype(object).year == (
             2002 if "lookback" in years else 2003
         )
