@@ -74,7 +74,7 @@ def write_report(
     }
     data["explorer"] = explorer(monthly, annual, grid)
     role = None if sites is None else data["sites"][f"split_{config['training']['split']}"]
-    demo = is_demo(config["inputs"])
+    demo = data["truth"] is not None or (role is None and is_demo(config["inputs"]))
     sections = [
         *sections_of(data, role, config), provenance(config, annual), citation(config, demo)
     ]  # fmt: skip
