@@ -88,7 +88,15 @@ def study(tmp_path):
     build_feature_space(*files, members, space, split="igbp", folds=2, seed=3, **common)
 
     def run():
-        calibrate(*files, members, space, tmp_path / "c.json", code="x", threads=1, **common)
+        calibrate(
+            *files,
+            [[member] for member in members],
+            space,
+            tmp_path / "c.json",
+            code="x",
+            threads=1,
+            **common,
+        )
         return Calibration.load(tmp_path / "c.json")
 
     return tmp_path, table, fold, run
