@@ -30,6 +30,7 @@ from tamflux.readers.era5_sample import inspect_era5
 from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
 from tamflux.readers.modis_files import modis_files_of_year
+from tamflux.readers.modis_metadata import check_collection_names
 from tamflux.readers.reference_product import inspect_reference
 from tamflux.released import ReleasedModel
 from tamflux.samples.splits import count_training_groups, split_sites
@@ -100,6 +101,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
         cure = _rule("download_modis", partial(modis_folder, config, year))
         rows += _rows("MODIS", year, _fill(modis["path"], year), files, problems, later, cure)
+    rows += _collection_rows([f for year in cube_years for f in _files(modis["path"], year)])
     rows += _land_rows(inputs, later)
     for each in extra_predictors(config):
         rows += _extra_rows(each, years)
@@ -150,6 +152,15 @@ def _shorten(value: object, width: int) -> str:
     """The end of a long name, where files of a kind differ."""
     text = str(value)
     return text if len(text) <= width else f"…{text[1 - width :]}"
+
+
+def _collection_rows(files: Sequence[str]) -> list[dict[str, Any]]:
+    """A row if the MODIS files of all years are of several collections."""
+    try:
+        check_collection_names(files)
+    except InputError as error:
+        return [_row("MODIS", "all years", len(files), WRONG, _sentence(error))]
+    return []
 
 
 def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:

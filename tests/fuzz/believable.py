@@ -1,57 +1,72 @@
 """Inputs that are believable but wrong: sound files whose numbers are of something else.
 
-Scaled (sums and means, units), shifted by hours or days, another statistic, another version, a
-part of the region or of the time missing. Each has to be noticed (refused), flagged (listed among
-the rejections) or harmless: no array then differs by more than `HARMLESS` of its spread.
+Scaled (sums and means, units), shifted by hours or days, turned around, another statistic, another
+version, a part of the region or of the time missing. Each has to be noticed (refused), flagged
+(listed among the rejections) or harmless: no array then differs by more than `HARMLESS` of its
+spread. What is believed fails, unless no independent evidence of it can exist.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import traceback
-import zipfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import netCDF4
 import numpy as np
-import pandas as pd
 
 from tamflux.errors import TamfluxError
 
 from .trial import REJECTIONS, Reader
 
 NOTICED = ("noticed", "flagged", "harmless")
-BELIEVED = "believed"
+BELIEVED, NO_EVIDENCE = "believed", "no evidence"
 HARMLESS = 0.25
-"""Root mean square difference, in standard deviations of the undamaged array.
+"""Root mean square difference, in standard deviations of the undamaged array: over time in each
+place where there are 20 times or more, else over all values. A value that is missing where the
+damage removed it is honest, and does not count."""
+MIN_TIMES = 20
 
-A value that is missing where the damage removed it is honest, and does not count.
-"""
-ERA5_FACTORS = (1 / 86400, 1 / 3600, 1 / 1000, 1 / 24, 1 / 6, 6, 24, 1000, 3600)
-"""Mean and sum over hours or a day, mm and m, J and W, 4 of 24 hours."""
-FLUX_FACTORS = (1 / 1000, 12 / 44 / 1000, 1e3, 44 / 12 * 1e3, 1e6)
-"""kg and g, CO2 and C, mg and g."""
+Damage = Callable[[Path, np.random.Generator], str]
+"""Damages files of a folder believably, and says how."""
+
+
+@dataclass(frozen=True)
+class Believable(Reader):
+    """A reader, plausible input for it, and damages by their kind.
+
+    Attributes
+    ----------
+    damages : mapping
+        Damages by kind.
+    no_evidence : mapping
+        Why nothing can tell the damage, by kind, where that is so.
+    """
+
+    damages: Mapping[str, Damage] = field(default_factory=dict)
+    no_evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 def try_believable(
-    reader: Reader, number: int, seed: int, whole: Path, expected: dict
+    reader: Believable, number: int, seed: int, whole: Path, expected: dict
 ) -> tuple[str, str, str]:
     """Damage a copy of the folder `whole` believably and read it.
 
     Returns
     -------
     how, outcome, text : str
-        The damage, one of `NOTICED` or `BELIEVED`, and what the reader said.
+        The damage, one of `NOTICED`, `BELIEVED` or `NO_EVIDENCE`, and what the reader said.
     """
-    damages = DAMAGES[reader.name]
     rng = np.random.default_rng([seed, number, *reader.name.encode()])
-    kind = list(damages)[number % len(damages)]
+    kind = list(reader.damages)[number % len(reader.damages)]
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "input"
         shutil.copytree(whole, folder)
-        how = f"{kind}: {damages[kind](folder, rng)}"
+        how = f"{kind}: {reader.damages[kind](folder, rng)}"
         try:
             values = reader.read(folder)
         except TamfluxError as error:
@@ -62,8 +77,10 @@ def try_believable(
         return how, "flagged", ""
     worst = {name: _difference(values, expected, name) for name in expected if name != REJECTIONS}
     name = max(worst, key=worst.__getitem__)
-    outcome = "harmless" if worst[name] <= HARMLESS else BELIEVED
-    return how, outcome, f"{name} differs by {worst[name]:.3g} standard deviations"
+    text = f"{name} differs by {worst[name]:.3g} standard deviations"
+    if worst[name] <= HARMLESS:
+        return how, "harmless", text
+    return how, NO_EVIDENCE if kind in reader.no_evidence else BELIEVED, text
 
 
 def _difference(values: dict, expected: dict, name: str) -> float:
@@ -73,128 +90,31 @@ def _difference(values: dict, expected: dict, name: str) -> float:
         return 0.0 if now is not None and np.array_equal(now, then) else np.inf
     if np.isnan(now).all() and not np.isnan(then).all():
         return np.inf
-    spread = np.nanstd(then) or 1.0
-    return float(np.sqrt(np.nanmean((now.astype(float) - then) ** 2)) / spread)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # places without data
+        over_time = then.ndim == 3 and len(then) >= MIN_TIMES
+        variance = np.nanmean(np.nanvar(then, axis=0 if over_time else None))
+        size = np.sqrt(np.nanmean((now.astype(float) - then) ** 2))
+    return 0.0 if not size > 0 else float(size / (np.sqrt(variance) or 1.0))
 
 
-def _era5(change: Callable, patterns: tuple[str, ...]):
-    """Damage one of the files that fit the patterns: `change(file, variable, rng)` says how."""
+def with_warnings(read: Callable) -> Callable:
+    """A reader that lists its warnings, and the site-days with filled weather, as rejections."""
 
-    def apply(folder: Path, rng: np.random.Generator) -> str:
-        path = next(folder.glob(patterns[rng.integers(len(patterns))]))
-        with netCDF4.Dataset(path, "a") as file:
-            variable = next(v for v in file.variables.values() if v.ndim == 3)
-            return f"{path.name}, {change(file, variable, rng)}"
+    def read_and_list(folder: Path) -> dict[str, np.ndarray]:
+        records: list[logging.LogRecord] = []
+        log, handler = logging.getLogger("tamflux"), logging.Handler(logging.WARNING)
+        handler.emit = records.append
+        logging.disable(logging.NOTSET)
+        log.addHandler(handler)
+        try:
+            values = read(folder)
+        finally:
+            log.removeHandler(handler)
+            logging.disable()
+        filled = sum(np.nansum(v) for name, v in values.items() if name.startswith("filled@"))
+        said = [record.getMessage().replace(str(folder), "") for record in records]
+        listed = values.get(REJECTIONS, ())
+        return values | {REJECTIONS: [*listed, *said, f"filled: {filled:g}"]}
 
-    return apply
-
-
-def _scale(file, variable, rng) -> str:
-    factor = ERA5_FACTORS[rng.integers(len(ERA5_FACTORS))]
-    variable[:] = (factor * variable[:]).astype(variable.dtype)
-    return f"times {factor:g}"
-
-
-def _warm(file, variable, rng) -> str:
-    change = float(rng.choice([-1, 1]) * rng.uniform(15, 40))
-    variable[:] = variable[:] + change
-    return f"plus {change:.0f}"
-
-
-def _shift_time(file, variable, rng) -> str:
-    unit = file["valid_time"].units.split()[0]
-    per_day = {"seconds": 86400, "hours": 24, "days": 1}[unit]
-    days = float(rng.choice([-1, 1]) * rng.integers(1, 20))
-    file["valid_time"][:] = file["valid_time"][:] + (days * per_day)
-    return f"time plus {days:g} days"
-
-
-def _shift_hours(file, variable, rng) -> str:
-    hours = int(rng.choice([h for h in range(-11, 13) if h]))
-    file.setncattr("history", f"daily_reduce(how=mean, **{ {'time_shift': {'hours': hours}} })")
-    return f"days shifted by {hours} hours"
-
-
-def _other_statistic(file, variable, rng) -> str:
-    how = str(rng.choice(["median", "std", "sum", "first", "last"]))
-    file.setncattr("history", f"daily_reduce(how={how}, **{{'time_shift': {{'hours': 0}}}})")
-    return f"how={how}"
-
-
-def _other_version(file, variable, rng) -> str:
-    version = f"{rng.integers(6, 9999):04d}"
-    file.createVariable("expver", str, ())[...] = version
-    return f"experiment {version}"
-
-
-def _part_missing(file, variable, rng) -> str:
-    begin, size = int(rng.integers(0, 330)), int(rng.integers(3, 35))
-    row, col = int(rng.integers(1, 3)), int(rng.integers(0, 6))
-    block = np.ma.filled(variable[begin : begin + size].astype(float), np.nan)
-    block[:, row : row + 2, col : col + 3] = np.nan
-    variable[begin : begin + size] = block
-    return f"{size} days of a region missing"
-
-
-def _csv_of_zip(pattern: str, change: Callable):
-    """Damage a table in one of the zips of a folder."""
-
-    def apply(folder: Path, rng: np.random.Generator) -> str:
-        for path in sorted(folder.glob("*.zip")):
-            with zipfile.ZipFile(path) as archive:
-                members = {name: archive.read(name) for name in archive.namelist()}
-            for name in members:
-                if pattern in name:
-                    table = pd.read_csv(pd.io.common.BytesIO(members[name]))
-                    how = change(table, rng)
-                    members[name] = table.to_csv(index=False).encode()
-                    with zipfile.ZipFile(path, "w") as archive:
-                        for other, content in members.items():
-                            archive.writestr(zipfile.ZipInfo(other), content)
-                    return f"{name}, {how}"
-        raise FileNotFoundError(pattern)
-
-    return apply
-
-
-def _scale_fluxes(table: pd.DataFrame, rng) -> str:
-    factor = FLUX_FACTORS[rng.integers(len(FLUX_FACTORS))]
-    for column in table.columns:
-        if column.startswith(("NEE_", "GPP_", "RECO_")) and not column.endswith("_QC"):
-            table[column] = table[column].where(table[column] == -9999, table[column] * factor)
-    return f"fluxes times {factor:g}"
-
-
-def _miss_flux(table: pd.DataFrame, rng) -> str:
-    begin, size = int(rng.integers(0, len(table) // 2)), len(table) // 4
-    column = next(c for c in table.columns if c.startswith("NEE_") and not c.endswith("_QC"))
-    table.loc[begin : begin + size, column] = -9999
-    return f"{size} rows of {column} missing"
-
-
-def _other_flag(table: pd.DataFrame, rng) -> str:
-    column = next(c for c in table.columns if c.startswith("NEE_") and c.endswith("_QC"))
-    table[column] = table[column] * float(rng.choice([2, 3, 100]))
-    return f"{column} of another scale"
-
-
-_SUMS = ("total_prec*", "*solar*", "*thermal*")
-_MEANS = ("2m_temp*mean*", "2m_dew*", "surface_pressure*", "vol*")
-DAMAGES = {
-    "ERA5, days": {
-        "scaled": _era5(_scale, _SUMS),
-        "shifted by days": _era5(_shift_time, (*_SUMS, *_MEANS)),
-        "shifted by hours": _era5(_shift_hours, _MEANS),
-        "another statistic": _era5(_other_statistic, _MEANS),
-        "another version": _era5(_other_version, (*_SUMS, *_MEANS)),
-        "part missing": _era5(_part_missing, (*_SUMS, *_MEANS)),
-        "too warm or cold": _era5(_warm, ("2m_temp*mean*",)),
-    },
-    "towers, zips": {
-        "scaled": _csv_of_zip("FULLSET_DD", _scale_fluxes),
-        "scaled half-hours": _csv_of_zip("FULLSET_HH", _scale_fluxes),
-        "part missing": _csv_of_zip("FULLSET_DD", _miss_flux),
-        "another flag": _csv_of_zip("FULLSET_DD", _other_flag),
-    },
-}
-"""Kinds of damage by the name of the reader."""
+    return read_and_list

@@ -9,30 +9,38 @@ import numpy as np
 import pandas as pd
 from benchmark_files import write_benchmark
 
+from tamflux.climatology import climatology
 from tamflux.readers.modis_sites import read_site_reflectance
 from tamflux.samples.benchmark import write_carbonfluxbench
 from tamflux.samples.site_table import convert_site_table
+from tamflux.solar import potential_radiation
 
 from .frames import RANGES, columns, csv, fields, numbers, parquet, setting
 from .trial import Reader
 
+PLACES = {"AA-One": (60.0, -120.0), "BB-Two": (10.0, 5.0), "CC-Six": (0.5, 15.0)}
+
 
 def write_sites(folder: Path) -> None:
-    """A user's site-days and sites."""
+    """A user's site-days and sites: the weather of the places, and fluxes that follow it."""
     rng = np.random.default_rng(0)
     dates = pd.date_range("2001-01-01", periods=400)
     days = []
-    for site in ("AA-One", "BB-Two", "CC-Six"):
-        warm = rng.uniform(0, 20, len(dates))
-        gpp, reco = rng.uniform(0, 8, (2, len(dates)))
-        weather = {"TA": warm, "TA_MIN": warm - 5, "TA_MAX": warm + 5, "SW_IN": 9 * warm}
-        weather |= {"VPD": 6.0, "P_MONTH": 2.0, "LAI_CLIM": dates.month / 4}
-        weather |= {"T2M_CLIM": 10.0, "TP_CLIM": 60.0}
+    for site, place in PLACES.items():
+        lat, lon = (np.array([x]) for x in place)
+        usual, rain = (climatology(n, lat, lon, dates.to_numpy())[:, 0, 0] for n in ("t2m", "tp"))
+        light = potential_radiation(lat, dates.to_numpy())[:, 0] * rng.uniform(0.25, 0.7, 400)
+        warm = usual + rng.normal(0, 3, 400)
+        gpp = 0.05 * light * np.clip((warm + 5) / 25, 0, 1) * np.clip(rain / 2, 0.1, 1)
+        reco = 0.6 + 1.5 * 2 ** ((warm - 15) / 10)
+        weather = {"TA": warm, "TA_MIN": warm - 5, "TA_MAX": warm + 5, "SW_IN": light}
+        weather |= {"VPD": 6.0, "P_MONTH": rain, "LAI_CLIM": dates.month / 4}
+        weather |= {"T2M_CLIM": usual, "TP_CLIM": rain * 30.4}
         fluxes = {"GPP_NT": gpp, "RECO_NT": reco, "NEE": reco - gpp, "NEE_QC": 0.9}
         days.append(pd.DataFrame({"site_id": site, "date": dates} | fluxes | weather))
     pd.concat(days).to_parquet(folder / "days.parquet", index=False)
-    sites = {"site_id": ["AA-One", "BB-Two", "CC-Six"], "IGBP": ["GRA", "ENF", "MF"]}
-    sites |= {"lat": [60.0, 10, 0], "lon": [-120.0, 5, 9]}
+    lat, lon = zip(*PLACES.values(), strict=True)
+    sites = {"site_id": [*PLACES], "IGBP": ["GRA", "ENF", "MF"], "lat": lat, "lon": lon}
     sites |= {"koppen": ["Dfc", "Aw", "Cfb"], "fold": [0, 1, 0]}
     pd.DataFrame(sites).to_csv(folder / "sites.csv", index=False)
 

@@ -122,7 +122,7 @@ def test_elevation_in_another_unit(tmp_path, values, guess):
     ("column", "change", "guess"),
     [
         ("TA", lambda v: v + 273.15, "look like K"),
-        ("TA_MAX", lambda v: (v + 30) * 1.8 + 32, "look like degF"),
+        ("TA_MAX", lambda v: (v + 10) * 1.8 + 32, "look like degF"),
         ("VPD", lambda v: v * 100, "look like Pa"),
         ("VPD", lambda v: v / 10, "look like kPa"),
         ("SW_IN", lambda v: v * 86400, "look like J m-2 d-1"),

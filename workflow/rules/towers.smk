@@ -41,6 +41,7 @@ rule extract_local_weather:
         state=state_of(era5_files),
         kind=config["inputs"]["era5"]["kind"],
         has_last_hour=has_last_hour,
+        allow_gaps=config["predictors"]["allow_gaps"],
         grid=GRID,
         variables=[v for v in config["predictors"]["variables"] if v in METEOROLOGY],
         code=code_of("extract_local_weather"),

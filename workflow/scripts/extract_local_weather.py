@@ -16,4 +16,5 @@ with job(snakemake, f"extract local weather {snakemake.wildcards.year}"):
         snakemake.input.sites,
         snakemake.output.weather,
         may_end_early=year == partial_year(config["years"]),
+        allow_gaps=snakemake.params.allow_gaps,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from tamflux.predictors.incremental import (
     month_edges,
     open_cached,
 )
-from tamflux.predictors.regrid import Weights, regrid, regrid_weights
+from tamflux.predictors.regrid import Weights, regrid, regrid_weights, valid_share
 from tamflux.predictors.rounding import round_bits
 from tamflux.predictors.weather_gaps import FILLED
 from tamflux.provenance import code_hash
@@ -50,6 +51,10 @@ _MAX_BLOCK_BYTES = 140_000_000
 DEW_POINT_SLACK, MAX_SATURATED = 5.0, 0.02
 """K by which the dew point may lie above the temperature, and the share of a day's values that may
 exceed this. Interpolation and packing cause a little supersaturation, exchanged files much."""
+
+_USUAL_DAYS, _LOST_SHARE = (0, 10, 20, 30), 1e-3
+"""Days of the year that say which nodes usually have data, and the share of a cell's weight from
+which on the loss of such nodes counts: the cell's value is then made from the others."""
 
 _TOGETHER = ("t2m", "t2m_min", "t2m_max", "vpd")
 """Predictors that share raw variables, which are read once for all of them."""
@@ -215,6 +220,11 @@ def _regrid_group(run: Era5Run, group: list[str], progress: tqdm) -> dict[str, P
     files = {name: run.scratch / f"{name}.f32" for name in group}
     for file in files.values():
         file.touch()
+
+    @cache
+    def usual_share(name: str) -> np.ndarray:
+        return valid_share(_valid_nodes(source, name), weights[name])
+
     for days in source.blocks(raw_names[0], run.first, BLOCK_BYTES, _MAX_BLOCK_BYTES):
         raw = {variable: source.read(variable, days) for variable in raw_names}
         for name, file in files.items():
@@ -226,10 +236,24 @@ def _regrid_group(run: Era5Run, group: list[str], progress: tqdm) -> dict[str, P
                     field = regrid(derived, weights[name])
                     filled = nearest[name].fill(field[0], derived[0])
                     if filled is not None:
-                        run.flag[day] = np.maximum(run.flag[day], FILLED * filled)
+                        lost = nearest[name].own_share < usual_share(name) - _LOST_SHARE
+                        run.flag[day] = np.maximum(run.flag[day], FILLED * (filled | lost))
                     round_bits(field).tofile(out)
         progress.update(days.stop - days.start)
     return files
+
+
+def _valid_nodes(source: Era5Year, predictor: str) -> np.ndarray:
+    """(lat, lon) bool, nodes with data on one of `_USUAL_DAYS`.
+
+    These days of January belong to every part of a year, so that a resumed run finds the same.
+    """
+    needed = raw_variables_of(source.dataset_type, predictor)
+    fields = []
+    for day in _USUAL_DAYS:
+        raw = {variable: source.read(variable, slice(day, day + 1)) for variable in needed}
+        fields.append(derive(predictor, source.dataset_type, raw)[0])
+    return np.asarray(np.isfinite(fields).any(axis=0))
 
 
 def _weights(source: Era5Year, predictor: str, grid: Grid) -> Weights:

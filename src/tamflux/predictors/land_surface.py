@@ -17,6 +17,7 @@ from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.grid import EARTH_RADIUS_M, Grid
 from tamflux.predictors.cell_means import cell_class, cell_mean
+from tamflux.predictors.land_check import check_land_surface
 from tamflux.readers.landcover import open_elevation, open_koppen, open_land_cover
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES, VEGETATED, igbp_fraction
 
@@ -46,7 +47,8 @@ def prepare_static(
     Raises
     ------
     InputError
-        If a raw file is damaged, or has no land inside the grid.
+        If a raw file is damaged, has no land inside the grid, or contradicts the map that the
+        package ships.
     """
     with open_land_cover(landcover) as raster:
         percent = cell_mean(raster, grid)
@@ -72,6 +74,7 @@ def prepare_static(
         with open_elevation(elevation) as raster:
             height = cell_mean(raster, grid)[..., 0]
         _check_land(np.isnan(height), land, elevation, "elevation")
+    check_land_surface(shares, codes, height, grid, (landcover, koppen, elevation))
     data = _dataset(grid, shares, codes, height)
     data["koppen_filled"] = (
         ("lat", "lon"), filled,

@@ -32,6 +32,12 @@ class NearestNodes:
     grid : Grid
     weights : Weights
         From the nodes to the cells.
+
+    Attributes
+    ----------
+    own_share : numpy.ndarray
+        (lat, lon) share of each cell's weight on nodes with data, at the last `fill` that found
+        missing ones.
     """
 
     def __init__(self, lat: np.ndarray, lon: np.ndarray, grid: Grid, weights: Weights):
@@ -56,8 +62,8 @@ class NearestNodes:
         if key != self._key:  # the mask of ERA5-Land is the same on all days
             self._key = key
             self._near, self._source = self._find(empty.ravel(), valid.ravel())
-            own = valid_share(valid, self._weights)
-            self._filled = (own < MIN_OWN_WEIGHT) & ~empty
+            self.own_share = valid_share(valid, self._weights)
+            self._filled = (self.own_share < MIN_OWN_WEIGHT) & ~empty
             self._filled.ravel()[self._near] = True
         cells.ravel()[self._near] = nodes.ravel()[self._source]
         return self._filled

@@ -18,7 +18,7 @@ from tamflux.product.acdd import file_attributes
 from tamflux.product.aggregate import mean_of_days
 from tamflux.product.metadata import FILLED_KOPPEN, FILLED_WEATHER, MISSING_WEATHER, QUANTUM
 from tamflux.product.netcdf import FILL, create_product, row_blocks
-from tamflux.uncertainty.calibration import Calibration
+from tamflux.uncertainty.calibration import FILLED_ALLOWANCE, Calibration
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
@@ -92,7 +92,8 @@ def assemble_product(
                 width[:, land] = _quantise(on_days)
                 file.write(f"{flux}_pi90_halfwidth", rows, np.where(known, width, FILL))
             distance = store["dissimilarity_index"][rows]
-            applicability = intervals.applicability(mean_of_days(gpp + reco, gaps[rows]), distance)
+            gross_flux = mean_of_days(_without_gaps(gpp + reco, gaps[rows]), gaps[rows])
+            applicability = intervals.applicability(gross_flux, distance)
             cells = {"dissimilarity_index": distance, "applicability": applicability}
             for name, values in cells.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
@@ -121,6 +122,20 @@ def _known_days(
             expected="no flux on days without weather", fix="delete the store and run again",
         )  # fmt: skip
     return known
+
+
+def _without_gaps(gross_flux: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """(time, row, lon) gross flux, on missing days that which widens intervals on filled days.
+
+    It is taken from the cell's largest day: a missing season must not make a cell look more
+    applicable.
+    """
+    if gaps.any():
+        values = gross_flux[:, gaps]
+        gross_flux = gross_flux.copy()
+        stand_in = 2 * np.fmax.reduce(values) + FILLED_ALLOWANCE
+        gross_flux[:, gaps] = np.where(np.isnan(values), stand_in, values)
+    return gross_flux
 
 
 def _read(store: zarr.Group, path, name: str, rows: slice, known: np.ndarray) -> np.ndarray:

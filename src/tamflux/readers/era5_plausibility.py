@@ -23,11 +23,12 @@ from tamflux.solar import potential_radiation
 
 log = logging.getLogger("tamflux")
 
-SAMPLE_DAYS, SAMPLE_VALUES, MIN_SAMPLE_DAYS = 24, 2_000_000, 12
+SAMPLE_DAYS, SAMPLE_VALUES, MIN_SAMPLE_DAYS = 24, 2_000_000, 36
 """Days of a raw variable that are read for these checks; of precipitation, which varies most, as
-many as hold the number of values, and no fewer than the minimum."""
-SMALL_REGION, SHORT_SPAN = 2.0, 300
-"""Degrees below which a region, and days below which a sample, gets the wider bounds."""
+many as hold the number of values, and no fewer than the minimum, which is three a month."""
+SMALL_REGION, SHORT_SPAN, LARGE_REGION = 2.0, 300, 40.0
+"""Degrees below which a region, and days below which a sample, gets the wider bounds; degrees from
+which on those of ratios are narrow for single months too."""
 MIN_CLIMATOLOGY = 0.5
 """mm d-1 of climatological precipitation from which on it is compared."""
 MIN_POTENTIAL = 20.0
@@ -47,12 +48,15 @@ class Bounds(NamedTuple):
 
 
 RATIOS = {
-    "tp": Bounds(1 / 3, 3, 1 / 16, 5),
+    "tp": Bounds(0.22, 3, 1 / 16, 5),
     "ssrd": Bounds(0.15, 0.9, 0.05, 1),
     "strd": Bounds(0.45, 1.15, 0.35, 1.3),
 }
 """Bounds of the ratio to climatology (`tp`), to potential radiation (`ssrd`), and to black-body
 emission at the climatological temperature (`strd`)."""
+MONTHLY_RAIN = (0.4, 2.2)
+"""Bounds of the ratio of precipitation in a single month of a large region. Between 2 and 40
+degrees those of small samples hold for months: real ones reach 3.0."""
 DIFFERENCES = {
     "t2m": Bounds(-10, 10, -20, 20),
     "t2m_min": Bounds(-25, 10, -35, 20),
@@ -60,6 +64,13 @@ DIFFERENCES = {
     "d2m": Bounds(-50, 10, -60, 20),
 }
 """Bounds in K of the difference to the climatological temperature."""
+MIN_SEASON, MAX_SEASON_SHIFT = 4.0, 45
+"""K of the annual harmonic of temperature from which on its phase is compared, and the displacement
+in days that is refused."""
+MIN_ZONAL, MIN_ZONAL_WIDTH, MIN_ZONAL_MATCH = 3.0, 90, 0.3
+"""K and degrees of longitude from which on departures from the zonal mean are compared, and the
+correlation with those of the climatology below which temperature is refused: it is above 0.7 for a
+year of weather, and near or below 0 for shifted longitudes."""
 _CAUSES = {
     24.0: "a sum over the day is read as a mean over hours",
     12.0: "values since 00 UTC (ERA5-Land) are read as values of single hours",
@@ -131,31 +142,104 @@ def _range(values: np.ndarray) -> np.ndarray:
 
 
 def _check_mean(source: Era5Year, variable: str, days: np.ndarray, values: np.ndarray) -> None:
-    """Compare the mean over region and days with that of the reference."""
+    """Compare the means over region and days, and over its months, with those of the reference."""
     lat, lon = (axis[:: -(-axis.size // 60)] for axis in source.nodes(variable))
     dates = np.datetime64(f"{source.year}-01-01") + days
     reference = _reference(variable, lat, lon, dates)
     if variable == "ssrd":
         _check_potential(source, values, reference)
+    if variable == "t2m":
+        _check_season(source, values, reference, days, lat)
+        _check_longitudes(source, values, reference, lat, lon)
     weight = np.cos(np.radians(lat))[:, None] * np.isfinite(values)
     if variable == "tp":
         weight = weight * (climatology("tp", lat, lon, dates).mean(axis=0) > MIN_CLIMATOLOGY)
-    if not weight.any():
+    sums = np.array([
+        (np.where(weight > 0, x, 0) * weight).sum(axis=(1, 2)) for x in (values, reference, 1)
+    ])  # fmt: skip
+    extent = min(np.ptp(lat), np.ptp(lon))
+    bounds = (RATIOS | DIFFERENCES)[variable]
+    wide = extent < SMALL_REGION or np.ptp(days) < SHORT_SPAN
+    _compare(source, variable, sums, bounds[2:] if wide else bounds[:2], "")
+    month = dates.astype("datetime64[M]")
+    of_month = bounds[:2] if extent >= LARGE_REGION and variable in RATIOS else bounds[2:]
+    if variable == "tp" and extent >= LARGE_REGION:
+        of_month = MONTHLY_RAIN
+    for one in np.unique(month):
+        _compare(source, variable, sums[:, month == one], of_month, f" in {one}")
+
+
+def _compare(
+    source: Era5Year,
+    variable: str,
+    sums: np.ndarray,
+    bounds: tuple[float, float],
+    period: str,
+) -> None:
+    """Compare sums (found, expected, weight; day) with the bounds."""
+    if not sums[2].any():
         return
-    found, expected = (
-        float((np.where(weight > 0, x, 0) * weight).sum() / weight.sum())
-        for x in (values, reference)
-    )
-    wide = min(np.ptp(lat), np.ptp(lon)) < SMALL_REGION or np.ptp(days) < SHORT_SPAN
+    found, expected = sums[:2].sum(axis=1) / sums[2].sum()
     if variable in RATIOS:
         if expected < (MIN_POTENTIAL if variable == "ssrd" else MIN_CLIMATOLOGY):
             return
-        departure, bounds, unit = found / expected, RATIOS[variable], ""
+        departure, unit = found / expected, ""
     else:
-        departure, bounds, unit = found - expected, DIFFERENCES[variable], " K"
-    low, high = bounds[2:] if wide else bounds[:2]
-    if not low <= departure <= high:
-        raise _implausible(source, variable, found, expected, departure, (low, high), unit)
+        departure, unit = found - expected, " K"
+    if not bounds[0] <= departure <= bounds[1]:
+        raise _implausible(source, variable, found, expected, departure, bounds, unit, period)
+
+
+def _check_season(
+    source: Era5Year, values: np.ndarray, reference: np.ndarray, days: np.ndarray, lat: np.ndarray
+) -> None:
+    """Compare the phase of the annual harmonic of temperature, over all nodes at once."""
+    if np.ptp(days) < SHORT_SPAN:
+        return
+    turn = np.exp(2j * np.pi * days / 365.25)[:, None, None]
+    usable = np.isfinite(values).all(axis=0)
+    found, expected = (
+        2 * (np.where(usable, x - x.mean(axis=0), 0) * turn).mean(axis=0)
+        for x in (values, reference)
+    )
+    weight = np.cos(np.radians(lat))[:, None] * usable
+    sizes = [np.sqrt((weight * abs(h) ** 2).sum() / max(weight.sum(), 1e-9))
+             for h in (found, expected)]  # fmt: skip
+    late = np.angle((weight * found * expected.conj()).sum()) / (2 * np.pi) * 365.25
+    if min(sizes) >= MIN_SEASON and abs(late) > MAX_SEASON_SHIFT:
+        raise InputError(
+            "the seasons are displaced", file=source.file_variable("t2m").label, variable="t2m",
+            found=f"temperature {abs(late):.0f} days {'late' if late > 0 else 'early'}",
+            expected=f"at most {MAX_SEASON_SHIFT} days off the climatology",
+            fix="check the timestamps, the order of files, and the direction of latitude",
+        )  # fmt: skip
+
+
+def _check_longitudes(
+    source: Era5Year, values: np.ndarray, reference: np.ndarray, lat: np.ndarray, lon: np.ndarray
+) -> None:
+    """Compare the departures of temperature from its zonal mean with those of the climatology."""
+    if np.ptp(lon) < MIN_ZONAL_WIDTH:
+        return
+    usable = np.isfinite(values)
+    n = np.maximum(usable.sum(axis=2, keepdims=True), 1)
+    found, expected = (
+        np.where(usable, x - np.where(usable, x, 0).sum(axis=2, keepdims=True) / n, 0)
+        for x in (values, reference)
+    )
+    weight = np.cos(np.radians(lat))[:, None] * usable
+    total = max(weight.sum(), 1e-9)
+    sd_found, sd = (np.sqrt((weight * x**2).sum() / total) for x in (found, expected))
+    if sd < MIN_ZONAL or sd_found < sd / 2:
+        return
+    match = (weight * found * expected).sum() / total / (sd * sd_found)
+    if match < MIN_ZONAL_MATCH:
+        raise InputError(
+            "temperature lies over other longitudes than in the climatology",
+            file=source.file_variable("t2m").label, variable="t2m",
+            found=f"a correlation of {match:.2f} along parallels",
+            expected=f"at least {MIN_ZONAL_MATCH}", fix="check the longitudes of the file",
+        )  # fmt: skip
 
 
 def _reference(variable: str, lat: np.ndarray, lon: np.ndarray, dates: np.ndarray) -> np.ndarray:
@@ -190,6 +274,7 @@ def _implausible(
     departure: float,
     bounds: tuple[float, float],
     unit: str,
+    period: str,
 ) -> InputError:
     part, units = (
         source.file_variable(variable),
@@ -203,7 +288,8 @@ def _implausible(
             fix = "check units and statistic: cell_methods or history may be wrong"
     what = {"tp": "climatology", "ssrd": "potential radiation", "strd": "black-body emission"}
     return InputError(
-        f"the regional mean is far from {what.get(variable, 'climatology')}", file=part.label,
+        f"the regional mean{period} is far from {what.get(variable, 'climatology')}",
+        file=part.label,
         variable=variable,
         found=f"{found:.3g} {units} from {part.units or 'no unit'}, where {expected:.3g} "
         f"{'is the reference' if variable in RATIOS else 'is usual'}",

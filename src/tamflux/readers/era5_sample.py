@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from itertools import product as pairs
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from tamflux.readers.era5_variables import (
     guess_unit,
     known_units,
 )
+from tamflux.solar import potential_radiation_at
 from tamflux.variables import METEOROLOGY
 
 MIN_PEAK = {"ssrd": 50.0, "strd": 50.0, "tp": 1.0}
@@ -42,6 +44,12 @@ _MAX_HOURLY_DAYS = 36
 """Days that are looked at hour by hour."""
 _EVIDENT_DAYS, _EVIDENT_NODES = 3, 200
 """Days with rain or sun, or nodes with them, from which on values of single hours must fall."""
+
+_CLOCK_DAYS, _CLOCK_NODES = 12, 6
+MAX_CLOCK_ERROR, _MIN_DIURNAL = 0.75, 0.2
+"""Hours by which radiation may be displaced against the sun, of the mean of some days and nodes an
+axis, and the share of its sum that its daily harmonic must have to be looked at. Clouds of the
+afternoon displace it by less than 0.5 h; a wrong time zone by 1 h or more."""
 
 
 def check_sample(source: Era5Year) -> None:
@@ -66,6 +74,8 @@ def check_sample(source: Era5Year) -> None:
         lon = source.nodes(variable)[1]
         if variable != "tp" or lon[-1] - lon[0] >= 180:
             _check_peak(source, variable, days)
+    if source.dataset_type != "daily_statistics" and "ssrd" in source.raw_variables:
+        _check_clock(source)
     if source.days > MID_JULY:
         for variable in sorted({*SEASONAL} & {*source.raw_variables}):
             _check_seasons(source, variable)
@@ -99,6 +109,39 @@ def inspect_era5(
             except InputError as error:
                 return [error]
     return []
+
+
+def _check_clock(source: Era5Year) -> None:
+    """Compare the hours of radiation with those of the sun: timestamps must be UTC.
+
+    As at towers, the phase of the first daily harmonic is compared with that of the potential
+    radiation, here of some nodes and days at once.
+    """
+    lat, lon = (axis[:: max(1, axis.size // _CLOCK_NODES)] for axis in source.nodes("ssrd"))
+    product, size, total, label = 0.0j, 0.0, 0.0, ""
+    for day in np.linspace(0, source.days - 1, _CLOCK_DAYS).astype(int):
+        values, part = source.thinned_day("ssrd", int(day), _CLOCK_NODES)
+        if values is None or part is None:
+            continue  # only the timestamps of 00 UTC were downloaded
+        if source.dataset_type == "land_hourly":
+            values = np.diff(values, axis=0, prepend=0)
+        start = np.datetime64(f"{source.year}-01-01T00:30") + np.timedelta64(24 * int(day), "h")
+        times = start + np.arange(len(values)) * np.timedelta64(1, "h")
+        turn = np.exp(2j * np.pi * (np.arange(len(values)) + 0.5) / 24)
+        for (row, north), (col, east) in pairs(enumerate(lat), enumerate(lon)):
+            hours = np.nan_to_num(values[:, row, col])
+            phase = hours @ turn
+            sun = potential_radiation_at(north, east, times) @ turn
+            product += phase * np.conj(sun)
+            size, total, label = size + abs(phase), total + hours.sum(), part.label
+    late = np.angle(product) * 12 / np.pi
+    if size > _MIN_DIURNAL * total and abs(late) > MAX_CLOCK_ERROR:
+        raise InputError(
+            "radiation is displaced against the sun", file=label, variable="ssrd",
+            found=f"{abs(late):.1f} h {'late' if late > 0 else 'early'}",
+            expected=f"at most {MAX_CLOCK_ERROR:g} h: timestamps of UTC, at the end of each hour",
+            fix="check the time zone of the timestamps and the longitudes",
+        )  # fmt: skip
 
 
 def _check_seasons(source: Era5Year, variable: str) -> None:

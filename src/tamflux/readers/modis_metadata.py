@@ -87,6 +87,22 @@ def check_collections(granules: Iterable[tuple[str | Path, Granule]]) -> int | N
     return next(iter(found), None)
 
 
+def check_collection_names(paths: Iterable[str | Path]) -> None:
+    """Compare the collections in the names of files of any years; other names are left out.
+
+    Raises
+    ------
+    InputError
+        As `check_collections`. Names are compared with metadata where a year is read.
+    """
+    matches = [(path, _NAME.match(Path(path).name)) for path in paths]
+    check_collections(
+        (path, Granule(int(match["collection"]), None, None, None))
+        for path, match in matches
+        if match
+    )
+
+
 def read_collection(paths: Iterable[str | Path], product: str) -> tuple[int | None, list[str]]:
     """Collection (see `check_collections`) and processing versions of closed files."""
     granules = []

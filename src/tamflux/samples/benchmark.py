@@ -13,6 +13,7 @@ from tamflux.predictors.filling import fill_in_time
 from tamflux.predictors.reflectance import compute_indices
 from tamflux.readers.carbonfluxbench import ERA5_LAND, read_carbonfluxbench, split_benchmark
 from tamflux.readers.modis import BANDS
+from tamflux.samples.site_check import find_site_problems
 from tamflux.samples.site_series import add_sun, fill_short_gaps, filled_share
 from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
@@ -52,6 +53,8 @@ def write_carbonfluxbench(
         As `read_carbonfluxbench`.
     """
     days, sites = read_carbonfluxbench(folder)
+    for problem in find_site_problems(days, sites, radiation="ssr"):
+        log.warning("%s", problem)
     days = fill_benchmark_days(days, sites)
     sites = sites.merge(split_benchmark(sites), on="site_id")
     fractions = {igbp_fraction(c): (sites["igbp"] == c).astype(float) for c in IGBP_CLASSES}

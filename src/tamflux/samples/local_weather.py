@@ -41,12 +41,13 @@ def extract_local_weather(
     sites: str | Path,
     target: str | Path,
     may_end_early: bool = False,
+    allow_gaps: bool = False,
 ) -> None:
     """Write the weather of local days at the sites whose days are not UTC days.
 
     Parameters
     ----------
-    paths, dataset_type, year, grid, may_end_early
+    paths, dataset_type, year, grid, may_end_early, allow_gaps
         As `tamflux.predictors.era5_cube.prepare_era5`; the dataset type is an hourly one.
     variables : sequence of str
         Predictors of the cube; those that are no meteorology are ignored.
@@ -69,7 +70,9 @@ def extract_local_weather(
         with (
             scratch_folder(target) as scratch,
             closing(
-                Era5Year(paths, dataset_type, year, grid, weather, scratch, may_end_early)
+                Era5Year(
+                    paths, dataset_type, year, grid, weather, scratch, may_end_early, allow_gaps
+                )
             ) as source,
         ):
             for problem in source.problems:

@@ -22,6 +22,7 @@ from tamflux.files import DAMAGED_TABLE, atomic_path
 from tamflux.predictors.reflectance import INDEX_BANDS, needed_bands
 from tamflux.readers.predictor_files import check_range
 from tamflux.samples.extract import write_samples
+from tamflux.samples.site_check import find_site_problems
 from tamflux.samples.site_series import (
     CYCLES,
     annual_cycles,
@@ -98,7 +99,8 @@ def convert_site_table(
 
     Every day from a site's first to its last gets a row. Gaps of the predictors are filled as
     `tamflux.samples.site_series.complete_days` says and flagged (`filled`); missing fluxes remain
-    missing. Years with implausible annual sums are logged, not removed.
+    missing. Years with implausible annual sums, and sites whose weather contradicts position or
+    date (`tamflux.samples.site_check`), are logged, not removed.
 
     Parameters
     ----------
@@ -132,6 +134,8 @@ def convert_site_table(
     names = _select_predictors(
         days, predictors, Path(days_path), to_train=n_folds is not None, catalogue=catalogue
     )
+    for problem in find_site_problems(days, sites):
+        log.warning("%s", problem)
     cycles = annual_cycles(days, [name for name in CYCLES if name in names])
     targets = [name for name in (*TARGETS, *FURTHER_FLUXES) if name in days]
     sparse = [name for name in added if name in names and added[name].fill != "none"]

@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+from fuzz.land import write_geotiff
 from hdf4_writer import write_hdf4
 
+from tamflux.demo_earth.planet import igbp_percent, koppen_map
 from tamflux.errors import ContractError, InputError
 from tamflux.grid import Grid
+from tamflux.predictors import land_surface
 from tamflux.predictors.cell_means import cell_class, cell_mean
 from tamflux.predictors.land_surface import MAX_FILL_KM, fill_classes, prepare_static
 from tamflux.predictors.static import (
@@ -205,7 +208,8 @@ def test_land_without_a_class_takes_that_of_the_nearest_cell(caplog):
     assert (filled == 2).any() and (filled == 1).any()
 
 
-def test_the_origin_of_the_class_is_in_the_file(tmp_path):
+def test_the_origin_of_the_class_is_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(land_surface, "check_land_surface", lambda *fields: None)  # a toy planet
     percent = np.eye(17)[np.full((180, 360), 10)] * 100
     land_cover = write_land_cover(tmp_path / "lc.hdf", percent)
     codes = np.full((180, 360), 15)
@@ -251,3 +255,51 @@ def test_a_broken_static_file_breaks_the_contract(tmp_path, raw):
     data.assign(igbp_CRO=data["igbp_CRO"] / 2).to_netcdf(tmp_path / "b.nc")
     with pytest.raises(ContractError, match="do not sum to 1"):
         open_static(tmp_path / "b.nc")
+
+
+REGION = Grid(1.0, (-20, 0, 40, 60))
+
+
+def turned(values):
+    return values[::-1]
+
+
+def rolled(values):
+    return np.roll(values, 400, axis=1)
+
+
+def raised_sea(values):
+    return np.where(values < 0, 3000.0, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (None, None, None),
+        ("cover", turned, "land cover contradicts"),
+        ("cover", rolled, "no Köppen class"),
+        ("cover", lambda values: np.roll(values, -1, axis=2), "land cover contradicts"),
+        ("codes", turned, "Köppen raster contradicts|no Köppen class"),
+        ("codes", lambda values: np.where(values > 0, 31 - values, 0), "Köppen raster contradicts"),
+        ("height", turned, "elevation contradicts"),
+        ("height", raised_sea, "elevation contradicts"),
+    ],
+)
+def test_fields_that_contradict_the_shipped_map_are_refused(tmp_path, name, change, message):
+    """The map itself, as other files give it, and turned, moved or coded otherwise."""
+    percent = np.moveaxis(igbp_percent()[:, ::-1][:, ::2, ::2], 0, 2)
+    fields = {
+        "cover": percent, "codes": koppen_map()[::-2, ::2].astype(int),
+        "height": np.where(percent[..., 0] > 99, -3000.0, 400.0),
+    }  # fmt: skip
+    if name:
+        fields[name] = change(fields[name])
+    cover = write_land_cover(tmp_path / "lc.hdf", np.ascontiguousarray(fields["cover"]))
+    koppen = write_koppen(tmp_path / "koppen.tif", fields["codes"])
+    write_geotiff(tmp_path / "height.tif", np.ascontiguousarray(fields["height"], np.float32))
+    arguments = cover, koppen, tmp_path / "height.tif", REGION, tmp_path / "static.nc"
+    if message is None:
+        prepare_static(*arguments)
+        return
+    with pytest.raises(InputError, match=message):
+        prepare_static(*arguments)

@@ -243,3 +243,24 @@ def test_a_partial_year_is_the_same_from_its_cache_and_anew(tmp_path):
     for read in (Cube.read, Cube.read_weather_flag):
         np.testing.assert_array_equal(read(Cube.open(one), *every), read(Cube.open(two), *every))
     assert (Cube.open(one).read_weather_flag(*every)[58:60] == 2).all()
+
+
+def test_cells_that_lose_some_of_their_nodes_are_flagged(tmp_path):
+    """The others keep their values to the bit, and nodes that are always missing change no flag."""
+    sea = box(44, 45, 5, 9)
+    hole = days_at(180, 200) & box(47, 48, 2, 4)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole, usual = prepared(tmp_path / "a", write_year(tmp_path / "a", sea))
+    values, flag = prepared(tmp_path / "b", write_year(tmp_path / "b", sea | hole), allow_gaps=True)
+    lost = ~np.isclose(values, whole, equal_nan=True).all(axis=-1)
+    assert lost[180:200].any() and not lost[:180].any() and not lost[200:].any()
+    assert (flag[lost] > 0).all() and {*np.unique(flag[lost])} <= {1, 3}
+    around = (flag != usual)[180:200]
+    assert (around == (flag != usual)[180]).all()
+    rows, cols = np.nonzero(around[0])
+    assert GRID.lat[rows].min() == 46.75 and GRID.lat[rows].max() == 48.25
+    assert GRID.lon[cols].min() == 1.75 and GRID.lon[cols].max() == 4.25
+    np.testing.assert_array_equal(
+        values[:, flag[190] == usual[190]], whole[:, flag[190] == usual[190]]
+    )

@@ -103,6 +103,16 @@ def test_means_over_a_short_gap_are_those_of_the_days_with_fluxes(gappy):
         assert float(annual["applicability"][row, col]) > 0
 
 
+def test_no_cell_looks_more_applicable_for_a_gap(gappy, make_tiles, assemble, tmp_path):
+    """Even one without the season of its largest fluxes."""
+    assemble(make_tiles(tmp_path, 2003), tmp_path / "daily.nc")
+    with xr.open_dataset(gappy.daily) as found, xr.open_dataset(tmp_path / "daily.nc") as whole:
+        lost, full = found["applicability"].to_numpy(), whole["applicability"].to_numpy()
+    known = np.isfinite(lost)
+    assert (lost[known] <= full[known]).all()
+    assert np.flatnonzero(known != np.isfinite(full)).size == 1  # the year that is missing
+
+
 def test_the_files_count_the_missing_days(gappy):
     with xr.open_dataset(gappy.monthly) as monthly, xr.open_dataset(gappy.annual) as annual:
         counts = [monthly["missing_days"].to_numpy()[:, row, col] for row, col in gappy.cells]

@@ -25,7 +25,7 @@ from tamflux.readers.modis_files import (
     near_year,
     select_composites,
 )
-from tamflux.readers.modis_metadata import read_collection, read_granule
+from tamflux.readers.modis_metadata import check_collection_names, read_collection, read_granule
 
 GRID = Grid(30.0)
 SHAPE = (12, 24)  # pixels of 15 degrees, 2 x 2 a cell
@@ -406,3 +406,10 @@ def test_copies_of_january_beside_the_files_of_a_year_count_for_it_alone():
     assert str(composite_date(modis_files_of_year(find, 2003, years)[-1])) == "2004-01-25"
     of_2004 = select_composites(modis_files_of_year(find, 2004, years), 2004)  # no day comes twice
     assert str(min(of_2004)) == "2003-11-01"
+
+
+def test_collections_of_years_that_do_not_touch_are_compared():
+    names = [f"/data/MCD43C4.A{year}001.{{}}.2022001000000.hdf" for year in (2001, 2010)]
+    check_collection_names([names[0].format("061"), names[1].format("061"), "other.hdf"])
+    with pytest.raises(InputError, match="several collections"):
+        check_collection_names([names[0].format("061"), names[1].format("006")])

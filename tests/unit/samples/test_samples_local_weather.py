@@ -36,8 +36,9 @@ def make_weather():
         front[k] = 0.985 * front[k - 1] + random.normal(0, 0.55)
         cloud[k] = 0.96 * cloud[k - 1] + random.normal(0, 0.28)
     sky = 0.5 + 0.3 * np.tanh(cloud)
-    rain = np.repeat(random.random(n // 6 + 1) < 0.06, 6)[:n] * random.gamma(1, 1.5e-3, n)
     shape = (n, len(LAT), len(LON))
+    wet = random.random((n // 6 + 1, *shape[1:])) < 0.06
+    rain = np.repeat(wet, 6, axis=0)[:n] * random.gamma(1, 1.5e-3, shape)
     fields = {name: np.empty(shape, np.float32) for name in ("t2m", "d2m", "ssrd", "tp")}
     middle = HOURS.astype("datetime64[m]") - 30  # accumulations are of the hour before the stamp
     for column, lon in enumerate(LON):
@@ -48,7 +49,7 @@ def make_weather():
             fields["t2m"][:, row, column] = mean + front + 6 * np.cos(np.pi * (clock - 15) / 12)
             fields["d2m"][:, row, column] = mean - 10 + 0.5 * front
             fields["ssrd"][:, row, column] = sky * light * 3600
-    fields["tp"][:] = rain[:, None, None]
+    fields["tp"][:] = rain
     return fields
 
 
