@@ -127,6 +127,16 @@ def check_config(config: Mapping[str, Any]) -> None:
             found="real_towers and carbonfluxbench",
             fix="leave one of them null",
         )
+    models = set(config["comparison"]["models"])
+    if "lstm_trees" in models:
+        boosted = {"catboost", "lightgbm", "xgboost"}
+        if "continuous_lstm" not in models or not models & boosted:
+            raise ConfigError(
+                "comparison.models has lstm_trees without the models that it averages",
+                found=sorted(models),
+                expected="continuous_lstm and at least one of " + ", ".join(sorted(boosted)),
+                fix="add them, or take lstm_trees out",
+            )
     variables = set(config["predictors"]["variables"])
     for source, names in {"ERA5": METEOROLOGY, "MODIS": REFLECTANCE}.items():
         if not variables & set(names):

@@ -158,6 +158,8 @@ def merge(config, overlay):
         ("years", {"lookback": [1990]}, "following year is not used"),
         ("predictors", {"variables": ["t2m"]}, "no variable of MODIS"),
         ("predictors", {"variables": ["ndvi"]}, "no variable of ERA5"),
+        ("comparison", {"models": ["tamrl", "lstm_trees", "xgboost"]}, "without the models"),
+        ("comparison", {"models": ["lstm_trees", "continuous_lstm"]}, "without the models"),
     ],
 )
 def test_a_contradiction_is_named(section, change, message):

@@ -106,7 +106,12 @@ PERIODS = [  # first and last of the product years that follow each other
 
 COMPARISON = config["comparison"]
 PROTOCOLS = COMPARISON["protocols"]
-SEARCHED = [model for model in COMPARISON["models"] if not model.startswith("tamrl")]
+SEARCHED = [  # the models whose settings are chosen by trials
+    model
+    for model in COMPARISON["models"]
+    if model != "lstm_trees" and not model.startswith("tamrl")
+]
+BOOSTED = [model for model in SEARCHED if model in ("catboost", "lightgbm", "xgboost")]
 SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
 CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
 # the samples compared on: those of a site table or of the benchmark, else those of the cube

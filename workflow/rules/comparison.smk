@@ -1,6 +1,10 @@
 # The baselines, fitted and scored like TAM-RL under each protocol.
-COMPARED_TRAIN_YEARS = None if SITE_TABLE else config["years"]["train"]
-COMPARED_PREDICTORS = None if SITE_TABLE else CUBE_VARIABLES
+COMPARED_USED = {  # years that train, and predictors; None: all
+    "train_years": None if SITE_TABLE else config["years"]["train"],
+    "predictors": None if SITE_TABLE else CUBE_VARIABLES,
+    "monthly": REAL_TOWERS["monthly"],
+}
+MODEL_SECTIONS = {"model": config["model"], "training": TRAINING}
 
 
 rule draw_folds:
@@ -39,13 +43,8 @@ rule search_settings:
         mem_mb=3000,
     params:
         seed=config["seed"],
-        train_years=COMPARED_TRAIN_YEARS,
-        predictors=COMPARED_PREDICTORS,
-        sections=lambda wc: (
-            {"model": config["model"], "training": TRAINING}
-            if wc.model == "tamrl"
-            else {}
-        ),
+        used=COMPARED_USED,
+        sections=lambda wc: MODEL_SECTIONS if wc.model == "continuous_lstm" else {},
         code=code_of("search_settings"),
     message:
         "choosing the settings of {wildcards.model}"
@@ -57,8 +56,10 @@ rule compare_model:
     input:
         **COMPARED,
         folds="results/comparison/{protocol}/folds.csv",
-        settings=lambda wc: "results/comparison/settings/{}.json".format(
-            "tamrl" if wc.model.startswith("tamrl_") else wc.model
+        settings=lambda wc: (
+            f"results/comparison/settings/{wc.model}.json"
+            if wc.model in SEARCHED
+            else []
         ),
     output:
         predictions="results/comparison/{protocol}/{model}_{seed}.parquet",
@@ -73,8 +74,8 @@ rule compare_model:
         mem_mb=3000,
     params:
         seed=config["seed"],
-        train_years=COMPARED_TRAIN_YEARS,
-        predictors=COMPARED_PREDICTORS,
+        used=COMPARED_USED,
+        sections=lambda wc: {} if wc.model in SEARCHED else MODEL_SECTIONS,
         code=code_of("compare_model"),
     message:
         "{wildcards.protocol}: fitting {wildcards.model}, repetition {wildcards.seed}"
@@ -98,6 +99,69 @@ if CELLS:
         wildcard_constraints:
             model=r"\w+",
             protocol="igbp",
+
+
+rule average_models:
+    input:
+        **{
+            model: f"results/comparison/{{protocol}}/{model}_{{seed}}{{cells}}.parquet"
+            for model in BOOSTED
+        },
+        network="results/comparison/{protocol}/continuous_lstm_{seed}{cells}.parquet",
+        settings=expand("results/comparison/settings/{model}.json", model=BOOSTED),
+    output:
+        predictions="results/comparison/{protocol}/lstm_trees_{seed}{cells}.parquet",
+    log:
+        "results/logs/comparison/average_models_{protocol}_{seed}{cells}.log",
+    benchmark:
+        "results/benchmarks/comparison/average_models_{protocol}_{seed}{cells}.tsv"
+    wildcard_constraints:
+        seed=r"\d+",
+        cells="|_cells",
+    resources:
+        mem_mb=1000,
+    params:
+        models=BOOSTED,
+        code=code_of("average_models"),
+    message:
+        "{wildcards.protocol}: mean of LSTM and trees, repetition {wildcards.seed}"
+    script:
+        "../scripts/average_models.py"
+
+
+ruleorder: average_models > compare_model
+
+
+if CELLS:
+
+    ruleorder: average_models > compare_model_and_cells
+
+
+if config["real_towers"]:
+
+    # the members of the ensemble are the repetitions of TAM-RL: none is trained twice
+    use rule predict_real_towers as predict_member with:
+        input:
+            **{
+                f"fold_{fold}": [
+                    f"results/real_towers/models/{fold}_{{seed}}.safetensors"
+                ]
+                for fold in range(REAL_TOWERS["folds"])
+            },
+            samples=COMPARED["samples"],
+            sites=[COMPARED["sites"]],
+        output:
+            predictions="results/comparison/folds/tamrl_{seed}.parquet",
+        log:
+            "results/logs/comparison/predict_member_{seed}.log",
+        benchmark:
+            "results/benchmarks/comparison/predict_member_{seed}.tsv"
+        wildcard_constraints:
+            seed=r"\d+",
+        message:
+            "folds: predicting with member {wildcards.seed} of TAM-RL"
+
+    ruleorder: predict_member > compare_model
 
 
 rule compare_models:

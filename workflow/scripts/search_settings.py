@@ -10,8 +10,7 @@ with job(snakemake, f"choose the settings of {snakemake.wildcards.model}"):
         snakemake.output.settings,
         name=snakemake.wildcards.model,
         seed=snakemake.params.seed,
-        train_years=snakemake.params.train_years,
-        predictors=snakemake.params.predictors,
         sections=snakemake.params.sections,
         threads=snakemake.threads,
+        **snakemake.params.used,
     )

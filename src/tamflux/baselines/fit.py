@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tamflux.baselines.boosting import fit_boosting
+from tamflux.baselines.boosting import FITS, fit_boosting
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
+from tamflux.model.components import COMPONENTS_OF_MODEL
 from tamflux.provenance import file_hash
 from tamflux.samples.protocols import training_sites
 from tamflux.samples.samples import Samples, load_samples
@@ -49,26 +50,33 @@ def fit_model(
     seed: int,
     threads: int,
     folder: Path,
+    stop_idx: np.ndarray | None = None,
 ) -> FittedModel:
     """Fit one model.
 
     Parameters
     ----------
     name : str
-        ``xgboost``, ``lightgbm``, ``lstm``, ``ct_lstm``, ``transformer``, ``published_tamrl``,
-        ``tamrl`` or ``tamrl_without_...`` (an ablation of it).
+        ``catboost``, ``lightgbm``, ``xgboost``; ``lstm``, ``ct_lstm``, ``transformer``,
+        ``published_tamrl``; ``continuous_lstm``, ``tamrl`` or ``tamrl_without_...`` (an ablation).
     samples : Samples
     train_idx : numpy.ndarray
         (n,) positions of the training sites in `samples.sites`.
     settings : mapping
-        Settings of the model; for tamrl the sections `model` and `training` of the configuration.
+        Settings of the model; for `continuous_lstm` and tamrl the sections `model` and `training`
+        of the configuration.
     seed, threads : int
     folder : path
         For working files.
+    stop_idx : numpy.ndarray, optional
+        Sites that stop boosted trees, as in `fit_boosting`.
     """
-    if name in ("xgboost", "lightgbm"):
-        return fit_boosting(name, samples, train_idx, settings=settings, seed=seed, threads=threads)
-    if not name.startswith("tamrl"):
+    if name in FITS:
+        return fit_boosting(
+            name, samples, train_idx,
+            settings=settings, seed=seed, threads=threads, stop_idx=stop_idx,
+        )  # fmt: skip
+    if name == "lstm" or name not in COMPONENTS_OF_MODEL:  # this LSTM reads windows of a month
         from tamflux.baselines.windowed import fit_network
 
         return fit_network(name, samples, train_idx, settings=settings, seed=seed, threads=threads)
@@ -84,11 +92,11 @@ def fit_model(
         threads=threads,
         **settings,
     )
-    return _TamRLMember(Ensemble.load([checkpoint], settings["training"]["device"]))
+    return _Member(Ensemble.load([checkpoint], settings["training"]["device"]))
 
 
-class _TamRLMember:
-    """One member of tamrl."""
+class _Member:
+    """A network that is trained like a member of tamrl."""
 
     def __init__(self, ensemble: Ensemble):
         self._ensemble = ensemble
@@ -101,14 +109,15 @@ def compare_model(
     samples_paths: Sequence[str | Path],
     sites_path: str | Path,
     folds_path: str | Path,
-    settings_path: str | Path,
     predictions_path: str | Path,
     *,
     name: str,
+    settings: Mapping[str, Any],
     member: int,
     seed: int,
     train_years: Sequence[int] | None,
     predictors: Sequence[str] | None,
+    monthly: Sequence[str],
     code: str,
     threads: int,
     cells: tuple[Sequence[str | Path], str | Path, str | Path] | None = None,
@@ -124,18 +133,18 @@ def compare_model(
         Samples (contract 2).
     folds_path : path
         CSV from `protocol_folds`.
-    settings_path : path
-        JSON from `search_settings`.
     predictions_path : path
         Parquet to write: `site_id, date, fold, gpp, reco, nee`, g m-2 d-1.
-    name : str
-        Model, as in `fit_model`.
+    name, settings
+        Model and its settings, as in `fit_model`.
     member, seed : int
         Index of the repetition, and seed of the run.
     train_years : sequence of int, optional
         Years whose fluxes are used for training; else all.
     predictors : sequence of str, optional
         In the order of the features; else all that the samples hold.
+    monthly : sequence of str
+        Predictors to average over calendar months, as in `load_samples`.
     code : str
         Identity of the code; folds cached by other code are computed again.
     threads : int
@@ -147,9 +156,8 @@ def compare_model(
     ContractError, TrainingError
         If samples, folds and sites do not fit each other, or cannot train a model.
     """
-    samples = load_samples(samples_paths, sites_path, predictors, train_years)
+    samples = load_samples(samples_paths, sites_path, predictors, train_years, monthly)
     folds = pd.read_csv(folds_path, keep_default_na=False)
-    settings = json.loads(Path(settings_path).read_text())["settings"]
     inputs = [*samples_paths, sites_path, folds_path, *([*cells[0], cells[1]] if cells else [])]
     identity = [
         name,
@@ -158,6 +166,7 @@ def compare_model(
         settings,
         train_years,
         predictors,
+        monthly,
         code,
         *map(file_hash, inputs),
     ]

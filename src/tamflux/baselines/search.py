@@ -1,7 +1,8 @@
-"""Select the settings of each compared model, with the same small budget for all.
+"""Select the settings of each baseline, with the same small budget for all.
 
-Each model has five candidates. They are trained on four fifths of the training sites of one fold
-and scored on the others; the test sites of the fold are not used.
+Each baseline has five trials: fits with candidate settings on four fifths of the training sites of
+one fold, scored on the others, which also stop boosted trees. The test sites of the fold are not
+used. TAM-RL has no trial: its settings are those of the configuration.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from tamflux.baselines.boosting import BoostedTrees
 from tamflux.baselines.fit import fit_model, sites_of_fold
 from tamflux.files import atomic_path
 from tamflux.samples.samples import Samples, load_samples
@@ -31,17 +33,23 @@ VALIDATION_SHARE = 0.2
 """Share of the training sites that scores the candidates."""
 
 _LIGHTGBM = {
-    "rounds": 300,
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "num_leaves": 63,
     "min_data_in_leaf": 200,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.5,
     "max_bin": 127,
 }
+_CATBOOST = {
+    "learning_rate": 0.1,
+    "depth": 6,
+    "l2_leaf_reg": 30,
+    "rsm": 0.25,
+    "subsample": 0.5,
+    "border_count": 64,
+}
 _XGBOOST = {
-    "rounds": 300,
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "max_leaves": 63,
     "min_child_weight": 200,
     "colsample_bytree": 0.5,
@@ -57,19 +65,26 @@ _NETWORKS = (
     _NETWORK | {"learning_rate": 0.005},
 )
 CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
+    "catboost": (
+        _CATBOOST,
+        _CATBOOST | {"depth": 4},
+        _CATBOOST | {"depth": 8},
+        _CATBOOST | {"l2_leaf_reg": 3},
+        _CATBOOST | {"learning_rate": 0.05},
+    ),
     "lightgbm": (
         _LIGHTGBM,
         _LIGHTGBM | {"num_leaves": 31, "min_data_in_leaf": 1000},
-        _LIGHTGBM | {"num_leaves": 31, "min_data_in_leaf": 1000, "rounds": 150},
+        _LIGHTGBM | {"num_leaves": 15, "min_data_in_leaf": 1000},
         _LIGHTGBM | {"num_leaves": 31, "feature_fraction": 0.25},
-        _LIGHTGBM | {"learning_rate": 0.03, "num_leaves": 127, "feature_fraction": 0.25},
+        _LIGHTGBM | {"learning_rate": 0.05},
     ),
     "xgboost": (
         _XGBOOST,
         _XGBOOST | {"max_leaves": 31, "min_child_weight": 1000},
-        _XGBOOST | {"max_leaves": 31, "min_child_weight": 1000, "rounds": 150},
+        _XGBOOST | {"max_leaves": 15, "min_child_weight": 1000},
         _XGBOOST | {"max_leaves": 31, "colsample_bytree": 0.25},
-        _XGBOOST | {"learning_rate": 0.03, "max_leaves": 127, "colsample_bytree": 0.25},
+        _XGBOOST | {"learning_rate": 0.05},
     ),
     "lstm": _NETWORKS,
     "ct_lstm": _NETWORKS,
@@ -78,14 +93,14 @@ CANDIDATES: dict[str, Sequence[Mapping[str, Any]]] = {
 }
 """Candidate settings of the baselines; the first is a common choice."""
 
-TAMRL_FACTORS: Sequence[Mapping[str, float]] = (
+FACTORS: Sequence[Mapping[str, float]] = (
     {},
     {"learning_rate": 0.5},
-    {"hidden_size": 1.5},
-    {"batch_size": 2},
-    {"epochs": 0.5},
+    {"hidden_size": 2},
+    {"batch_size": 0.5},
+    {"epochs": 2},
 )
-"""Factors on the values of the configuration that give the candidates of tamrl."""
+"""Factors on the values of the configuration that give the candidates of the continuous LSTM."""
 
 
 def search_settings(
@@ -98,10 +113,11 @@ def search_settings(
     seed: int,
     train_years: Sequence[int] | None,
     predictors: Sequence[str] | None,
+    monthly: Sequence[str],
     sections: Mapping[str, Mapping[str, Any]],
     threads: int,
 ) -> None:
-    """Write the best of a model's candidates.
+    """Write the best of a baseline's candidates.
 
     Parameters
     ----------
@@ -110,17 +126,17 @@ def search_settings(
     settings_path : path
         JSON to write: `settings` of the best candidate, and `candidates`, each with `settings` and
         `score`.
-    name, seed, train_years, predictors, threads
+    name, seed, train_years, predictors, monthly, threads
         As in `compare_model`.
     sections : mapping
-        The sections `model` and `training` of the configuration, for tamrl.
+        The sections `model` and `training` of the configuration, for the continuous LSTM.
 
     Raises
     ------
     ContractError, TrainingError
         If samples, folds and sites do not fit each other, or cannot train a model.
     """
-    samples = load_samples(samples_paths, sites_path, predictors, train_years)
+    samples = load_samples(samples_paths, sites_path, predictors, train_years, monthly)
     folds = pd.read_csv(folds_path, keep_default_na=False)
     first = folds["fold"][folds["fold"] >= 0].min()
     train_idx, score_idx = split_validation(samples, sites_of_fold(samples, folds, first)[0], seed)
@@ -136,8 +152,11 @@ def search_settings(
                 seed=member_seed(seed, f"{name}-search", 0),
                 threads=threads,
                 folder=Path(folder),
+                stop_idx=score_idx,
             )
             score = relative_error(samples, score_idx, fitted.predict(samples, score_idx))
+        if isinstance(fitted, BoostedTrees):
+            settings |= {"rounds": fitted.rounds}
         tried.append({"settings": settings, "score": score})
         log.info("%.4f in %.0f s: %s", score, time.monotonic() - start, settings)
     best = min(tried, key=lambda one: one["score"])
@@ -146,9 +165,14 @@ def search_settings(
         path.write_text(text + "\n")
 
 
+def best_settings(settings_path: str | Path) -> dict[str, Any]:
+    """Settings that `search_settings` chose."""
+    return json.loads(Path(settings_path).read_text())["settings"]
+
+
 def candidates(name: str, sections: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The five candidate settings of a model."""
-    if name != "tamrl":
+    """The five candidate settings of a baseline."""
+    if name != "continuous_lstm":
         return [dict(settings) for settings in CANDIDATES[name]]
     return [
         {
@@ -158,7 +182,7 @@ def candidates(name: str, sections: Mapping[str, Mapping[str, Any]]) -> list[dic
             }
             for section, values in sections.items()
         }
-        for factors in TAMRL_FACTORS
+        for factors in FACTORS
     ]
 
 

@@ -15,9 +15,11 @@ import torch
 from torch import nn
 
 from tamflux.baselines.networks import PublishedTamRL, WindowLSTM, WindowTransformer
+from tamflux.extra_predictors import PREFIX
 from tamflux.samples.samples import Samples
 from tamflux.training.device import choose_device, mixed_precision
-from tamflux.training.trainer import MIN_QC, day_weights
+from tamflux.training.members import static_scaling
+from tamflux.training.trainer import MIN_QC, day_weights, site_weights
 
 log = logging.getLogger("tamflux")
 
@@ -35,23 +37,44 @@ BALANCE_WEIGHT = 0.1
 
 
 class WindowedModel:
-    """A fitted network on windows, with the scaling of its training sites."""
+    """A fitted network on windows, with the scaling of its training sites.
 
-    def __init__(self, network: nn.Module, scaling: tuple[np.ndarray, ...], seed: int):
-        self.network = network
+    `gappy` (predictor,) are the predictors that are missing on some training day.
+    """
+
+    network: nn.Module
+
+    def __init__(self, samples: Samples, train_idx: np.ndarray, seed: int):
+        in_train = np.isin(samples.site, train_idx)
+        scaling = _scaling(samples, in_train, day_weights(samples, MIN_QC))
         self.mean, self.sd, self.flux_mean, self.flux_sd = scaling
+        self.static = static_scaling(samples, train_idx)
+        self.gappy = np.isnan(samples.x[in_train]).any(axis=0)
         self.seed = seed
 
     def scale(self, samples: Samples) -> torch.Tensor:
-        """(row, feature) scaled predictors; missing ones become 0, the training mean."""
-        return torch.from_numpy(np.nan_to_num((samples.x - self.mean) / self.sd).astype(np.float32))
+        """(row, feature) scaled predictors, then 1 where one of `gappy` is missing, else 0.
+
+        Missing predictors become 0, the training mean.
+        """
+        scaled = np.nan_to_num((samples.x - self.mean) / self.sd)
+        features = np.concatenate([scaled, np.isnan(samples.x[:, self.gappy])], axis=1)
+        return torch.from_numpy(features.astype(np.float32))
+
+    def scale_static(self, samples: Samples) -> torch.Tensor:
+        """(site, static feature), those of the configuration scaled, and 1 where one is missing."""
+        mean, sd = (np.array(self.static[name]) for name in ("static_mean", "static_sd"))
+        scaled = np.nan_to_num((samples.static - mean) / sd)
+        extra = [name.startswith(PREFIX) for name in samples.static_features]
+        features = np.concatenate([scaled, np.isnan(samples.static[:, extra])], axis=1)
+        return torch.from_numpy(features.astype(np.float32))
 
     @torch.inference_mode()
     def predict(self, samples: Samples, site_idx: np.ndarray) -> np.ndarray:
         """(row, 3) float32 gpp, reco, nee, g m-2 d-1, of every day of the selected sites."""
         self.network.eval()
         device = next(self.network.parameters()).device
-        x, static = self.scale(samples).to(device), torch.tensor(samples.static).to(device)
+        x, static = self.scale(samples).to(device), self.scale_static(samples).to(device)
         windows = cut_windows(samples, np.sort(site_idx))
         flux = np.full((len(samples.site), 3), np.nan, np.float32)
         support = draw_support(samples, np.random.default_rng(self.seed))
@@ -95,12 +118,13 @@ def fit_network(
     random = np.random.default_rng(seed)
     device = choose_device("auto")
     weight = day_weights(samples, MIN_QC)
-    scaling = _scaling(samples, np.isin(samples.site, train_idx), weight)
-    features, static_features = samples.x.shape[1], samples.static.shape[1]
-    network = make_network(name, features, static_features, settings["hidden_size"]).to(device)
-    fitted = WindowedModel(network, scaling, seed)
-    x, static = fitted.scale(samples).to(device), torch.tensor(samples.static).to(device)
-    y = torch.from_numpy(np.nan_to_num((samples.y - scaling[2]) / scaling[3])).float().to(device)
+    weight *= site_weights(samples, train_idx, weight)[samples.site, None]
+    fitted = WindowedModel(samples, train_idx, seed)
+    x, static = fitted.scale(samples).to(device), fitted.scale_static(samples).to(device)
+    network = make_network(name, x.shape[1], static.shape[1], settings["hidden_size"]).to(device)
+    fitted.network = network
+    scaled = (samples.y - fitted.flux_mean) / fitted.flux_sd
+    y = torch.from_numpy(np.nan_to_num(scaled)).float().to(device)
     day_weight = torch.from_numpy(weight).to(device)
     windows = cut_windows(samples, np.sort(train_idx))
     windows = windows[(weight[windows[:, -TARGET_DAYS:]] > 0).any(axis=(1, 2))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -74,5 +74,15 @@ PLAIN_LSTM = Components(
 )
 """The LSTM that is given the predictors of the day alone, nothing about the site."""
 
-COMPONENTS_OF_MODEL = {"tamrl": Components(), "lstm": PLAIN_LSTM, **ABLATIONS}
+CONTINUOUS_LSTM = replace(
+    PLAIN_LSTM, static=True, film_input=True, film_output=True, site_weights=True
+)
+"""The LSTM that is also given land cover and climate, and runs through whole years."""
+
+COMPONENTS_OF_MODEL = {
+    "tamrl": Components(),
+    "lstm": PLAIN_LSTM,
+    "continuous_lstm": CONTINUOUS_LSTM,
+    **ABLATIONS,
+}
 """Components of each model that this package trains, by its name."""

@@ -192,7 +192,7 @@ def _build_spec(
         flux_scale=tuple(map(float, flux_scale)),
         training_sites=tuple(samples.sites["site_id"].iloc[train_idx]),
         optional=samples.optional,
-        **_static_scaling(samples, train_idx),
+        **static_scaling(samples, train_idx),
         provenance={
             **provenance,
             "seed": seed,
@@ -202,7 +202,7 @@ def _build_spec(
     )
 
 
-def _static_scaling(samples: Samples, train_idx: np.ndarray) -> dict[str, tuple[float, ...]]:
+def static_scaling(samples: Samples, train_idx: np.ndarray) -> dict[str, tuple[float, ...]]:
     """Mean and sd of the static features: of the training sites for extra predictors, else 0, 1."""
     extra = np.array([name.startswith(PREFIX) for name in samples.static_features])
     static = samples.static[train_idx].astype(np.float64)

@@ -14,6 +14,7 @@ import torch
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
+from tamflux.samples.protocols import protocol_folds, training_sites
 from tamflux.samples.samples import load_samples
 from tamflux.samples.site_table import convert_site_table
 from tamflux.training.ensemble import Ensemble, predict_sites
@@ -47,7 +48,7 @@ def train_real_member(
     checkpoint, curve : path
         Checkpoint (safetensors) and learning curve (CSV) to write.
     fold : int or None
-        Held-out fold; None trains on all sites.
+        Held-out fold; neighbours of its sites do not train either. None trains on all sites.
     member, seed : int
         Number of the member and seed of the run.
     monthly : sequence of str
@@ -65,9 +66,12 @@ def train_real_member(
         If the samples are broken or cannot train a model.
     """
     samples = load_samples([samples_path], sites_path, monthly=monthly)
+    train_on = samples.sites["site_id"].to_list()
+    if fold is not None:
+        train_on = training_sites(protocol_folds(samples.sites, "folds", seed), fold)
     fit_member(
         samples,
-        samples.sites["site_id"][samples.sites["fold"] != fold].to_list(),
+        train_on,
         checkpoint,
         curve,
         name="tamrl",

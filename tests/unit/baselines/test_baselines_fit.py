@@ -1,7 +1,6 @@
 """Comparison of one model: every held-out day predicted, folds kept, no leaks."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from baseline_samples import samples_of, write_samples
 from tamflux.baselines import fit
 from tamflux.errors import ContractError
 
-TREES = {"rounds": 40, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20,
+TREES = {"rounds": [40, 40, 40], "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20,
          "bagging_fraction": 0.5}  # fmt: skip
 TAMRL = {
     "model": {"hidden_size": 8, "embedding_size": 4, "trees": 3, "balance_weight": 0.1},
@@ -26,8 +25,6 @@ def table(tmp_path):
     """A folder with samples, sites, folds and settings of six towers far from each other."""
     samples = samples_of(sites=6, days=400)
     write(samples, tmp_path)
-    (tmp_path / "lightgbm.json").write_text(json.dumps({"settings": TREES}))
-    (tmp_path / "tamrl.json").write_text(json.dumps({"settings": TAMRL}))
     return tmp_path
 
 
@@ -39,15 +36,16 @@ def write(samples, folder):
 
 def compare(folder, name="lightgbm", member=0, **others):
     target = folder / "igbp" / f"{name}_{member}.parquet"
-    arguments = {"seed": 1, "train_years": None, "predictors": None, "code": "a", "threads": 1}
+    arguments = {"settings": TREES if name == "lightgbm" else TAMRL, "seed": 1, "code": "a",
+                 "train_years": None, "predictors": None, "monthly": [], "threads": 1}  # fmt: skip
     fit.compare_model(
         [folder / "samples.parquet"], folder / "sites.csv", folder / "folds.csv",
-        folder / f"{name}.json", target, name=name, member=member, **(arguments | others),
+        target, name=name, member=member, **(arguments | others),
     )  # fmt: skip
     return pd.read_parquet(target)
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "tamrl"])
+@pytest.mark.parametrize("name", ["lightgbm", "continuous_lstm", "tamrl"])
 def test_every_day_of_every_held_out_site_is_predicted_once(table, name):
     result = compare(table, name)
     assert result.columns.tolist() == ["site_id", "date", "fold", "gpp", "reco", "nee"]

@@ -12,7 +12,7 @@ from tamflux.baselines import search
 
 SECTIONS = {
     "model": {"hidden_size": 64, "embedding_size": 16},
-    "training": {"learning_rate": 0.003, "batch_size": 8, "device": "cpu"},
+    "training": {"learning_rate": 0.003, "batch_size": 8, "epochs": 12, "device": "cpu"},
 }
 
 
@@ -47,8 +47,8 @@ def test_score_is_the_median_site_error_in_standard_deviations():
     )
 
 
-def test_every_model_has_the_same_budget():
-    tried = search.candidates("tamrl", SECTIONS)
+def test_every_baseline_has_the_same_budget():
+    tried = search.candidates("continuous_lstm", SECTIONS)
     assert len(tried) == 5 and tried[0] == SECTIONS
     assert all(set(one) == {"model", "training"} for one in tried)
     assert all(isinstance(one["model"]["hidden_size"], int) for one in tried)
@@ -60,16 +60,19 @@ def test_every_model_has_the_same_budget():
 def test_the_better_candidate_is_written(tmp_path, monkeypatch):
     samples = placed(samples_of(sites=12, days=150), np.arange(12.0) * 4)
     write_samples(samples, tmp_path)
-    good = {"rounds": 60, "learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20}
-    monkeypatch.setitem(search.CANDIDATES, "lightgbm", (good | {"rounds": 1}, good))
+    good = {"learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20}
+    monkeypatch.setitem(search.CANDIDATES, "lightgbm", (good | {"learning_rate": 1e-4}, good))
     folds = pd.DataFrame({"site_id": samples.sites["site_id"], "fold": [0, 0] + [-1] * 10})
     folds.assign(cluster=range(12)).to_csv(tmp_path / "folds.csv", index=False)
     search.search_settings(
         [tmp_path / "samples.parquet"], tmp_path / "sites.csv", tmp_path / "folds.csv",
         tmp_path / "settings" / "lightgbm.json",
-        name="lightgbm", seed=1, train_years=None, predictors=["ssrd"], sections={}, threads=1,
+        name="lightgbm", seed=1, train_years=None, predictors=["ssrd"], monthly=[], sections={},
+        threads=1,
     )  # fmt: skip
     written = json.loads((tmp_path / "settings/lightgbm.json").read_text())
     scores = [one["score"] for one in written["candidates"]]
-    assert written["settings"] == good and scores[1] < 0.7 * scores[0]
+    chosen = search.best_settings(tmp_path / "settings/lightgbm.json")
+    assert chosen == good | {"rounds": chosen["rounds"]} and len(chosen["rounds"]) == 3
+    assert scores[1] < 0.7 * scores[0]
     assert [path.name for path in (tmp_path / "settings").iterdir()] == ["lightgbm.json"]

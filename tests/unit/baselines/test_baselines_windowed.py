@@ -100,3 +100,16 @@ def test_the_published_modulation_by_hand():
     states = network.recurrence(embedded)[0] * (1 + gamma)[:, None] + beta[:, None]
     torch.testing.assert_close(out, network.head(states))
     assert (network(x, static, x) != out).any()  # another support, another flux
+
+
+def test_a_missing_predictor_is_marked(samples):
+    """A gappy predictor gets one more input, 1 where it is missing; its value is the mean."""
+    gappy = Samples(**{**vars(samples), "x": samples.x.copy()})
+    gappy.x[gappy.site == 2, 1] = np.nan
+    fitted = fit_network("lstm", gappy, np.arange(9), settings=SETTINGS | {"epochs": 1}, seed=1,
+                         threads=1)  # fmt: skip
+    scaled = fitted.scale(gappy).numpy()
+    assert scaled.shape[1] == 4
+    np.testing.assert_array_equal(scaled[:, 3], gappy.site == 2)
+    assert (scaled[gappy.site == 2, 1] == 0).all()
+    assert np.isfinite(fitted.predict(gappy, np.array([2]))).all()

@@ -6,6 +6,7 @@ import pytest
 
 from tamflux.errors import ContractError
 from tamflux.samples.site_table import convert_site_table
+from tamflux.training.ensemble import Ensemble
 from tamflux.training.real_towers import predict_real_towers, train_real_member
 
 MODEL = {"hidden_size": 8, "embedding_size": 4, "trees": 3, "balance_weight": 0.1}
@@ -113,6 +114,16 @@ def test_second_table_without_fluxes(trained, tmp_path):
     assert result.groupby("fold")["site_id"].nunique().to_dict() == {-1: 2, 0: 3, 1: 3}
     further = result[result["fold"] == -1]
     assert len(further) == 2 * N_DAYS and further["gpp"].notna().all()
+
+
+def test_neighbours_of_the_held_out_sites_do_not_train(trained, tmp_path):
+    _, (samples, sites_path), _ = trained
+    sites = pd.read_csv(sites_path)
+    near = sites["site_id"] == "BB"  # fold 1, now beside AA of fold 0
+    sites.loc[near, "lat"] = sites.loc[sites["site_id"] == "AA", "lat"].item() + 0.01
+    sites.to_csv(tmp_path / "sites.csv", index=False)
+    ensemble = Ensemble.load([train((samples, tmp_path / "sites.csv"), tmp_path, fold=0)])
+    assert ensemble.specs[0].training_sites == ("DD", "FF")
 
 
 def test_a_leak_is_refused(trained, tmp_path):
