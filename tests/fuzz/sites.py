@@ -31,7 +31,7 @@ def write_sites(folder: Path) -> None:
         usual, rain = (climatology(n, lat, lon, dates.to_numpy())[:, 0, 0] for n in ("t2m", "tp"))
         light = potential_radiation(lat, dates.to_numpy())[:, 0] * rng.uniform(0.25, 0.7, 400)
         warm = usual + rng.normal(0, 3, 400)
-        gpp = 0.05 * light * np.clip((warm + 5) / 25, 0, 1) * np.clip(rain / 2, 0.1, 1)
+        gpp = 0.025 * light * np.clip((warm + 5) / 25, 0, 1) * np.clip(rain / 2, 0.1, 1)
         reco = 0.6 + 1.5 * 2 ** ((warm - 15) / 10)
         weather = {"TA": warm, "TA_MIN": warm - 5, "TA_MAX": warm + 5, "SW_IN": light}
         weather |= {"VPD": 6.0, "P_MONTH": rain, "LAI_CLIM": dates.month / 4}
