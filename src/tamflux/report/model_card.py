@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from safetensors import safe_open
 
 import tamflux
+from tamflux.extra_predictors import PREFIX
 from tamflux.files import atomic_path
 
 
@@ -59,6 +60,7 @@ def write_model_card(
         members=len(specs),
         spec=spec,
         off=off,
+        extra=[name for name in spec["static_features"] if name.startswith(PREFIX)],
         seeds=[each["provenance"]["seed"] for each in specs],
         settings=", ".join(f"{name} {value}" for name, value in sorted(settings.items())),
         source="towers of the demo Earth (synthetic)" if demo else "the towers of this run",

@@ -9,13 +9,13 @@ from tamflux.report.model_card import write_model_card
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 
 
-def write_inputs(folder, model="tamrl"):
+def write_inputs(folder, model="tamrl", statics=()):
     provenance = {"code": "c0de", "split": "igbp", "model": {"trees": 0}, "training": {"epochs": 3}}
     paths = []
     for member in range(2):
-        spec = ModelSpec(model, 4, 2, 0, 365, ("t2m",), ("degC",), ("igbp_ENF",), (1.0,), (2.0,),
-                         (1.0, 1.0, 1.0), ("AA-A", "BB-B"),
-                         provenance | {"seed": 40 + member})  # fmt: skip
+        spec = ModelSpec(model, 4, 2, 0, 365, ("t2m",), ("degC",), ("igbp_ENF", *statics),
+                         (1.0,), (2.0,), (1.0, 1.0, 1.0), ("AA-A", "BB-B"),
+                         provenance=provenance | {"seed": 40 + member})  # fmt: skip
         torch.manual_seed(member)
         paths.append(folder / f"tamrl_{member}.safetensors")
         save_checkpoint(paths[-1], spec.network(), spec)
@@ -72,6 +72,11 @@ def test_scores_are_those_over_all_sites_of_the_networks(tmp_path):
         [model, flux] for model in ("tamrl", "lstm") for flux in ("gpp", "reco", "nee")
     ]
     assert found[0][2:] == ["1", "0.77", "1.25", "-0.50"]
+
+
+def test_static_predictors_of_the_user_are_named(tmp_path):
+    assert "(land cover, climate group)." in card(tmp_path)
+    assert "(land cover, climate group, extra_height)." in card(tmp_path, statics=["extra_height"])
 
 
 def test_an_ablation_and_the_demo_are_named(tmp_path):
