@@ -104,6 +104,8 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows += _collection_rows([f for year in cube_years for f in _files(modis["path"], year)])
     rows += _land_rows(inputs, later)
     for each in extra_predictors(config):
+        if each.path is None and config["real_towers"]:
+            continue  # a column of site tables
         rows += _extra_rows(each, years)
     for reference in config["validation"]["references"]:
         for year in years["product"]:

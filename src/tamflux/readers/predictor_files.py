@@ -229,7 +229,10 @@ def _time_name(data: xr.Dataset, extra: ExtraPredictor, path: Path) -> str:
 
 def _moments(times: xr.DataArray, path: Path) -> np.ndarray:
     """Moments as datetime64[s], one dimension more than none."""
-    values = np.atleast_1d(times.to_numpy())
+    try:
+        values = np.atleast_1d(times.to_numpy())
+    except READ_ERRORS as error:
+        fail_unreadable(path, error, "a NetCDF file or a Zarr store")
     if values.dtype.kind != "M" or np.isnat(values).any():
         raise InputError(
             "the time axis cannot be decoded", file=path, variable=times.name,
