@@ -122,9 +122,9 @@ def test_fluxes_respond_to_both_and_exist_where_one_is_absent(extended):
 
 
 def test_a_changed_file_prepares_its_predictor_alone(extended):
-    assert extended.rules(TILES, *OVERLAYS) == set()
+    assert extended.rules("--cores", "2", TILES, *OVERLAYS) == set()
     write_height(extended.folder / "data/height.tif", scale=1.5)
-    rules = extended.rules(TILES, *OVERLAYS)
+    rules = extended.rules("--cores", "2", TILES, *OVERLAYS)
     assert {"prepare_static_extra", "prepare_static", "train_member", "predict_tiles"} <= rules
     assert not rules & {"prepare_extra", "prepare_era5", "prepare_modis", "assemble_cube"}
     write_height(extended.folder / "data/height.tif")
