@@ -30,6 +30,7 @@ class ToyEnsemble:
     predictors = ("ndvi", "t2m")  # not all of the cube, in another order
     static_features = ("igbp_ENF", "igbp_GRA")
     monthly = ()
+    optional = ()
     lookback_days = 365
     specs = (
         SimpleNamespace(
