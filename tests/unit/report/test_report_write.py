@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 
+from tamflux.config import use_released_model
 from tamflux.evaluation.metrics import FLUX_NAMES, METRICS
 from tamflux.report.captions import CAPTIONS, captions
 from tamflux.report.page import Section, render
@@ -268,6 +270,29 @@ def test_without_truth_the_page_speaks_of_no_demo(write):
     assert "Skill between the towers" not in page.text
     assert "demo Earth" not in page.text.split("Configuration")[0]
     assert "Skill at held-out towers" in page.text
+    assert len(page.images) == 1
+
+
+def test_with_a_released_model_the_page_has_no_towers_and_names_the_model(planet, tmp_path):
+    config = yaml.safe_load((REPO / "config.yaml").read_text())
+    config["grid"]["resolution"] = planet.grid.resolution
+    config["inference"]["model"] = "models/any"
+    use_released_model(config)
+    with xr.open_dataset(planet.root / "product/tamflux_annual_2001.nc") as annual:
+        made = annual.assign_attrs(source="TAM-RL ensemble of 7 members")
+        made.to_netcdf(tmp_path / "annual.nc")
+    write_report(
+        tmp_path / "report.html",
+        totals=tables(tmp_path, "Hill")["totals"],
+        annual=[tmp_path / "annual.nc"],
+        monthly=[planet.root / "product/tamflux_monthly_2001.nc"],
+        figures={"maps": [png(tmp_path / "map_gpp.png")]},
+        config=config,
+    )
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    before = page.text.split("Configuration")[0]
+    assert "Released model" in before and "models/any" in before and "7 members" in before
+    assert "held-out towers" not in before and "synthetic" in before
     assert len(page.images) == 1
 
 
