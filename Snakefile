@@ -77,6 +77,7 @@ if not RELEASED:
 
 
 include: "workflow/rules/inference.smk"
+include: "workflow/rules/real_intervals.smk"
 include: "workflow/rules/product.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/scores.smk"

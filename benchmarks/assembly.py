@@ -42,7 +42,7 @@ from tamflux.product.inputs import checksum_inputs
 from tamflux.product.metadata import QUANTUM
 from tamflux.product.netcdf import CHUNKS, FILL
 from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 YEAR = 2003
@@ -98,12 +98,23 @@ def write_inputs(folder: Path, rows: int) -> np.ndarray:
     )
     quality = np.zeros(land.shape, np.int8)
     store.create_array("quality", data=quality, chunks=(side, side), dimension_names=dims[1:])
+    static = {igbp_fraction(name): np.zeros(land.shape, np.float32) for name in IGBP_CLASSES}
+    static |= {"igbp_WAT": (~land).astype(np.float32), "igbp_GRA": land.astype(np.float32)}
+    static |= {"land_fraction": static["igbp_GRA"], "vegetated_fraction": static["igbp_GRA"]}
+    static["koppen"] = np.ones(land.shape, np.int8)
     xr.Dataset(
-        {"land_fraction": (dims[1:], land.astype(np.float32))}, {"lat": grid.lat, "lon": grid.lon}
+        {name: (dims[1:], values) for name, values in static.items()},
+        {"lat": grid.lat, "lon": grid.lon},
     ).to_netcdf(folder / "static.nc")
-    widths = {flux: {str(level): 2.0 * level for level in LEVELS} for flux in FLUXES}
-    scale = {flux: np.linspace(0.2, 2, len(GROSS_FLUX_KNOTS)).tolist() for flux in FLUXES}
-    Calibration(GROSS_FLUX_KNOTS, scale, widths, (0.1, 0.05)).save(folder / "calibration.json")
+    knots = np.linspace(0.2, 2, len(GROSS_FLUX_KNOTS)).tolist()
+    widths = {str(level): [2.0 * level, level] for level in LEVELS}
+    Calibration(
+        GROSS_FLUX_KNOTS,
+        {flux: knots for flux in FLUXES},
+        {flux: [1.0, 365.0] for flux in FLUXES},
+        {flux: {"unknown": widths, "GRA": widths} for flux in FLUXES},
+        (0.1, 0.05),
+    ).save(folder / "calibration.json")
     checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
     return land
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
+from calibrations import make_calibration
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -19,9 +20,9 @@ from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import STATIC_FEATURES, open_static, static_features
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
-from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, Calibration
 from tamflux.uncertainty.feature_space import FeatureSpace
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, IGBP_CLASSES
 
 from .land import STATIC
 from .stores import CUBE
@@ -106,16 +107,18 @@ def read_feature_space(folder: Path) -> dict[str, np.ndarray]:
 
 def write_calibration(folder: Path) -> None:
     difficulty = {flux: [0.1 * (i + 1) for i in range(len(GROSS_FLUX_KNOTS))] for flux in FLUXES}
-    quantile = {flux: {str(level): 2 * level for level in LEVELS} for flux in FLUXES}
-    Calibration(GROSS_FLUX_KNOTS, difficulty, quantile, (0.1, 0.05)).save(
-        folder / "calibration.json"
-    )
+    make_calibration(difficulty, classes={"GRA": 1.2}).save(folder / "calibration.json")
 
 
 def read_calibration(folder: Path) -> dict[str, np.ndarray]:
     calibration = Calibration.load(folder / "calibration.json")
     gpp = np.linspace(0, 30, 50)
-    values = {f"width@{flux}": calibration.half_width(flux, gpp, gpp) for flux in FLUXES}
+    igbp = np.full((50, len(IGBP_CLASSES)), 1 / len(IGBP_CLASSES))
+    values = {f"width@{flux}": calibration.half_width(flux, gpp, gpp, igbp) for flux in FLUXES}
+    values |= {
+        f"width_of_mean@{flux}": calibration.half_width_of_mean(flux, gpp, 100, igbp)
+        for flux in FLUXES
+    }
     return values | {"applicability": calibration.applicability(gpp, gpp / 10)}
 
 
@@ -141,7 +144,7 @@ CONTRACT_READERS = (
     Reader("training towers' feature space", write_feature_space, read_feature_space,
            {"dissimilarity": (0, 1e9), "out_of_fold": (0, 1e9)}),
     Reader("calibration", write_calibration, read_calibration,
-           {"width": (0, 1e6), "applicability": (0, 1)}),
+           {"width": (0, 1e6), "width_of_mean": (0, 1e6), "applicability": (0, 1)}),
     Reader("config.yaml", lambda folder: shutil.copy(REPO / "config.yaml", folder), read_config,
            {"years": (1950, 2100), "resolution": (0, 30), "members": (1, 1000)}),
 )  # fmt: skip

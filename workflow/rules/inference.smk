@@ -39,7 +39,7 @@ rule predict_real_towers:
         samples=expand("results/real_towers/{table}_samples.parquet", table=REAL_TABLES),
         sites=expand("results/real_towers/{table}_sites.csv", table=REAL_TABLES),
     output:
-        predictions="results/real_towers/predictions.parquet",
+        predictions="results/real_towers/fluxes.parquet",
     log:
         "results/logs/inference/predict_real_towers.log",
     benchmark:

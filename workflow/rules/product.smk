@@ -25,6 +25,8 @@ rule assemble_product:
 rule aggregate_product:
     input:
         daily="results/product/tamflux_daily_{year}.nc",
+        static="results/predictors/static.nc",
+        calibration="results/models/calibration.json",
     output:
         monthly="results/product/tamflux_monthly_{year}.nc",
         annual="results/product/tamflux_annual_{year}.nc",

@@ -119,9 +119,7 @@ rule score_real_towers:
     resources:
         mem_mb=2000,
     params:
-        protocol={
-            key: REAL_TOWERS.get(key) for key in ("min_qc", "first_day", "min_days")
-        },
+        protocol=PROTOCOL,
         code=code_of("score_real_towers"),
     message:
         "scoring the predictions at the towers"

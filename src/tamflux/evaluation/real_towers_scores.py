@@ -6,16 +6,13 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from tamflux.errors import ContractError
 from tamflux.evaluation.comparison import site_groups
-from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import TAMRL
-from tamflux.evaluation.scales import DAYTIME, score_scales, summarise
+from tamflux.evaluation.scales import score_scales, summarise
 from tamflux.files import atomic_path
-from tamflux.variables import METEOROLOGY
+from tamflux.samples.scored_days import scored_days
 
 log = logging.getLogger("tamflux")
 
@@ -77,35 +74,3 @@ def score_real_towers(
         )  # fmt: skip
     with atomic_path(summary_path) as path:
         summary.to_csv(path, index=False, float_format="%.5g")
-
-
-def scored_days(
-    predictions: pd.DataFrame, samples: pd.DataFrame, min_qc: float, first_day: str
-) -> pd.DataFrame:
-    """Observed and predicted fluxes of the days that count.
-
-    A day counts from `first_day` on if its `qc` is at least `min_qc` and its weather is known, and
-    for a flux if that flux was observed.
-
-    Returns
-    -------
-    DataFrame
-        `site_id, date, gpp, reco, nee`, `gpp_dt` where the samples have it, and `gpp_pred,
-        reco_pred, nee_pred`.
-    """
-    observed = samples[(samples["qc"] >= min_qc) & (samples["date"] >= pd.Timestamp(first_day))]
-    weather = [name for name in METEOROLOGY if name in observed]
-    observed = observed.dropna(subset=weather)
-    fluxes = [*FLUX_NAMES, *[DAYTIME][: DAYTIME in observed]]
-    observed = observed[["site_id", "date", *fluxes]].dropna(subset=FLUX_NAMES, how="all")
-    predicted = predictions[["site_id", "date", *FLUX_NAMES]]
-    days = observed.merge(predicted, "left", ["site_id", "date"], suffixes=("", "_pred"))
-    absent = days[[f"{flux}_pred" for flux in FLUX_NAMES]].isna().any(axis=1)
-    if absent.any():
-        first = days[absent].iloc[0]
-        raise ContractError(
-            "a day to score has no prediction",
-            found=f"{first['site_id']} {first['date']:%Y-%m-%d} and {np.sum(absent) - 1} more",
-            expected="a prediction of every flux for every site-day of the table",
-        )
-    return days

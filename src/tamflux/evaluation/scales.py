@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tamflux.evaluation.metrics import FLUX_NAMES, score_sites
+from tamflux.samples.scored_days import DAYTIME
 
 SCALES = ("daily", "weekly", "monthly", "seasonal", "anomaly", "interannual", "site_mean")
 """In the order of tables and figures; `values_at_scale` defines them."""
@@ -26,10 +27,6 @@ CYCLE_YEARS = 2
 SITE_VALUES = {"weekly": 10, "monthly": 6, "seasonal": 183, "interannual": 3, "site_mean": 1}
 """Weeks, months, days of the cycle, years and means that a site needs to be scored at a scale; of
 days and of anomalies it needs as many as the protocol says."""
-
-DAYTIME = "gpp_dt"
-"""GPP by daytime partitioning (Lasslop et al. 2010, doi:10.1111/j.1365-2486.2009.02041.x); `gpp` is
-by nighttime partitioning. Both are estimates from the same measurements."""
 
 SUMMARISED = ("rmse", "r2", "rae", "bias")
 STATISTICS = {"median": 0.5, "mean": None, "p10": 0.1, "p90": 0.9}

@@ -50,6 +50,7 @@ def plot_intervals(
         the demo Earth, `applicability_error`.
     """
     table = pd.read_csv(coverage, keep_default_na=False)
+    table = table[table["scale"] == "day"]
     with open_static(static) as surface:
         land = surface["land_fraction"].to_numpy()
     with xr.open_dataset(cells) as opened:
@@ -135,4 +136,57 @@ def _plot_error(fields: xr.Dataset, ranking: pd.DataFrame, path) -> None:
         ax.set(title=f"{FLUX_LABELS[flux]}, rank correlation {rank:.2f}", xlabel="expected error")
     axes[0].set_ylabel(f"true RMSE of the cell, {PER_DAY}")
     figure.colorbar(image, ax=axes, label="cells", shrink=0.8)
+    save(figure, path)
+
+
+SCALE_LABELS = {"day": "days", "month": "monthly means", "year": "annual means",
+                "site": "means of sites"}  # fmt: skip
+SCALE_COLOURS = {"day": "#0072B2", "month": "#56B4E9", "year": "#009E73", "site": "#E69F00"}
+
+
+def plot_real_intervals(intervals: str | Path, path: str | Path) -> None:
+    """Draw the reliability by scale, and the coverage and width of the intervals by class.
+
+    Parameters
+    ----------
+    intervals : path
+        From `evaluate_real_intervals`.
+    path : path
+        PNG to write.
+    """
+    table = pd.read_csv(intervals, keep_default_na=False)
+    table = table[table["protocol"] == "folds"]
+    classes = table[(table["group"] == "igbp") & (table["level"] == LEVEL)]
+    sites = classes[classes["scale"] == "day"].groupby("value")["n_locations"].max()
+    order = sites.sort_values(ascending=False, kind="stable").index
+    rows = 0.28 * len(order)
+    figure, axes = plt.subplots(
+        3, 3, figsize=(9.6, 4.2 + 2 * rows), sharey="row", height_ratios=[3, rows, rows]
+    )
+    for column, flux in zip(axes.T, FLUX_NAMES, strict=True):
+        of_flux = table[(table["flux"] == flux) & (table["group"] == "all")]
+        column[0].plot([0.45, 1], [0.45, 1], color="#8a919b", lw=0.8)
+        column[1].axvspan(0.8, 0.97, color="#eef3f7", lw=0)
+        column[1].axvline(LEVEL, color="#8a919b", lw=0.8)
+        for scale, label in SCALE_LABELS.items():
+            style = {"color": SCALE_COLOURS[scale], "label": label}
+            part = of_flux[of_flux["scale"] == scale]
+            column[0].plot(part["level"], part["coverage"], marker="o", ms=3.5, **style)
+            part = classes[(classes["flux"] == flux) & (classes["scale"] == scale)]
+            part = part.set_index("value").reindex(order)
+            lines = np.arange(len(order)) + 0.15 * (list(SCALE_LABELS).index(scale) - 1.5)
+            column[1].scatter(part["coverage"], lines, s=14, **style)
+            column[2].scatter(part["half_width"], lines, s=14, **style)
+        column[0].set(title=FLUX_LABELS[flux], xlabel="nominal", xlim=(0.45, 1), ylim=(0.45, 1.01))
+        column[1].set(xlim=(0.5, 1.01), xlabel=f"inside the {LEVEL:.0%} interval")
+        column[2].set(xlabel=f"half-width, {PER_DAY}")
+        column[2].set_xlim(left=0)
+    axes[0, 0].set_ylabel("share inside the interval")
+    axes[0, 0].legend(loc="upper left", fontsize=7.5)
+    for ax in axes[1:, 0]:
+        ax.set_yticks(
+            range(len(order)), [f"{name} ({sites[name]})" for name in order], fontsize=7.5
+        )
+        ax.set_ylim(len(order) - 0.5, -0.5)
+        ax.set_ylabel("class (sites)")
     save(figure, path)

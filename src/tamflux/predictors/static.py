@@ -111,6 +111,12 @@ def static_features(table: pd.DataFrame | xr.Dataset) -> np.ndarray:
     return np.concatenate([fractions, groups.astype(np.float32)], axis=1)
 
 
+def land_classes(surface: xr.Dataset) -> np.ndarray:
+    """Fractions (lat, lon, 17) of the IGBP classes in the land part of each cell, float32."""
+    fractions = static_features(surface)[:, : len(IGBP_FRACTIONS)]
+    return fractions.reshape(*surface["land_fraction"].shape, -1)
+
+
 def _koppen_codes(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "iuf":
         return np.nan_to_num(values).astype(int)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from tamflux.predictors.static import land_classes, open_static
 from tamflux.product.acdd import aggregate_attributes
 from tamflux.product.metadata import (
     CELL_ATTRIBUTES,
@@ -25,26 +26,48 @@ from tamflux.product.netcdf import (
     open_product,
     row_blocks,
 )
+from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
 
+HALF_WIDTH = "_pi90_halfwidth"
 
-def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path) -> None:
+
+def aggregate_product(
+    daily: str | Path,
+    monthly: str | Path,
+    annual: str | Path,
+    *,
+    static: str | Path,
+    calibration: str | Path,
+) -> None:
     """Write monthly and annual means of the daily rates, in g m-2 d-1.
 
-    NEE is RECO - GPP of the means. Ensemble standard deviations and half-widths are means of the
-    daily ones, an upper bound of those of the mean: the standard deviation of a mean is at most
-    the mean of the standard deviations. The annual file of a partial year holds the mean of its
-    days so far.
+    NEE is RECO - GPP of the means. Half-widths are those of means over as many days
+    (`Calibration.half_width_of_mean`). Ensemble standard deviations are means of the daily ones, an
+    upper bound of those of the mean: the standard deviation of a mean is at most the mean of the
+    standard deviations. The annual file of a partial year holds the mean of its days so far.
 
     In cells without weather on some days, a monthly mean is that of the days with fluxes and is
     missing where these are fewer than `MIN_DAYS_SHARE` of the month; an annual mean is missing
     where a monthly one is. `missing_days` counts the days without fluxes.
+
+    Parameters
+    ----------
+    daily : path
+        From `assemble_product`.
+    monthly, annual : path
+        NetCDF files to write.
+    static, calibration : path
+        As for `assemble_product`.
 
     Raises
     ------
     ContractError
         If `daily` does not cover a year, or the complete months of a partial year.
     """
+    intervals = Calibration.load(calibration)
+    with open_static(static) as surface:
+        igbp = land_classes(surface.transpose("lat", "lon"))
     with open_product(daily) as source, ExitStack() as files:
         first = np.datetime64(f"{source.year}-01-01")
         end = first + len(source.days)
@@ -68,11 +91,15 @@ def aggregate_product(daily: str | Path, monthly: str | Path, annual: str | Path
             )
             targets.append((file, (bounds - bounds[0]).astype(int)))
         for rows in tqdm(list(row_blocks(source.grid)), desc="row blocks", unit="block"):
-            _write_means(source, targets, rows)
+            _write_means(source, targets, rows, intervals, igbp[rows])
 
 
 def _write_means(
-    source: Product, targets: list[tuple[ProductWriter, np.ndarray]], rows: slice
+    source: Product,
+    targets: list[tuple[ProductWriter, np.ndarray]],
+    rows: slice,
+    intervals: Calibration,
+    igbp: np.ndarray,
 ) -> None:
     """Write a row block of the monthly and the annual file, given with the first days of steps."""
     (monthly, months), (annual, year) = targets
@@ -82,13 +109,16 @@ def _write_means(
             file.write(name, rows, values)
     gaps = (source.quality[rows] & MISSING_WEATHER) > 0
     land = source.land_fraction[rows] > 0
-    for part in ("", "_std", "_pi90_halfwidth"):
+    for part in ("", "_std", HALF_WIDTH):
         means = {}
         for flux in FLUXES:
             days = source.file[f"{flux}{part}"][:, rows].filled(np.nan)
             by_month = step_means(days, months, gaps)
             of_year = step_means(days, year, gaps)
             of_year[:, np.isnan(by_month).any(axis=0)] = np.nan
+            if part == HALF_WIDTH:
+                by_month = _widths_of_means(intervals, flux, by_month, months, igbp)
+                of_year = _widths_of_means(intervals, flux, of_year, year, igbp)
             means[flux] = by_month, of_year
         for number, file in enumerate((monthly, annual)):
             if not part:
@@ -100,6 +130,16 @@ def _write_means(
     for file, starts in targets:
         counts = np.add.reduceat(missing, starts[:-1], axis=0, dtype=np.int16)
         file.write(MISSING_DAYS, rows, np.where(land, counts, FILL_DAYS))
+
+
+def _widths_of_means(intervals, flux, widths, starts, igbp) -> np.ndarray:
+    """(step, row, col) half-widths of means, from the means of those of their days."""
+    lengths = np.diff(starts)
+    parts = [
+        intervals.half_width_of_mean(flux, width, days, igbp)
+        for width, days in zip(widths, lengths, strict=True)
+    ]
+    return np.stack(parts)
 
 
 def step_means(days: np.ndarray, starts: np.ndarray, gaps: np.ndarray) -> np.ndarray:

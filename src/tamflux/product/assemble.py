@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 import zarr
 from tqdm import tqdm
 
 from tamflux.errors import ContractError
 from tamflux.grid import Grid
+from tamflux.predictors.static import land_classes, open_static
 from tamflux.product.acdd import file_attributes
 from tamflux.product.aggregate import mean_of_days
 from tamflux.product.metadata import FILLED_KOPPEN, FILLED_WEATHER, MISSING_WEATHER, QUANTUM
@@ -45,7 +45,7 @@ def assemble_product(
     tiles : path
         Tile store (contract 4).
     static : path
-        Static fields, for the land fraction.
+        Static fields, for the land fraction and the vegetation classes.
     calibration : path
         From `tamflux.uncertainty.out_of_fold.calibrate`, for half-widths and applicability.
     output : path
@@ -67,7 +67,7 @@ def assemble_product(
     attrs = dict(store.attrs)
     grid, year = Grid.from_config(attrs), attrs["year"]
     edges = np.datetime64(f"{year}-01-01") + np.arange(store["gpp"].shape[0] + 1)
-    land_fraction, filled_class = _read_static(Path(static), grid)
+    land_fraction, igbp, filled_class = _read_static(Path(static), grid)
     intervals = Calibration.load(calibration)
     quality = store["quality"][:] | np.where(filled_class, FILLED_KOPPEN, 0).astype(np.int8)
     gaps = (quality & MISSING_WEATHER > 0) & (land_fraction > 0)
@@ -88,7 +88,7 @@ def assemble_product(
             memory = store["gap_memory"][:, rows][:, land] if filled else None
             width = np.full(gpp.shape, FILL)
             for flux in FLUXES:
-                on_days = intervals.half_width(flux, *on_land, gap_memory=memory)
+                on_days = intervals.half_width(flux, *on_land, igbp[rows][land], gap_memory=memory)
                 width[:, land] = _quantise(on_days)
                 file.write(f"{flux}_pi90_halfwidth", rows, np.where(known, width, FILL))
             distance = store["dissimilarity_index"][rows]
@@ -167,18 +167,21 @@ def _check_closure(nee: np.ndarray, difference: np.ndarray, path) -> None:
         )  # fmt: skip
 
 
-def _read_static(path: Path, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Land fraction, and whether the Köppen class is not the cell's own, both (lat, lon).
+def _read_static(path: Path, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Land fraction, classes of the land, and whether the Köppen class is not the cell's own.
 
     The static fields must lie on the grid of the tiles.
     """
-    with xr.open_dataset(path) as static:
-        land = static["land_fraction"].transpose("lat", "lon")
+    with open_static(path) as static:
+        static = static.transpose("lat", "lon")
+        land = static["land_fraction"]
         if land.shape != grid.shape or not np.allclose(land["lat"], grid.lat, atol=1e-6):
             raise ContractError(
                 "the static fields lie on another grid than the tiles", file=path,
                 variable="land_fraction", found=f"{land.shape} cells",
                 expected=f"{grid.shape} cells of {grid}", fix="make both with one configuration",
             )  # fmt: skip
-        filled = static.get("koppen_filled", xr.zeros_like(land)).transpose("lat", "lon") > 0
-        return land.values, filled.values & (land.values > 0)
+        filled = np.zeros(grid.shape, bool)
+        if "koppen_filled" in static:
+            filled = static["koppen_filled"].to_numpy() > 0
+        return land.to_numpy(), land_classes(static), filled & (land.to_numpy() > 0)

@@ -96,8 +96,8 @@ def _halfwidth_comment(flux: str, step: str) -> str:
     if step == "daily":
         return f"{calibrated}; rounded to multiples of 2**-10"
     return (
-        f"{calibrated}; mean of the daily half-widths: an upper bound, reached where the errors of "
-        "all days are fully correlated"
+        f"{calibrated}: those of means over as many days, relative to the mean of the half-widths "
+        "of the days"
     )
 
 

@@ -50,10 +50,11 @@ REFERENCES = (
 
 INTERVALS_TEXT = (
     f"Half-widths of the {LEVEL:.0%} prediction intervals are calibrated with out-of-fold errors "
-    "at training towers. The held-out towers below took no part. Observed days include the random "
-    "error of the measurement, which the calibration reduces by averaging errors over three days. "
-    "True fluxes of cells have no such error; in dormant seasons their intervals are wider than "
-    "needed."
+    "at training towers, by vegetation class, and those of monthly and annual means with the "
+    "errors of such means. The held-out towers below took no part. Observed days include the "
+    "random error of the measurement, which the calibration reduces by averaging errors over three "
+    "days. True fluxes of cells have no such error; in dormant seasons their intervals are wider "
+    "than needed."
 )
 APPLICABILITY_TEXT = (
     "Applicability is exp(−expected error). The expected error of a cell is the square root of its "

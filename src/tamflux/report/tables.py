@@ -280,12 +280,13 @@ def reference_table(scores: pd.DataFrame) -> Table:
 
 
 def coverage_table(coverage: pd.DataFrame) -> Table:
-    """Share of days inside the intervals, all sites or cells together."""
+    """Share of days and means inside the intervals, all sites or cells together."""
     part = coverage[(coverage["group"] == "all") & (coverage["level"] == LEVEL)]
     rows = [
         [
             POPULATIONS[row.population],
             row.flux.upper(),
+            row.scale,
             str(row.n_locations),
             *(
                 f"{number(100 * value, 1)} %"
@@ -296,20 +297,21 @@ def coverage_table(coverage: pd.DataFrame) -> Table:
         for row in part.itertuples()
     ]
     columns = [
-        "", "flux", "towers or cells", "of all days", "mean", "10th percentile", "median",
+        "", "flux", "mean over a", "towers or cells", "of all", "mean", "10th percentile", "median",
         "half-width",
     ]  # fmt: skip
     return Table(
-        f"Days inside the {LEVEL:.0%} prediction interval (half-width in g C m⁻² d⁻¹)",
+        f"Days and means inside the {LEVEL:.0%} prediction interval (half-width in g C m⁻² d⁻¹)",
         columns,
         rows,
-        text={0, 1},
+        text={0, 1, 2},
     )
 
 
 def coverage_class_table(coverage: pd.DataFrame) -> Table:
     """Share of days inside the intervals by IGBP class."""
     part = coverage[(coverage["group"] == "igbp") & (coverage["level"] == LEVEL)]
+    part = part[part["scale"] == "day"]
     pairs = [
         (p, flux) for p in POPULATIONS if (part["population"] == p).any() for flux in FLUX_NAMES
     ]

@@ -1,11 +1,11 @@
-"""Prediction intervals and the index of applicability, calibrated with out-of-fold errors.
+"""Prediction intervals of daily fluxes and of their means, and the index of applicability.
 
-Normalised split-conformal intervals: half-width = difficulty estimate x nonconformity quantile.
-The difficulty estimate is the mean absolute out-of-fold error at the towers as a function of the
-predicted gross flux gpp + reco; the nonconformity score of a day is its error over that estimate.
-Scores are pooled over towers, each with the same weight whatever its number of days: the pooled
-distribution of Dunn, Wasserman and Ramdas (2022, J. Am. Stat. Assoc.,
-doi:10.1080/01621459.2022.2060112) for conformal prediction with groups.
+Normalised conformal intervals: half-width = difficulty estimate x nonconformity quantile. The
+difficulty estimate is the mean absolute out-of-fold error at the towers as a function of the
+predicted gross flux gpp + reco. The nonconformity score of a mean over some days is its error over
+the mean of the daily difficulty estimates; its quantiles are those of towers of a vegetation class
+(`tamflux.uncertainty.conformal` fits them). Errors of neighbouring days are alike, so the quantile
+falls slowly with the number of days.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, IGBP_CLASSES
 
 LEVEL = 0.9
 """Probability of the product's intervals."""
@@ -31,8 +30,8 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, LEVEL, 0.95)
 GROSS_FLUX_KNOTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Knots of the difficulty estimate in gross flux, g C m-2 d-1: linear between, constant beyond."""
 
-MIN_DIFFICULTY = 0.01
-"""Lower bound of the difficulty estimate, g C m-2 d-1: no interval has zero width."""
+UNKNOWN = "unknown"
+"""Name of the class of land whose class is not known, or has no tower."""
 
 FILLED_ALLOWANCE = 1.0
 """Gross flux that filled weather may hide, in addition to a doubling of it, g C m-2 d-1."""
@@ -51,33 +50,70 @@ class Calibration:
         Knots of `difficulty`, g C m-2 d-1.
     difficulty : mapping of flux to list of float
         Mean absolute error at the knots, g C m-2 d-1; does not decrease with gross flux.
-    nonconformity_quantile : mapping of flux to mapping of level to float
-        Half-width over difficulty at each level (JSON keys: text such as ``"0.9"``).
-    error_coefficients : tuple of two float
+    mean_days : mapping of flux to list of float
+        Numbers of days of the means that the quantiles are of, ascending from 1.
+    nonconformity_quantile : mapping of flux to mapping of class to mapping of level to list
+        Half-width over difficulty for each of `mean_days`, for IGBP classes with towers and for
+        `UNKNOWN`, at each level (JSON keys: text such as ``"0.9"``).
+    error_coefficients : tuple of two float, optional
         Expected error = sqrt(gross flux) x (first + second x dissimilarity), as a share of the
-        standard deviation of the towers' fluxes.
+        standard deviation of the towers' fluxes. None: intervals alone.
     about : mapping
         Numbers of towers and days, and where the numbers come from.
     """
 
     gross_flux_knots: tuple[float, ...]
     difficulty: Mapping[str, list[float]]
-    nonconformity_quantile: Mapping[str, Mapping[str, float]]
-    error_coefficients: tuple[float, float]
+    mean_days: Mapping[str, list[float]]
+    nonconformity_quantile: Mapping[str, Mapping[str, Mapping[str, list[float]]]]
+    error_coefficients: tuple[float, float] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
-    def half_width(
+    def quantile(
+        self, flux: str, igbp: np.ndarray | None, days: float | np.ndarray = 1, level: float = LEVEL
+    ) -> np.ndarray:
+        """Nonconformity quantile of the mean of a flux over some days.
+
+        Between `mean_days` it is linear in the logarithm of the number of days.
+
+        Parameters
+        ----------
+        flux : str
+            gpp, reco or nee.
+        igbp : numpy.ndarray or None
+            (..., 17) fractions of the land of a site or cell in the order of `IGBP_CLASSES`: they
+            weigh the quantiles of the classes. What they lack to 1, or None, is `UNKNOWN`.
+        days : float or numpy.ndarray
+            Number of days of the mean, one or (...).
+        level : float
+            One of `LEVELS`.
+
+        Returns
+        -------
+        numpy.ndarray
+            (...).
+        """
+        of_class, key = self.nonconformity_quantile[flux], str(level)
+        unknown = np.array(of_class[UNKNOWN][key])
+        lengths = np.log(self.mean_days[flux])
+        parts = [np.interp(np.log(days), lengths, unit) for unit in np.eye(len(lengths))]
+        share = np.stack(parts, axis=-1)  # (..., length): each length's part of the result
+        if igbp is None:
+            return share @ unknown
+        table = np.array([of_class.get(name, of_class[UNKNOWN])[key] for name in IGBP_CLASSES])
+        return ((igbp @ (table - unknown) + unknown) * share).sum(axis=-1)
+
+    def difficulty_estimate(
         self,
         flux: str,
         gpp: np.ndarray,
         reco: np.ndarray,
-        level: float = LEVEL,
         gap_memory: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Half-width of the interval of a daily flux, g C m-2 d-1, in the shape of `gpp`.
+        """Expected absolute error of a daily flux, g C m-2 d-1, in the shape of `gpp`.
 
         Filled weather must not narrow an interval because it lowers the flux. With a share m of
-        filled days in the model's memory, the interval is that of the gross flux
+        filled days in the model's memory, the estimate is that of the gross flux
         g + m (g + `FILLED_ALLOWANCE`): on a filled day, that of more than twice the flux.
 
         Parameters
@@ -86,17 +122,64 @@ class Calibration:
             gpp, reco or nee.
         gpp, reco : numpy.ndarray
             Predicted, g C m-2 d-1; NaN gives NaN.
-        level : float
-            One of `LEVELS`.
         gap_memory : numpy.ndarray, optional
             Share of filled days (`tamflux.training.gaps.gap_memory`); none by default.
         """
-        quantile = self.nonconformity_quantile[flux][str(level)]
-        width = np.asarray(self.difficulty[flux], np.float32) * quantile
         gross_flux = gpp + reco
         if gap_memory is not None:
             gross_flux = gross_flux + gap_memory * (gross_flux + FILLED_ALLOWANCE)
-        return np.interp(gross_flux, self.gross_flux_knots, width).astype(np.float32)
+        return np.interp(gross_flux, self.gross_flux_knots, self.difficulty[flux])
+
+    def half_width(
+        self,
+        flux: str,
+        gpp: np.ndarray,
+        reco: np.ndarray,
+        igbp: np.ndarray | None = None,
+        level: float = LEVEL,
+        gap_memory: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Half-width of the interval of a daily flux, g C m-2 d-1, in the shape of `gpp`.
+
+        Parameters
+        ----------
+        flux : str
+            gpp, reco or nee.
+        gpp, reco : numpy.ndarray
+            (..., cell) predicted, g C m-2 d-1; NaN gives NaN.
+        igbp : numpy.ndarray or None
+            (cell, 17) fractions of the land, as in `quantile`.
+        level : float
+            One of `LEVELS`.
+        gap_memory : numpy.ndarray, optional
+            As in `difficulty_estimate`.
+        """
+        estimate = self.difficulty_estimate(flux, gpp, reco, gap_memory)
+        return (estimate * self.quantile(flux, igbp, level=level)).astype(np.float32)
+
+    def half_width_of_mean(
+        self,
+        flux: str,
+        half_width: np.ndarray,
+        days: float | np.ndarray,
+        igbp: np.ndarray | None = None,
+        level: float = LEVEL,
+    ) -> np.ndarray:
+        """Half-width of the interval of a mean over some days, in the units of `half_width`.
+
+        Parameters
+        ----------
+        flux : str
+            gpp, reco or nee.
+        half_width : numpy.ndarray
+            (..., cell) mean of the half-widths of the days at the same level.
+        days, igbp, level
+            As in `quantile`.
+        """
+        of_days = self.quantile(flux, igbp, level=level)
+        ratio = np.divide(self.quantile(flux, igbp, days, level), of_days, where=of_days > 0,
+                          out=np.ones(np.broadcast(of_days, days).shape))  # fmt: skip
+        return half_width * ratio.astype(np.float32)
 
     def expected_error(self, gross_flux: np.ndarray, dissimilarity: np.ndarray) -> np.ndarray:
         """Expected mean absolute error of a cell's daily fluxes, as a share of their sd.
@@ -108,6 +191,12 @@ class Calibration:
         dissimilarity : numpy.ndarray
             Dissimilarity index, see `tamflux.uncertainty.feature_space`.
         """
+        if self.error_coefficients is None:
+            raise ContractError(
+                "this calibration is of intervals alone and gives no applicability",
+                expected="a calibration made with the dissimilarity of the towers",
+                fix="use the calibration of a product or of a released model",
+            )
         first, second = self.error_coefficients
         bounded = np.minimum(dissimilarity, MAX_DISSIMILARITY)
         return np.sqrt(gross_flux) * (first + second * bounded)
@@ -126,12 +215,22 @@ class Calibration:
         knots = _non_negative(self.gross_flux_knots)
         if knots.ndim != 1 or len(knots) < 2 or not (np.diff(knots) > 0).all():
             raise ValueError("gross_flux_knots do not increase")
-        if _non_negative(self.error_coefficients).shape != (2,):
+        coefficients = self.error_coefficients
+        if coefficients is not None and _non_negative(coefficients).shape != (2,):
             raise ValueError("error_coefficients are not two numbers")
         for flux in FLUXES:
             if _non_negative(self.difficulty[flux]).shape != knots.shape:
                 raise ValueError(f"the difficulty of {flux} does not fit the knots")
-            _non_negative([self.nonconformity_quantile[flux][str(level)] for level in LEVELS])
+            days = _non_negative(self.mean_days[flux])
+            if days.ndim != 1 or days[:1] != 1 or not (np.diff(days) > 0).all():
+                raise ValueError(f"the mean_days of {flux} do not ascend from 1")
+            quantiles = dict(self.nonconformity_quantile[flux])
+            if unknown := set(quantiles) - {UNKNOWN, *IGBP_CLASSES}:
+                raise ValueError(f"{sorted(unknown)[0]!r} is no class")
+            for of_level in (quantiles[UNKNOWN], *quantiles.values()):
+                table = _non_negative([of_level[str(level)] for level in LEVELS])
+                if table.shape != (len(LEVELS), len(days)):
+                    raise ValueError(f"the quantiles of {flux} do not fit its mean_days")
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:
@@ -165,63 +264,3 @@ def _non_negative(numbers) -> np.ndarray:
     if array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array >= 0)).all():
         raise ValueError(f"{numbers!r} are not numbers of zero or more"[:200])
     return array
-
-
-def fit_half_widths(
-    error: np.ndarray, gross_flux: np.ndarray, site: np.ndarray
-) -> tuple[list[float], dict[str, float]]:
-    """Difficulty at the knots and nonconformity quantiles of one flux.
-
-    Parameters
-    ----------
-    error : numpy.ndarray
-        (day,) absolute out-of-fold errors, g C m-2 d-1.
-    gross_flux : numpy.ndarray
-        (day,) predicted gpp + reco, g C m-2 d-1.
-    site : numpy.ndarray
-        (day,) number of the tower.
-
-    Raises
-    ------
-    ContractError
-        If there is no day.
-    """
-    if not len(error):
-        raise ContractError(
-            "no out-of-fold error to calibrate with",
-            found="no tower-day with a flux",
-            expected="fluxes of the training towers in the training years",
-            fix="add towers, or years to years.train",
-        )
-    weight = 1 / np.bincount(site)[site]
-    knots = np.array(GROSS_FLUX_KNOTS)
-    steps = (gross_flux[:, None] - knots[:-1]) / np.diff(knots)
-    # ramps with non-negative coefficients: a piecewise linear curve that does not decrease
-    ramps = np.concatenate([np.ones((len(error), 1)), np.clip(steps, 0, 1)], axis=1)
-    root = np.sqrt(weight)
-    rises, _ = nnls(ramps * root[:, None], error * root)
-    difficulty = np.maximum(np.cumsum(rises), MIN_DIFFICULTY)
-    score = error / np.interp(gross_flux, knots, difficulty)
-    order = np.argsort(score)
-    share = np.cumsum(weight[order]) / weight.sum()
-    rank = np.minimum(np.searchsorted(share, LEVELS), len(score) - 1)
-    quantile = dict(zip(map(str, LEVELS), score[order][rank].tolist(), strict=True))
-    return difficulty.tolist(), quantile
-
-
-def fit_expected_error(
-    error: np.ndarray, gross_flux: np.ndarray, dissimilarity: np.ndarray
-) -> tuple[float, float]:
-    """The two coefficients of `Calibration.expected_error`.
-
-    Parameters
-    ----------
-    error : numpy.ndarray
-        (tower,) mean absolute error over the flux's standard deviation, mean of the fluxes.
-    gross_flux, dissimilarity : numpy.ndarray
-        (tower,) mean predicted gpp + reco, g C m-2 d-1, and out-of-fold dissimilarity index.
-    """
-    root = np.sqrt(gross_flux)
-    columns = np.stack([root, root * np.minimum(dissimilarity, MAX_DISSIMILARITY)], axis=1)
-    (first, second), _ = nnls(columns, error)
-    return float(first), float(second)

@@ -11,27 +11,16 @@ import numpy as np
 import torch
 
 from tamflux.errors import ContractError
-from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, Windows, load_samples, make_windows
+from tamflux.samples.samples import PAD, Samples, Windows, load_samples, make_windows
 from tamflux.training.ensemble import BATCH_WINDOWS, Ensemble
 from tamflux.training.trainer import MIN_QC, day_weights
-from tamflux.uncertainty.calibration import (
-    GROSS_FLUX_KNOTS,
-    LEVEL,
-    Calibration,
-    fit_expected_error,
-    fit_half_widths,
-)
+from tamflux.uncertainty.calibration import LEVEL, Calibration
+from tamflux.uncertainty.conformal import fit_expected_error, fit_intervals, smooth_errors
 from tamflux.uncertainty.feature_space import FeatureSpace, site_features
 from tamflux.uncertainty.folds import assign_calibration_folds
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
 log = logging.getLogger("tamflux")
-
-SMOOTHING_DAYS = 3
-"""Length of the centred running mean of the errors. The random error of a tower is independent
-from day to day (Richardson et al. 2006, Agric. For. Meteorol. 136) and is not an error of the
-product, whereas the error of the model persists: a mean over three days roughly halves the former
-and keeps most of the latter."""
 
 
 def build_feature_space(
@@ -112,35 +101,28 @@ def calibrate(
     windows = make_windows(samples)
     windows = windows.select(fold[windows.site] >= 0)
     predicted = _predict_out_of_fold(samples, windows, fold, checkpoints)
-    days = windows.rows[:, LOOKBACK_DAYS:]
-    observed = (day_weights(samples, MIN_QC) > 0)[days] & (days != PAD)[..., None]
-    observed &= np.isfinite(predicted)
-    error = np.where(observed, samples.y[days] - predicted, 0)
-    smooth, enough = smooth_errors(error, observed)
-    gross_flux = np.where(days == PAD, np.nan, predicted[..., 0] + predicted[..., 1])
-    site = np.broadcast_to(windows.site[:, None], gross_flux.shape)
-    difficulty, quantile = {}, {}
-    for k, flux in enumerate(FLUXES):
-        use = enough[..., k]
-        difficulty[flux], quantile[flux] = fit_half_widths(
-            np.abs(smooth[..., k][use]), gross_flux[use], site[use]
-        )
+    rows = windows.year_rows
+    there = rows != PAD
+    rows, predicted = rows[there], predicted[there]
+    site, date = samples.site[rows], samples.date[rows]
+    observed = (day_weights(samples, MIN_QC) > 0)[rows] & np.isfinite(predicted)
+    error = np.where(observed, samples.y[rows] - predicted, np.nan)
+    columns = [samples.static_features.index(igbp_fraction(name)) for name in IGBP_CLASSES]
+    igbp = samples.static[:, columns]
+    intervals = fit_intervals(site, date, predicted, error, igbp)
     of_tower = dict(zip(space.site_ids, space.out_of_fold_dissimilarity(), strict=True))
-    dissimilarity = sites.map(of_tower).to_numpy()
-    coefficients = _fit_applicability(
-        samples, windows.site, np.abs(smooth), enough, gross_flux, dissimilarity
-    )
-    calibration = Calibration(GROSS_FLUX_KNOTS, difficulty, quantile, coefficients)
     about = {
         "level": LEVEL,
         "towers": len(np.unique(windows.site)),
         "folds": len(checkpoints),
-        "tower_days": {flux: int(observed[..., k].sum()) for k, flux in enumerate(FLUXES)},
-        "smoothing_days": SMOOTHING_DAYS,
-        "share_of_single_days_inside": _share_inside(calibration, predicted, error, observed, site),
+        "tower_days": {flux: int(observed[:, k].sum()) for k, flux in enumerate(FLUXES)},
+        "share_of_single_days_inside": _share_inside(intervals, predicted, error, site, igbp),
         "code": code,
     }
-    replace(calibration, about=about).save(target)
+    coefficients = _fit_applicability(
+        site, date, predicted, error, sites.map(of_tower).to_numpy(float)
+    )
+    replace(intervals, error_coefficients=coefficients, about=about).save(target)
 
 
 def _predict_out_of_fold(
@@ -150,7 +132,7 @@ def _predict_out_of_fold(
     checkpoints: Sequence[Sequence[str | Path]],
 ) -> np.ndarray:
     """(window, day, 3) fluxes of each tower by the members trained without its fold."""
-    predicted = np.zeros((*windows.rows[:, LOOKBACK_DAYS:].shape, len(FLUXES)), np.float32)
+    predicted = np.zeros((*windows.year_rows.shape, len(FLUXES)), np.float32)
     for number, paths in enumerate(checkpoints):
         ensemble = Ensemble.load(paths)
         held_out = samples.sites["site_id"][fold == number]
@@ -170,55 +152,35 @@ def _predict_out_of_fold(
     return predicted
 
 
-def smooth_errors(error: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centred running means over `SMOOTHING_DAYS` of the observed days.
-
-    Parameters
-    ----------
-    error, observed : numpy.ndarray
-        (window, day, flux) errors, and whether the flux was observed.
-
-    Returns
-    -------
-    smooth : numpy.ndarray
-        (window, day, flux) mean of the observed errors.
-    enough : numpy.ndarray
-        Observed days of whose window more than half was observed.
-    """
-    half = SMOOTHING_DAYS // 2
-    edge = ((0, 0), (half, half), (0, 0))
-    days = error.shape[1]
-    padded, there = np.pad(np.where(observed, error, 0), edge), np.pad(observed, edge)
-    total = sum(padded[:, i : i + days] for i in range(SMOOTHING_DAYS))
-    number = sum(there[:, i : i + days].astype(np.int64) for i in range(SMOOTHING_DAYS))
-    return total / np.maximum(number, 1), observed & (number > SMOOTHING_DAYS / 2)
+def _fit_applicability(site, date, predicted, error, dissimilarity) -> tuple[float, float]:
+    """Coefficients of the expected error, one row per tower with all fluxes."""
+    flux_sd = np.nanstd(predicted + error, axis=0)  # of the observed
+    scaled = np.full((len(dissimilarity), len(FLUXES)), np.nan)
+    for k in range(len(FLUXES)):
+        known = np.isfinite(error[:, k])
+        smooth = np.abs(smooth_errors(site[known], date[known], error[known, k]))
+        enough = np.isfinite(smooth)
+        total = np.bincount(site[known][enough], smooth[enough], len(dissimilarity))
+        days = np.bincount(site[known][enough], minlength=len(dissimilarity))
+        np.divide(total, days * flux_sd[k], out=scaled[:, k], where=days > 0)
+    gross_flux = predicted[:, 0] + predicted[:, 1]
+    finite = np.isfinite(gross_flux)
+    total = np.bincount(site[finite], gross_flux[finite], len(dissimilarity))
+    days = np.bincount(site[finite], minlength=len(dissimilarity))
+    use = np.isfinite(scaled).all(axis=1) & np.isfinite(dissimilarity)
+    mean = total[use] / days[use]
+    return fit_expected_error(scaled[use].mean(axis=1), mean, dissimilarity[use])
 
 
-def _fit_applicability(
-    samples, site, error, enough, gross_flux, dissimilarity
-) -> tuple[float, float]:
-    """Coefficients of the expected error, one row per tower."""
-    weight = day_weights(samples, MIN_QC) > 0
-    sd = [samples.y[weight[:, k], k].std() for k in range(len(FLUXES))]
-    rows = []
-    for number in np.unique(site):
-        here = site == number
-        days = enough[here]
-        if not days.all(axis=-1).any():
-            continue
-        scaled = [error[here][..., k][days[..., k]].mean() / sd[k] for k in range(len(FLUXES))]
-        rows.append((np.mean(scaled), np.nanmean(gross_flux[here]), dissimilarity[number]))
-    return fit_expected_error(*np.array(rows, float).T)
-
-
-def _share_inside(calibration: Calibration, predicted, error, observed, site) -> dict[str, float]:
+def _share_inside(intervals: Calibration, predicted, error, site, igbp) -> dict[str, float]:
     """Share of single days inside the interval of each flux, each site counting the same."""
     inside = {}
     for k, flux in enumerate(FLUXES):
-        use = observed[..., k]
-        width = calibration.half_width(flux, predicted[..., 0], predicted[..., 1])
-        hit = (np.abs(error[..., k]) <= width)[use]
-        _, number, days = np.unique(site[use], return_inverse=True, return_counts=True)
+        known = np.isfinite(error[:, k])
+        gpp, reco = predicted[known, 0], predicted[known, 1]
+        width = intervals.half_width(flux, gpp, reco, igbp[site[known]])
+        hit = np.abs(error[known, k]) <= width
+        _, number, days = np.unique(site[known], return_inverse=True, return_counts=True)
         inside[flux] = float((np.bincount(number, weights=hit) / days).mean())
         log.info("%s: single out-of-fold days inside the interval: %.3f", flux, inside[flux])
     return inside

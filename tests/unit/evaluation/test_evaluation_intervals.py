@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 import zarr
+from calibrations import make_calibration
 from scipy.stats import spearmanr
 
 from tamflux.evaluation.intervals import evaluate_intervals
 from tamflux.figures.interval_figures import plot_intervals
 from tamflux.grid import Grid
-from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
+from tamflux.uncertainty.calibration import LEVELS
 from tamflux.variables import IGBP_CLASSES, VEGETATED
 
 FLUXES = ("gpp", "reco", "nee")
@@ -58,17 +59,12 @@ def study(tmp_path_factory):
     data["koppen"] = (("lat", "lon"), np.ones(GRID.shape, np.int8))
     static = folder / "static.nc"
     xr.Dataset(data, {"lat": GRID.lat, "lon": GRID.lon}).to_netcdf(static)
-    quantile = {str(level): level / 0.9 for level in LEVELS}
-    intervals = Calibration(
-        GROSS_FLUX_KNOTS,
-        dict.fromkeys(FLUXES, [2.0] * 6 + [3.0]),  # gross flux is 8, and 17 with filled weather
-        dict.fromkeys(FLUXES, quantile),
-        (0.1, 0.05),
-    )
+    # gross flux is 8, and 17 with filled weather
+    intervals = make_calibration([2.0] * 6 + [3.0], lambda level: level / 0.9, {"ENF": 1.2})
     intervals.save(folder / "calibration.json")
     return SimpleNamespace(
         folder=folder, tiles=tiles, truth=store(folder / "truth.zarr", truth), static=static,
-        land=land, desert=desert, error=np.abs(true - gpp), gap=gap,
+        land=land, desert=desert, error=np.abs(true - gpp), signed=true - gpp, gap=gap,
         towers=write_towers(folder, random),
     )  # fmt: skip
 
@@ -89,7 +85,9 @@ def write_towers(folder, random):
     table = pd.concat(frames)
     table.to_parquet(folder / "predictions.parquet")
     sites = pd.DataFrame({"site_id": list("ABCDE"), "igbp": ["GRA", "GRA", "ENF", "ENF", "GRA"]})
-    sites = sites.assign(lat=0.0, lon=10.0, split_igbp=["test"] * 4 + ["train"])
+    sites = sites.assign(lat=0.0, lon=10.0, split_igbp=["test"] * 4 + ["train"], koppen="Cfb")
+    for name in IGBP_CLASSES:
+        sites[f"igbp_{name}"] = (sites["igbp"] == name).astype(float)
     sites.to_csv(folder / "sites.csv", index=False)
     return table
 
@@ -115,7 +113,9 @@ def row(table, **wanted):
 
 def test_cells_are_counted_by_land_area_and_only_with_vegetation(study):
     coverage, _, cells = evaluate(study)
-    found = row(pd.read_csv(coverage), population="cells", flux="gpp", group="all", level=0.9)
+    found = row(
+        pd.read_csv(coverage), population="cells", flux="gpp", scale="day", group="all", level=0.9
+    )
     use = (study.land > 0) & ~study.desert
     weight = (GRID.cell_area() * study.land)[use]
     width = np.full(study.error.shape, 2.0)
@@ -137,16 +137,33 @@ def test_cells_are_counted_by_land_area_and_only_with_vegetation(study):
     assert float(fields["gross_flux"][study.gap]) == pytest.approx(8)  # of its 265 known days
 
 
+def test_cells_are_counted_by_months_and_years(study):
+    table = pd.read_csv(evaluate(study)[0]).query("population == 'cells' and flux == 'nee'")
+    use = (study.land > 0) & ~study.desert
+    use[study.gap] = False  # its few incomplete months are not worth a loop
+    area = (GRID.cell_area() * study.land)[use]
+    error = xr.DataArray(study.signed[:, use], dims=("time", "cell"), coords={"time": DAYS})
+    months, year = error.resample(time="MS").mean(), error.mean("time")
+    days = DAYS.to_series().resample("MS").size().to_numpy()
+    width = 2 * np.interp(np.log(days), np.log([1, 30, 365]), [1, 0.75, 0.25])[:, None]
+    inside = {"month": (abs(months) <= width).mean("time"), "year": abs(year) <= 0.5}
+    for scale, hit in inside.items():
+        found = row(table, scale=scale, group="all", level=0.9)
+        assert found["coverage"] == pytest.approx(np.average(hit, weights=area), abs=0.01)
+        assert found["coverage"] < 0.99
+
+
 def test_held_out_towers_count_their_good_days(study):
     table = pd.read_csv(evaluate(study)[0], keep_default_na=False)
     days = study.towers[(study.towers["qc"] > 0.5) & study.towers["site_id"].isin(list("ABC"))]
     for level in LEVELS:
-        hit = (days["gpp_obs"] - days["gpp"]).abs() <= 2 * level / 0.9
-        found = row(table, population="towers", flux="gpp", group="all", level=level)
+        width = np.where(days["site_id"] == "C", 1.2, 1) * 2 * level / 0.9
+        hit = (days["gpp_obs"] - days["gpp"]).abs() <= width
+        found = row(table, population="towers", flux="gpp", scale="day", group="all", level=level)
         assert found["n_locations"] == 3
         assert float(found["coverage"]) == pytest.approx(hit.mean(), rel=1e-4)
-    hit = (days["gpp_obs"] - days["gpp"]).abs() <= 2
-    found = row(table, population="towers", flux="gpp", value="ENF", level=0.9)
+    hit = (days["gpp_obs"] - days["gpp"]).abs() <= 2 * 1.2
+    found = row(table, population="towers", flux="gpp", scale="day", value="ENF", level=0.9)
     assert float(found["coverage"]) == pytest.approx(hit[days["site_id"] == "C"].mean(), rel=1e-4)
 
 

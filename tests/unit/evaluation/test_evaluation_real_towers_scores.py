@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from tamflux.errors import ContractError
-from tamflux.evaluation.real_towers_scores import score_real_towers, scored_days
+from tamflux.evaluation.real_towers_scores import score_real_towers
+from tamflux.samples.scored_days import scored_days
 
 NAN = np.nan
 SAMPLES = pd.DataFrame(

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from calibrations import make_calibration
 from test_inference_real_model import FEATURES, write_members
 from toy_planet import write_feature_space, write_planet
 
 from tamflux.inference.predict import predict_tiles
 from tamflux.predictors.cube import consolidate
 from tamflux.training.gaps import gap_memory
-from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS
 
 MONTH = slice(182, 213)  # July of 2004
 BLOCK = slice(6, 10), slice(6, 10)  # with coast and barren land
@@ -74,9 +75,7 @@ def inside():
 
 def half_width(tiles, flux):
     """Of an interval that widens with the flux up to the last knot."""
-    wide = {name: list(np.linspace(0.2, 3, len(GROSS_FLUX_KNOTS))) for name in FLUXES}
-    quantile = {name: {"0.9": 2.0} for name in FLUXES}
-    intervals = Calibration(GROSS_FLUX_KNOTS, wide, quantile, (0.1, 0.05))
+    intervals = make_calibration(np.linspace(0.2, 3, len(GROSS_FLUX_KNOTS)))
     gpp, reco, memory = (tiles[name].values for name in ("gpp", "reco", "gap_memory"))
     return intervals.half_width(flux, gpp, reco, gap_memory=memory)
 

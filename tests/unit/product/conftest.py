@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from calibrations import make_calibration
 
 from tamflux.grid import Grid
 from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.totals import tabulate_totals
-from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
+from tamflux.variables import FLUXES, IGBP_CLASSES
 
 CONFIG = {
     "seed": 7,
@@ -63,27 +64,48 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
                    "tile_size": 8, "code": "abc", "members": members}  # fmt: skip
     chunks = {name: {"chunks": (len(days), 8, 8)} for name in data if name != "dissimilarity_index"}
     tiles.to_zarr(folder / "tiles.zarr", zarr_format=3, consolidated=False, encoding=chunks)
-    static = xr.Dataset({"land_fraction": (dims[1:], land_fraction)}, coords).drop_vars("time")
-    static.to_netcdf(folder / "static.nc")
-    calibration = Calibration(
-        GROSS_FLUX_KNOTS,
-        {name: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7 + k] for k, name in enumerate(fields) if k < 3},
-        {name: dict.fromkeys(map(str, LEVELS), 2.0) for name in ("gpp", "reco", "nee")},
-        (0.1, 0.05),
-    )
+    forest = write_static(folder / "static.nc", grid, land_fraction)
+    difficulty = {flux: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7 + k] for k, flux in enumerate(FLUXES)}
+    calibration = make_calibration(difficulty, classes={"GRA": 1.0, "ENF": 1.5})
     calibration.save(folder / "calibration.json")
     checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
     return SimpleNamespace(
         calibration=folder / "calibration.json", inputs=folder / "inputs.csv",
         tiles=folder / "tiles.zarr", static=folder / "static.nc", data=tiles, grid=grid,
-        land=land, land_fraction=land_fraction,
+        land=land, land_fraction=land_fraction, forest=forest,
     )  # fmt: skip
+
+
+def write_static(path: Path, grid: Grid, land_fraction: np.ndarray) -> np.ndarray:
+    """Grassland in the south, more and more forest from west to east in the north: its share."""
+    north = (grid.lat > 0)[:, None]
+    forest = north * np.linspace(0, 1, grid.shape[1])
+    shares = {"WAT": 1 - land_fraction, "GRA": land_fraction * (1 - forest)}
+    shares["ENF"] = land_fraction * forest
+    data = {f"igbp_{name}": shares.get(name, np.zeros(grid.shape)) for name in IGBP_CLASSES}
+    data |= {"land_fraction": land_fraction, "vegetated_fraction": land_fraction}
+    data["koppen"] = np.ones(grid.shape, np.int8)
+    dims = ("lat", "lon")
+    xr.Dataset(
+        {
+            name: (dims, np.asarray(v, "i1" if name == "koppen" else "f4"))
+            for name, v in data.items()
+        },
+        {"lat": grid.lat, "lon": grid.lon},
+    ).to_netcdf(path)
+    return forest
 
 
 def _assemble(source: SimpleNamespace, output: Path, config=CONFIG, threads=1) -> None:
     """Write the daily file of the tiles."""
     given = source.tiles, source.static, source.calibration
     assemble_product(*given, output, inputs=source.inputs, config=config, threads=threads)
+
+
+def _aggregate(source: SimpleNamespace, daily: Path, monthly: Path, annual: Path) -> None:
+    """Write the monthly and annual files of a daily one."""
+    static, calibration = source.static, source.calibration
+    aggregate_product(daily, monthly, annual, static=static, calibration=calibration)
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +126,12 @@ def assemble():
     return _assemble
 
 
+@pytest.fixture(scope="session")
+def aggregate():
+    """Function (source, daily, monthly, annual) that writes the files of means."""
+    return _aggregate
+
+
 @pytest.fixture
 def source(tmp_path):
     """Tiles and static fields of 2003 that a test may spoil."""
@@ -117,6 +145,6 @@ def product(tmp_path_factory):
     source = write_tiles(folder, 2004)
     paths = {step: folder / f"{step}.nc" for step in ("daily", "monthly", "annual")}
     _assemble(source, paths["daily"])
-    aggregate_product(*paths.values())
+    _aggregate(source, *paths.values())
     tabulate_totals([paths["annual"]], folder / "totals.csv")
     return SimpleNamespace(**paths, totals=folder / "totals.csv", source=source)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamflux.errors import ContractError
-from tamflux.product.aggregate import aggregate_product, step_means
+from tamflux.product.aggregate import step_means
 from tamflux.product.assemble import assemble_product
 from tamflux.product.netcdf import open_product
 from tamflux.product.totals import REGIONS, tabulate_totals
@@ -31,6 +31,19 @@ def test_annual_mean_is_the_mean_over_days(product):
     daily, annual = xr.open_dataset(product.daily), xr.open_dataset(product.annual)
     np.testing.assert_allclose(annual["reco"][0], daily["reco"].mean("time"), atol=2e-6)
     np.testing.assert_array_equal(annual["nee"], annual["reco"] - annual["gpp"])
+
+
+def test_half_widths_are_those_of_means_over_as_many_days(product):
+    """Between 1, 30 and 365 days the ratio to the daily ones is linear in the log of the days."""
+    daily, monthly, annual = map(xr.open_dataset, (product.daily, product.monthly, product.annual))
+    for flux in FLUXES:
+        name = f"{flux}_pi90_halfwidth"
+        means = daily[name].resample(time="MS").mean().to_numpy()
+        days = daily["time"].resample(time="MS").count().to_numpy()
+        ratio = np.interp(np.log(days), np.log([1, 30, 365]), [1, 0.75, 0.25])
+        np.testing.assert_allclose(monthly[name], means * ratio[:, None, None], rtol=1e-5)
+        np.testing.assert_allclose(annual[name][0], 0.25 * daily[name].mean("time"), rtol=1e-5)
+    assert "means over as many days" in annual["gpp_pi90_halfwidth"].attrs["comment"]
 
 
 def test_aggregates_keep_the_origin(product):
@@ -102,7 +115,7 @@ def test_zones_and_climates_add_up_to_the_globe(product):
         np.testing.assert_allclose(table.loc[parts].sum(), table.loc["global"], rtol=1e-4)
 
 
-def test_a_file_without_a_complete_year_is_refused(product, tmp_path):
+def test_a_file_without_a_complete_year_is_refused(product, aggregate, tmp_path):
     xr.open_dataset(product.daily, mask_and_scale=False).isel(time=slice(0, 40)).to_netcdf(
         tmp_path / "short.nc"
     )
@@ -112,11 +125,13 @@ def test_a_file_without_a_complete_year_is_refused(product, tmp_path):
     ):
         pass
     with pytest.raises(ContractError, match="40 time steps"):
-        aggregate_product(tmp_path / "short.nc", tmp_path / "m.nc", tmp_path / "a.nc")
+        aggregate(product.source, *(tmp_path / name for name in ("short.nc", "m.nc", "a.nc")))
     assert not list(tmp_path.glob("*[ma].nc"))
 
 
-def test_a_year_that_is_not_over_says_so_and_ends_with_its_last_month(source, tmp_path, config):
+def test_a_year_that_is_not_over_says_so_and_ends_with_its_last_month(
+    source, aggregate, tmp_path, config
+):
     tiles = xr.open_zarr(source.tiles, consolidated=False).isel(time=slice(0, 120)).load()
     for values in tiles.variables.values():
         values.encoding = {}
@@ -124,7 +139,7 @@ def test_a_year_that_is_not_over_says_so_and_ends_with_its_last_month(source, tm
     paths = [tmp_path / f"{step}.nc" for step in ("daily", "monthly", "annual")]
     given = (tmp_path / "april.zarr", source.static, source.calibration, paths[0])
     assemble_product(*given, inputs=source.inputs, config=config)
-    aggregate_product(*paths)
+    aggregate(source, *paths)
     daily, monthly, annual = map(xr.open_dataset, paths)
     assert (daily.sizes["time"], monthly.sizes["time"], annual.sizes["time"]) == (120, 4, 1)
     np.testing.assert_allclose(annual["gpp"][0], daily["gpp"].mean("time"), atol=2e-6)

@@ -10,7 +10,6 @@ import xarray as xr
 import zarr
 
 from tamflux.errors import ContractError
-from tamflux.product.aggregate import aggregate_product
 from tamflux.product.metadata import QUANTUM
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.variables import FLUXES
@@ -102,13 +101,13 @@ def test_the_environment_leaves_no_trace_in_the_file(product, assemble, tmp_path
     assert (tmp_path / "moved.nc").read_bytes() == product.daily.read_bytes()
 
 
-def test_a_published_product_names_its_doi(product, assemble, config, tmp_path):
+def test_a_published_product_names_its_doi(product, assemble, aggregate, config, tmp_path):
     published = {"date": "2026-11-25", "doi": "10.5281/zenodo.1", "url": "https://example.org",
                  "email": "a@example.org"}  # fmt: skip
     assemble(
         product.source, tmp_path / "daily.nc", config | {"product": config["product"] | published}
     )
-    aggregate_product(tmp_path / "daily.nc", tmp_path / "monthly.nc", tmp_path / "annual.nc")
+    aggregate(product.source, *(tmp_path / f"{s}.nc" for s in ("daily", "monthly", "annual")))
     for step in ("daily", "monthly"):
         attrs = xr.open_dataset(tmp_path / f"{step}.nc").attrs
         assert (attrs["id"], attrs["naming_authority"]) == ("10.5281/zenodo.1", "org.doi")
@@ -154,8 +153,9 @@ def test_uncertainty_and_applicability_follow_the_calibration(product):
     )
     row, col = np.argwhere(product.source.land_fraction == 1)[3]
     cell = daily.isel(lat=row, lon=col)
+    of_class = 1 + 0.5 * product.source.forest[row, col]
     for name in FLUXES:
-        knots = 2.0 * np.array(calibration.difficulty[name])
+        knots = of_class * 2.0 * np.array(calibration.difficulty[name])
         expected = np.interp(cell["gpp"] + cell["reco"], calibration.gross_flux_knots, knots)
         np.testing.assert_allclose(cell[f"{name}_pi90_halfwidth"], expected, atol=QUANTUM)
     distance = float(product.source.data["dissimilarity_index"][row, col])

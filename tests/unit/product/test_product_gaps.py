@@ -11,7 +11,6 @@ import zarr
 from tamflux.errors import ContractError
 from tamflux.inference import tiles
 from tamflux.product.acdd import preliminary_attributes
-from tamflux.product.aggregate import aggregate_product
 from tamflux.product.metadata import QUALITY_BITS, QUANTUM
 from tamflux.product.totals import tabulate_totals
 from tamflux.uncertainty.calibration import Calibration
@@ -19,7 +18,7 @@ from tamflux.variables import FLUXES
 
 
 @pytest.fixture(scope="module")
-def gappy(tmp_path_factory, make_tiles, assemble):
+def gappy(tmp_path_factory, make_tiles, assemble, aggregate):
     """Product with gaps: cell 0 lacks 3 days of March 2003, cell 1 all of June, cell 2 the year."""
     folder = tmp_path_factory.mktemp("gappy")
     source = make_tiles(folder, 2003)
@@ -32,17 +31,18 @@ def gappy(tmp_path_factory, make_tiles, assemble):
             store[name][days, row, col] = np.nan
     paths = SimpleNamespace(**{s: folder / f"{s}.nc" for s in ("daily", "monthly", "annual")})
     assemble(source, paths.daily)
-    aggregate_product(paths.daily, paths.monthly, paths.annual)
+    aggregate(source, paths.daily, paths.monthly, paths.annual)
     tabulate_totals([paths.annual], folder / "totals.csv")
     totals = pd.read_csv(folder / "totals.csv").set_index("region")
     return SimpleNamespace(**vars(paths), totals=totals, cells=cells, spans=spans, source=source)
 
 
 def test_a_gap_is_missing_in_every_file_and_nothing_else_changes(
-    gappy, make_tiles, assemble, tmp_path
+    gappy, make_tiles, assemble, aggregate, tmp_path
 ):
-    assemble(make_tiles(tmp_path, 2003), tmp_path / "daily.nc")
-    aggregate_product(*(tmp_path / f"{step}.nc" for step in ("daily", "monthly", "annual")))
+    source = make_tiles(tmp_path, 2003)
+    assemble(source, tmp_path / "daily.nc")
+    aggregate(source, *(tmp_path / f"{step}.nc" for step in ("daily", "monthly", "annual")))
     elsewhere = np.ones(gappy.source.land.shape, bool)
     for row, col in gappy.cells:
         elsewhere[row, col] = False
@@ -80,8 +80,9 @@ def test_intervals_widen_by_the_share_of_filled_days(make_tiles, assemble, tmp_p
     days = after.isel(lat=row, lon=col, time=slice(100, 120))
     gross = (days["gpp"] + days["reco"]).to_numpy()
     gross = gross + np.linspace(1, 0.05, 20) * (gross + 1)
+    of_class = 1 + 0.5 * source.forest[row, col]
     for flux in FLUXES:
-        knots = 2.0 * np.array(calibration.difficulty[flux])
+        knots = of_class * 2.0 * np.array(calibration.difficulty[flux])
         expected = np.interp(gross, calibration.gross_flux_knots, knots)
         name = f"{flux}_pi90_halfwidth"
         np.testing.assert_allclose(days[name], expected, atol=QUANTUM)
@@ -196,12 +197,12 @@ def test_preliminary_days_are_ranges_and_a_share(days, expected):
     assert preliminary_attributes(days, 365) == expected
 
 
-def test_preliminary_days_reach_every_file_and_the_totals(source, assemble, tmp_path):
+def test_preliminary_days_reach_every_file_and_the_totals(source, assemble, aggregate, tmp_path):
     store = zarr.open_group(source.tiles)
     store.attrs["preliminary_days"] = [f"2003-12-{day:02d}" for day in range(1, 32)]
     paths = [tmp_path / f"{step}.nc" for step in ("daily", "monthly", "annual")]
     assemble(source, paths[0])
-    aggregate_product(*paths)
+    aggregate(source, *paths)
     tabulate_totals([paths[2]], tmp_path / "totals.csv")
     for path in paths:
         with xr.open_dataset(path) as file:

@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tamflux.product.aggregate import aggregate_product
-
 STEPS = ("daily", "monthly", "annual")
 
 
 @pytest.fixture(scope="module")
-def two_years(product, make_tiles, assemble, tmp_path_factory):
+def two_years(product, make_tiles, assemble, aggregate, tmp_path_factory):
     """Files of 2003 and 2004 by step."""
     folder = tmp_path_factory.mktemp("two_years")
     paths = {step: folder / f"{step}_2003.nc" for step in STEPS}
-    assemble(make_tiles(folder, 2003), paths["daily"])
-    aggregate_product(*paths.values())
+    source = make_tiles(folder, 2003)
+    assemble(source, paths["daily"])
+    aggregate(source, *paths.values())
     return {step: [paths[step], getattr(product, step)] for step in STEPS}
 
 

@@ -1,10 +1,12 @@
 """A released model: the folder is whole, says what it is, and every damage to it is named."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from calibrations import make_calibration
 from safetensors.torch import load_file
 
 from tamflux.check import NOTE, OK, WRONG, _model_rows
@@ -14,7 +16,7 @@ from tamflux.released import MANIFEST, ReleasedModel, adopt_model
 from tamflux.report.release import NETWORKS, release_model
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
-from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVELS, Calibration
+from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, Calibration
 from tamflux.uncertainty.feature_space import FeatureSpace
 from tamflux.variables import FLUXES, PREDICTORS
 
@@ -38,10 +40,8 @@ def write_trained(folder):
             provenance={"seed": seed, "code": "c", "model": {"trees": 2}, "training": {}},
         )  # fmt: skip
         save_checkpoint(folder / f"m{seed}.safetensors", spec.network(), spec)
-    difficulty = {flux: [1.0] * len(GROSS_FLUX_KNOTS) for flux in FLUXES}
-    quantiles = {flux: {str(level): 2.0 for level in LEVELS} for flux in FLUXES}
-    about = {"towers": 4, "folds": 2}
-    Calibration(GROSS_FLUX_KNOTS, difficulty, quantiles, (0.1, 0.1), about).save(folder / "c.json")
+    calibration = make_calibration([1.0] * len(GROSS_FLUX_KNOTS))
+    replace(calibration, about={"towers": 4, "folds": 2}).save(folder / "c.json")
     features = np.random.default_rng(0).normal(0, 1, (4, 6)).astype(np.float32)
     FeatureSpace.from_towers(SITES, np.array([0, 1, 0, 1]), features).save(folder / "f.safetensors")
     pd.DataFrame(

@@ -109,11 +109,12 @@ def tables(root, site_name, missing=0.0, preliminary=None):
     agreement = {"year": 2003, "flux": FLUX_NAMES, "n": 730, "max_abs_difference": 0.0004}
     pd.DataFrame(agreement).to_csv(root / "agreement.csv", index=False)
     coverage = [
-        {"population": p, "flux": f, "group": g, "value": v, "level": level, "n_locations": 7,
-         "coverage": 0.912, "coverage_mean": 0.9, "coverage_q10": 0.7, "coverage_q50": 0.95,
-         "half_width": 1.5}
+        {"population": p, "flux": f, "scale": s, "group": g, "value": v, "level": level,
+         "n_locations": 7, "coverage": 0.912, "coverage_mean": 0.9, "coverage_q10": 0.7,
+         "coverage_q50": 0.95, "half_width": 1.5}
         for p in ("towers", "cells")
         for f in FLUX_NAMES
+        for s in ("day", "month")
         for g, v in (("all", "all"), ("igbp", "GRA"))
         for level in (0.5, 0.9)
     ]  # fmt: skip

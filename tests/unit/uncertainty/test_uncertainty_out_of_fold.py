@@ -1,4 +1,4 @@
-"""Folds keep neighbours together; leaks are refused; smoothing averages random errors."""
+"""Folds keep neighbours together; leaks are refused."""
 
 import json
 
@@ -10,11 +10,10 @@ import torch
 from tamflux.errors import ContractError
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
-from tamflux.uncertainty import out_of_fold
 from tamflux.uncertainty.calibration import Calibration
 from tamflux.uncertainty.feature_space import FeatureSpace
 from tamflux.uncertainty.folds import assign_calibration_folds
-from tamflux.uncertainty.out_of_fold import build_feature_space, calibrate, smooth_errors
+from tamflux.uncertainty.out_of_fold import build_feature_space, calibrate
 
 PREDICTORS = ("t2m", "ssrd")
 
@@ -43,19 +42,6 @@ def test_folds_spread_classes_and_keep_neighbours_together():
     np.testing.assert_array_equal(again.sort_index(), fold)
     with pytest.raises(ContractError, match="too few training towers"):
         assign_calibration_folds(table.head(3), "igbp", 4, seed=1)
-
-
-def test_running_means_are_those_of_pandas():
-    random = np.random.default_rng(0)
-    error = random.normal(size=(2, 50, 3))
-    observed = random.random((2, 50, 3)) < 0.7
-    smooth, enough = smooth_errors(error, observed)
-    for window in range(2):
-        for flux in range(3):
-            series = pd.Series(np.where(observed, error, np.nan)[window, :, flux])
-            expected = series.rolling(3, center=True, min_periods=2).mean().where(series.notna())
-            found = np.where(enough, smooth, np.nan)[window, :, flux]
-            np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.fixture
@@ -122,12 +108,6 @@ def test_calibration_covers_the_towers_it_is_made_from(study):
     assert calibration.half_width("gpp", np.array([4.0]), np.array([2.0]))[0] > 1
     # these errors are independent between days: means over three days are smaller than they are
     assert 0.5 < about["share_of_single_days_inside"]["gpp"] < 0.9
-
-
-def test_without_averaging_nine_of_ten_days_are_inside(study, monkeypatch):
-    monkeypatch.setattr(out_of_fold, "SMOOTHING_DAYS", 1)
-    inside = study[-1]().about["share_of_single_days_inside"]
-    assert list(inside.values()) == pytest.approx([0.9] * 3, abs=0.01)
 
 
 def test_a_member_trained_on_its_held_out_towers_is_refused(study):
