@@ -39,7 +39,7 @@ def study(tmp_path_factory):
     desert = (random.random(GRID.shape) < 0.2) & (land > 0)
     south_to_north = np.arange(GRID.shape[0])[:, None] + 1.0
     gpp = np.where(land > 0, 4 + 0 * land, np.nan) * np.ones((365, 1, 1))
-    true = gpp + 0.15 * south_to_north * random.normal(size=gpp.shape)
+    true = gpp + 0.15 * south_to_north * (1 + random.normal(size=gpp.shape))
     gap = tuple(np.argwhere((land == 1) & ~desert)[4])  # a cell without weather for 100 days
     quality = np.zeros(GRID.shape, int)
     quality[gap], gpp[:100, *gap] = 32, np.nan
@@ -150,7 +150,7 @@ def test_cells_are_counted_by_months_and_years(study):
     for scale, hit in inside.items():
         found = row(table, scale=scale, group="all", level=0.9)
         assert found["coverage"] == pytest.approx(np.average(hit, weights=area), abs=0.01)
-        assert found["coverage"] < 0.99
+        assert 0.1 < found["coverage"] < 0.95
 
 
 def test_held_out_towers_count_their_good_days(study):

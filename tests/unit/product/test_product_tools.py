@@ -80,7 +80,8 @@ def test_means_and_remaps_of_all_variables(product, tmp_path):
 def test_the_mode_of_a_file_follows_the_umask(product, tmp_path, mask):
     """In a process of its own, which inherits the umask."""
     code = "import sys; from tamflux.product.aggregate import aggregate_product as write; "
-    command = [sys.executable, "-c", code + "write(*sys.argv[1:])", product.daily]
+    code += "write(*sys.argv[1:4], static=sys.argv[4], calibration=sys.argv[5])"
     paths = [tmp_path / f"{step}.nc" for step in STEPS[1:]]
-    subprocess.run([*map(str, command), *map(str, paths)], check=True, umask=mask)
+    given = [product.daily, *paths, product.source.static, product.source.calibration]
+    subprocess.run([sys.executable, "-c", code, *map(str, given)], check=True, umask=mask)
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o666 & ~mask}
