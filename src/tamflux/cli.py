@@ -161,22 +161,28 @@ def _adapt(options: argparse.Namespace) -> None:
     from tamflux.adaptation.correction import Correction
     from tamflux.adaptation.tower import adapt_tower
     from tamflux.figures.adaptation_figures import plot_adapted_series
+    from tamflux.released import CORRECTION
 
     out = Path(options.out)
-    correction = Correction.load(Path(options.model) / "correction.json")
+    ensemble = _ensemble(options.model)
+    correction = Correction.load(Path(options.model) / CORRECTION)
     out.mkdir(parents=True, exist_ok=True)
     name = Path(options.files[0]).stem
     site = {key: getattr(options, key) for key in ("lat", "lon", "igbp", "koppen")}
     series_path = out / f"{name}_adapted.csv"
-    series = adapt_tower(options.files, _ensemble(options.model), correction, series_path, site)
+    series = adapt_tower(options.files, ensemble, correction, series_path, site)
     plot_adapted_series(series, name, series_path.with_suffix(".png"))
     log.info("written: %s and .png", series_path)
 
 
 def _ensemble(folder: str):
+    """The members of a released model, checked against its list."""
+    from tamflux.released import ReleasedModel
     from tamflux.training.ensemble import Ensemble
 
-    return Ensemble.load(sorted(Path(folder).glob("member_*.safetensors")))
+    model = ReleasedModel.read(folder)
+    model.verify(folder)
+    return Ensemble.load([Path(folder) / name for name in model.members])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 | ``calibration.json`` | intervals and expected errors |
 | ``feature_space.safetensors`` | training towers in the space of the dissimilarity index |
 | ``sites.csv`` | training sites with network and licence |
+| ``correction.json`` | how the errors of sites vary, to adapt the model to one (optional) |
 | ``model_card.md`` | data, scores, limits |
 """
 
@@ -27,6 +28,7 @@ from tamflux.variables import PREDICTORS
 MANIFEST = "model.json"
 CALIBRATION, FEATURE_SPACE = "calibration.json", "feature_space.safetensors"
 CARD, SITES = "model_card.md", "sites.csv"
+CORRECTION = "correction.json"
 _NEEDED = (CALIBRATION, FEATURE_SPACE, CARD, SITES)
 _FIX = "take the folder again from where it was released"
 

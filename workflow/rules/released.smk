@@ -40,6 +40,7 @@ else:
                     "feature_space": "results/real_towers/feature_space.safetensors",
                     "sites": "results/real_towers/folds_sites.csv",
                     "scores": "results/real_towers/summary.csv",
+                    "correction": "results/real_towers/correction.json",
                 }
                 if AT_TOWERS
                 else {

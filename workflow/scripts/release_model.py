@@ -14,4 +14,5 @@ with job(snakemake, f"release {snakemake.params.name}"):
         network=snakemake.params.network,
         demo=snakemake.params.demo,
         towers=snakemake.input.get("towers"),
+        correction=snakemake.input.get("correction"),
     )

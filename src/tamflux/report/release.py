@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 import tamflux
 from tamflux.files import atomic_path
-from tamflux.released import CALIBRATION, CARD, FEATURE_SPACE, SITES, write_manifest
+from tamflux.released import CALIBRATION, CARD, CORRECTION, FEATURE_SPACE, SITES, write_manifest
 from tamflux.report.model_card import read_spec
 from tamflux.variables import KOPPEN_CLASSES, METEOROLOGY, VEGETATED
 
@@ -59,6 +59,7 @@ def release_model(
     network: str | None,
     demo: bool = False,
     towers: str | Path | None = None,
+    correction: str | Path | None = None,
 ) -> None:
     """Write a folder that `inference.model` names (`tamflux.released`).
 
@@ -80,6 +81,8 @@ def release_model(
         Whether the towers are those of the demo Earth.
     towers : path, optional
         `results/towers/sites.csv`, for a model that was trained on cubes.
+    correction : path, optional
+        How the errors of sites vary, for `tamflux adapt` (`tamflux.adaptation.correction`).
     """
     specs = [read_spec(path) for path in members]
     table = describe_sites(sites, specs[0]["training_sites"], network, towers)
@@ -89,6 +92,8 @@ def release_model(
             shutil.copyfile(path, partial / f"member_{number}.safetensors")
         shutil.copyfile(calibration, partial / CALIBRATION)
         shutil.copyfile(feature_space, partial / FEATURE_SPACE)
+        if correction is not None:
+            shutil.copyfile(correction, partial / CORRECTION)
         table.to_csv(partial / SITES, index=False)
         text = _card(name, specs, table, scores, calibration, at_towers=towers is None, demo=demo)
         (partial / CARD).write_text(text, encoding="utf-8")

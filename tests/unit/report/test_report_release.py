@@ -70,6 +70,22 @@ def release(trained, folder):
     return folder
 
 
+def test_what_adapts_the_model_to_a_tower_is_released_too(tmp_path):
+    trained = write_trained(tmp_path / "trained")
+    (trained / "correction.json").write_text("{}")
+    members = [trained / f"m{seed}.safetensors" for seed in (0, 1)]
+    folder = tmp_path / "with_correction"
+    release_model(
+        members, trained / "c.json", trained / "f.safetensors", trained / "sites.csv",
+        trained / "summary.csv", folder, name="toy", network="FLUXNET2015",
+        correction=trained / "correction.json",
+    )  # fmt: skip
+    assert "correction.json" in ReleasedModel.read(folder).sha256
+    (folder / "correction.json").write_text("{1}")
+    with pytest.raises(ContractError, match="is damaged"):
+        ReleasedModel.read(folder).verify(folder)
+
+
 @pytest.fixture
 def released(tmp_path):
     return release(write_trained(tmp_path / "trained"), tmp_path / "models" / "toy")
