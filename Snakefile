@@ -52,6 +52,10 @@ rule all:
             step=["daily", "monthly", "annual"],
             year=config["years"]["product"],
         ),
+        expand(
+            "results/product/tamflux_members_{year}.nc",
+            year=config["years"]["product"] if config["product"]["members"] else [],
+        ),
         expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
         [] if config["inference"]["model"] else "results/models/responses.txt",
         "results/models/model_card.md",
@@ -79,6 +83,7 @@ if not RELEASED:
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/real_intervals.smk"
 include: "workflow/rules/product.smk"
+include: "workflow/rules/totals.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/figures.smk"

@@ -58,7 +58,10 @@ class ToyEnsemble:
         ]
         mean = np.concatenate(parts).astype(np.float32)
         std = np.abs(0.1 * mean)
-        return SimpleNamespace(mean=mean, std=std, embeddings=self.embeddings(x)), {}
+        spread = np.linspace(0.9, 1.1, len(self.specs))[:, None]
+        members = (mean[:, :, None, :2] * spread).astype(np.float32)
+        embeddings = self.embeddings(x)
+        return SimpleNamespace(mean=mean, std=std, members=members, embeddings=embeddings), {}
 
     def embeddings(self, x, batch_cells=1024):
         return x[:, : self.lookback_days, 1:].max(axis=1)

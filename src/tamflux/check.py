@@ -31,9 +31,10 @@ from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
 from tamflux.readers.modis_files import modis_files_of_year
 from tamflux.readers.modis_metadata import check_collection_names
+from tamflux.readers.polygons import read_polygons
 from tamflux.readers.reference_product import inspect_reference
 from tamflux.released import ReleasedModel
-from tamflux.samples.splits import count_training_groups, split_sites
+from tamflux.samples.splits import HEADLINE_TOWERS, count_training_groups, split_sites
 from tamflux.towers.inspection import find_usable_sites
 from tamflux.variables import METEOROLOGY
 
@@ -113,6 +114,8 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             problems = inspect_reference(reference, files, year) if files else []
             pattern = _fill(reference["path"], year)
             rows += _rows(f"reference {reference['name']}", year, pattern, files, problems, later)
+    if polygons := config["product"]["regions"]:
+        rows.append(_region_row(polygons))
     if model := config["inference"]["model"]:
         return rows + _model_rows(model, config)
     return rows + _tower_rows(config, grid, later)
@@ -163,6 +166,15 @@ def _collection_rows(files: Sequence[str]) -> list[dict[str, Any]]:
     except InputError as error:
         return [_row("MODIS", "all years", len(files), WRONG, _sentence(error))]
     return []
+
+
+def _region_row(polygons: str) -> dict[str, Any]:
+    """The row of the user's polygons."""
+    name = Path(polygons).name
+    try:
+        return _row("regions", f"{name}: {len(read_polygons(polygons))}", 1, OK, "")
+    except InputError as error:
+        return _row("regions", name, 1, WRONG, _sentence(error))
 
 
 def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:
@@ -225,6 +237,10 @@ def _tower_rows(
     training, problem = _count_training(sites, config)
     part = f"{len(sites)} sites, {training} train"
     rows = [_row("towers", part, len(files), WRONG if problem else OK, problem)]
+    if (held_out := len(sites) - training) < HEADLINE_TOWERS:
+        few = f"{held_out} towers are held out: too few for headline scores, which need "
+        few += f"{HEADLINE_TOWERS}; intervals rest on {training} towers"
+        rows.append(_row("towers", f"{held_out} held out", len(files), NOTE, few))
     used = rejected["site_id"].isin(sites["site_id"])
     for (site, file), of_site in rejected[~used].groupby(["site_id", "file"]):
         reasons = "; ".join(of_site["reason"].unique())

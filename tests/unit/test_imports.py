@@ -25,13 +25,13 @@ MAY_IMPORT = {
     "adaptation": FOUNDATIONS | {"samples", "training", "model", "towers"},
     "uncertainty": FOUNDATIONS | {"training", "samples"},
     "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
-    "product": FOUNDATIONS | {"uncertainty", "inference", "predictors", "training"},
+    "product": FOUNDATIONS | {"readers", "uncertainty", "inference", "predictors", "training"},
     "evaluation": FOUNDATIONS
     | {"product", "inference", "uncertainty", "training", "samples", "predictors", "readers"},
     "figures": FOUNDATIONS
     | {"adaptation", "evaluation", "product", "predictors", "uncertainty", "samples"},
     "report": FOUNDATIONS
-    | {"figures", "evaluation", "product", "predictors", "readers", "uncertainty"},
+    | {"figures", "evaluation", "product", "predictors", "readers", "samples", "uncertainty"},
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "samples", "download"},

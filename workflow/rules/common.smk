@@ -67,12 +67,19 @@ OF_REPORT = [  # its sections with figures; a released model has neither towers 
     if (TRUTH or section != "truth")
     and (not RELEASED or section in ("maps", "seasons"))
 ]
+if len(MEMBERS["tamrl"]) == 1:  # which has no standard deviation
+    FIGURES["maps"].remove("map_std")
 
 
 RECORDED = {  # what the product says of its making
     key: config[key]
-    for key in "seed grid inputs predictors towers model calibration product".split()
+    for key in "seed grid inputs predictors towers model calibration".split()
 } | {
+    "product": {
+        key: value
+        for key, value in config["product"].items()
+        if key not in ("members", "regions")
+    },
     "training": {k: v for k, v in config["training"].items() if k != "device"},
     "years": {"train": config["years"]["train"]},
 }
@@ -164,14 +171,3 @@ def section_of(name, overlay):
             fix=f"add --configfile workflow/config/{overlay}.yaml",
         )
     return config[name]
-
-
-def cell_files(wc):
-    """Predictors of a year at the cells, and the truth of the years that are scored."""
-    files = {
-        "cube": f"results/predictors/{wc.year}.zarr",
-        "cells": "results/comparison/cells.csv",
-    }
-    if int(wc.year) in config["years"]["product"]:
-        files["truth"] = config["validation"]["truth"].format(year=wc.year)
-    return files

@@ -44,25 +44,24 @@ rule aggregate_product:
         "../scripts/aggregate_product.py"
 
 
-rule tabulate_totals:
+rule write_members:
     input:
-        annual=expand(
-            "results/product/tamflux_annual_{year}.nc", year=config["years"]["product"]
-        ),
+        monthly="results/product/tamflux_monthly_{year}.nc",
+        tiles="results/tiles/tamrl_{year}.zarr",
     output:
-        totals="results/product/totals.csv",
+        members="results/product/tamflux_members_{year}.nc",
     log:
-        "results/logs/product/tabulate_totals.log",
+        "results/logs/product/write_members_{year}.log",
     benchmark:
-        "results/benchmarks/product/tabulate_totals.tsv"
+        "results/benchmarks/product/write_members_{year}.tsv"
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
-        code=code_of("tabulate_totals"),
+        code=code_of("write_members"),
     message:
-        "summing the fluxes of the globe and of its regions"
+        "writing the monthly means of the members of {wildcards.year}"
     script:
-        "../scripts/tabulate_totals.py"
+        "../scripts/write_members.py"
 
 
 rule ilamb:

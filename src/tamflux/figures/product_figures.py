@@ -49,8 +49,8 @@ def plot_product(
     grid : Grid
         The grid of the product.
     figures : mapping of name to path
-        PNG files to write: `map_gpp, map_reco, map_nee, map_std, map_seasons, zonal_means,
-        seasonal_cycles`.
+        PNG files to write: `map_gpp, map_reco, map_nee, map_seasons, zonal_means,
+        seasonal_cycles`, and `map_std` where there are several members.
     truth : path, optional
         From `evaluate_truth`; adds the truth to zonal means and seasonal cycles.
     """
@@ -58,13 +58,14 @@ def plot_product(
         land = surface["land_fraction"].to_numpy()
     frame = RobinsonMap(grid, land)
     mean = {flux: yearly_mean(annual, flux) * DAYS_PER_YEAR for flux in FLUX_NAMES}
-    std = {flux: yearly_mean(annual, f"{flux}_std") for flux in FLUX_NAMES}
     months = {flux: monthly_means(monthly, flux) for flux in FLUX_NAMES}
     one_sided = field_norm([mean["gpp"], mean["reco"]])
     for flux in FLUX_NAMES:
         norm = field_norm([mean["nee"]], diverging=True) if flux == "nee" else one_sided
         draw_one(frame, mean[flux], CMAPS[flux], norm, _annual_label(flux), figures[f"map_{flux}"])
-    _draw_std(frame, std, figures["map_std"])
+    if "map_std" in figures:
+        std = {flux: yearly_mean(annual, f"{flux}_std") for flux in FLUX_NAMES}
+        _draw_std(frame, std, figures["map_std"])
     _draw_seasons(frame, months, figures["map_seasons"])
     weight = grid.cell_area() * land
     true_months = None
@@ -154,7 +155,7 @@ def _plot_zonal(grid: Grid, zonal: dict, truth: dict | None, path) -> None:
         if flux == "nee":
             ax.axvline(0, color="#8a919b", lw=0.8)
         ax.set(title=FLUX_LABELS[flux], xlabel=PER_YEAR)
-    axes[0].set_ylabel("latitude, degrees north")
+    axes[0].set(ylabel="latitude, degrees north", ylim=grid.bbox[1::2])
     axes[0].legend(loc="best")
     save(figure, path)
 
@@ -179,9 +180,8 @@ def _plot_cycles(grid: Grid, zonal: dict, truth: dict | None, area: np.ndarray, 
             else:
                 ax.set_ylim(0, 1.08 * max(ax.get_ylim()[1], 0.01))
             ax.set_xticks(range(1, 13), list("JFMAMJJASOND"), fontsize=7.5)
-            ax.set_title(
-                f"{FLUX_LABELS[flux]}, {_zone_name(south, north)}", loc="left", fontsize=8.5
-            )
+            inside = max(south, grid.bbox[1]), min(north, grid.bbox[3])
+            ax.set_title(f"{FLUX_LABELS[flux]}, {_zone_name(*inside)}", loc="left", fontsize=8.5)
         axes[row, 0].set_ylabel(PER_DAY)
     axes[0, 0].legend(loc="best", fontsize=7.5)
     save(figure, path)

@@ -22,10 +22,12 @@ from tamflux.inference.state_cache import TileStateCache
 from tamflux.inference.tile_store import TileStore, open_tile_store
 from tamflux.inference.tiles import (
     FLUX_NAMES,
+    MEMBER_NAMES,
     STD_NAMES,
     OpenedInputs,
     TileInputs,
     has_land,
+    month_starts,
     open_inputs,
     predict_tile,
 )
@@ -132,38 +134,31 @@ def create_tiles(path: Path, inputs: TileInputs) -> None:
     opened = open_inputs(inputs)
     cube = opened.cube
     group = zarr.create_group(path, zarr_format=3, attributes=_provenance(inputs, opened))
-    side = [min(cube.tile_size, n) for n in cube.grid.shape]
-    for name in (*FLUX_NAMES, *STD_NAMES):
-        group.create_array(
-            name,
-            shape=(len(cube.time), *cube.grid.shape),
-            chunks=(len(cube.time), *side),
-            dtype="float32",
-            fill_value=np.nan,
-            dimension_names=("time", "lat", "lon"),
-            attributes={"units": FLUXES[name.removesuffix("_std")].units},
-        )
-    group.create_array(
-        "gap_memory",
-        shape=(len(cube.time), *cube.grid.shape),
-        chunks=(len(cube.time), *side),
-        dtype="float32",
-        fill_value=0,
-        dimension_names=("time", "lat", "lon"),
-        attributes={"units": "1"},
-    )
-    for name, kind, fill in [("dissimilarity_index", "float32", np.nan), ("quality", "int8", 0)]:
-        group.create_array(
-            name,
-            shape=cube.grid.shape,
-            chunks=tuple(side),
-            dtype=kind,
-            fill_value=fill,
-            dimension_names=("lat", "lon"),
-        )
-    days = {"units": f"days since {cube.year}-01-01", "calendar": "proleptic_gregorian"}
+    side = tuple(min(cube.tile_size, n) for n in cube.grid.shape)
+    days, months = len(cube.time), len(month_starts(cube.time))
+    members = len(inputs.checkpoints)
+    layouts: list[tuple[tuple[str, ...], str, tuple[int, ...], tuple[str, ...], float]] = [
+        ((*FLUX_NAMES, *STD_NAMES), "float32", (days,), ("time",), np.nan),
+        (("gap_memory",), "float32", (days,), ("time",), 0),
+        (MEMBER_NAMES, "float32", (members, months), ("member", "month"), np.nan),
+        (("dissimilarity_index",), "float32", (), (), np.nan),
+        (("quality",), "int8", (), (), 0),
+    ]
+    for names, kind, lengths, dimensions, fill in layouts:
+        for name in names:
+            flux = FLUXES.get(name.partition("_")[0])
+            group.create_array(
+                name,
+                shape=(*lengths, *cube.grid.shape),
+                chunks=(*lengths, *side),
+                dtype=kind,
+                fill_value=fill,
+                dimension_names=(*dimensions, "lat", "lon"),
+                attributes={"units": flux.units if flux else "1"},
+            )
+    since = {"units": f"days since {cube.year}-01-01", "calendar": "proleptic_gregorian"}
     for name, values, attributes in [
-        ("time", np.arange(len(cube.time)), days),
+        ("time", np.arange(days), since),
         ("lat", cube.grid.lat, {"units": "degrees_north"}),
         ("lon", cube.grid.lon, {"units": "degrees_east"}),
     ]:

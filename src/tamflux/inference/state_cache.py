@@ -24,6 +24,9 @@ STATE_LAGS_DAYS = (8, 48)
 """Days before the end of the data, at least, after which states are cached: the period of the last
 composite of a month, and a longer one for cloudy cells. That after the warm-up is cached too."""
 
+_DAILY = ("mean", "std", "members")
+"""Parts of a prediction that have a value for each day."""
+
 _CHECKSUM = hashlib.sha256().digest_size
 
 
@@ -88,9 +91,9 @@ class TileStateCache:
         states |= {
             day: cached["states"][day] for day in wanted if day in valid and day not in states
         }
-        parts = zip((cached["mean"], cached["std"]), prediction[:2], strict=True)
-        mean, std = (_concatenate(old, new, start) for old, new in parts)
-        prediction = prediction._replace(mean=mean, std=std)
+        parts = zip((cached[name] for name in _DAILY), prediction[:3], strict=True)
+        daily = (_concatenate(old, new, start) for old, new in parts)
+        prediction = prediction._replace(**dict(zip(_DAILY, daily, strict=True)))
         if self.partial_year:
             _write(
                 self.folder / name,
@@ -98,8 +101,7 @@ class TileStateCache:
                     "identity": identity,
                     "hashes": {day: hashes[day] for day in states},
                     "states": states,
-                    "mean": torch.from_numpy(prediction.mean),
-                    "std": torch.from_numpy(prediction.std),
+                    **{name: torch.from_numpy(getattr(prediction, name)) for name in _DAILY},
                 },
             )
         return prediction
@@ -117,7 +119,7 @@ def hash_inputs(x: np.ndarray, lookback: int, days: Iterable[int]) -> dict[int, 
 
 
 def _concatenate(old: torch.Tensor | None, new: np.ndarray, start: int) -> np.ndarray:
-    """(cell, time, flux): cached days before `start`, then the new ones."""
+    """(cell, time, ...): cached days before `start`, then the new ones."""
     if old is None or not start:
         return new
     return np.concatenate([old.numpy()[:, :start], new], axis=1)
@@ -132,7 +134,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _read(path: Path, identity: str) -> dict[str, Any]:
     """Content of a cache file; empty where it is absent, damaged, or of another model."""
-    empty: dict[str, Any] = {"hashes": {}, "states": {}, "mean": None, "std": None}
+    empty: dict[str, Any] = {"hashes": {}, "states": {}, **dict.fromkeys(_DAILY)}
     if not path.exists():
         return empty
     data = path.read_bytes()

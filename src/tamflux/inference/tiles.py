@@ -42,6 +42,8 @@ FILLED_WEATHER, MISSING_WEATHER = 16, 32
 
 FLUX_NAMES = tuple(FLUXES)
 STD_NAMES = tuple(f"{name}_std" for name in FLUXES)
+MEMBER_NAMES = ("gpp_members", "reco_members")
+"""Monthly means of each member; those of nee follow."""
 
 
 @dataclass(frozen=True)
@@ -182,14 +184,18 @@ def predict_tile(
         `gpp`, `reco`, `nee` and their `*_std`: (time, row, col) float32 in g C m-2 d-1, NaN over
         water, 0 on land without vegetation; `dissimilarity_index`: (row, col) float32
         (`tamflux.uncertainty.feature_space`), NaN without vegetated land; `gap_memory`: (time, row,
-        col) float32 (`tamflux.training.gaps`); `quality`: (row, col) int8. Fluxes are also NaN
-        where weather or the Köppen class is missing.
+        col) float32 (`tamflux.training.gaps`); `quality`: (row, col) int8; `gpp_members`,
+        `reco_members`: (member, month, row, col) float32, means of the days with fluxes. Fluxes
+        are also NaN where weather or the Köppen class is missing.
     """
     cube, static = opened.cube, opened.static.isel(lat=tile.rows, lon=tile.cols)
     land = static["land_fraction"].values > 0
     vegetated = land & (static["vegetated_fraction"].values > 0)
     fluxes = np.full((2, len(FLUX_NAMES), len(cube.time), *land.shape), np.nan, np.float32)
     fluxes[..., land] = 0
+    starts = month_starts(cube.time)
+    members = np.full((2, len(opened.ensemble.specs), len(starts), *land.shape), np.nan, np.float32)
+    members[..., land] = 0
     dissimilarity = np.full(land.shape, np.nan, np.float32)
     memory = np.zeros(fluxes.shape[2:], np.float32)
     quality = quality_flags(
@@ -215,16 +221,44 @@ def predict_tile(
             _check_finite(values, tile)
             values = np.where(missing[..., None], np.float32(np.nan), values)
             fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
+        months = monthly_means(prediction.members, missing, starts)
+        members[..., rows, cols] = months.transpose(3, 2, 1, 0)
         memory[:, rows, cols] = gap_memory(filled, lookback_days).T
         quality[rows, cols] += weather_bits(filled, missing)
         dissimilarity[rows[missing.all(axis=1)], cols[missing.all(axis=1)]] = np.nan
     arrays = fluxes.reshape(-1, *fluxes.shape[2:])
     tile_values = dict(zip((*FLUX_NAMES, *STD_NAMES), arrays, strict=True))
     return tile_values | {
+        **dict(zip(MEMBER_NAMES, members, strict=True)),
         "dissimilarity_index": dissimilarity,
         "gap_memory": memory,
         "quality": quality,
     }
+
+
+def month_starts(time: np.ndarray) -> np.ndarray:
+    """(month,) indices of the first day of each month of (time,) datetime64[D]."""
+    return np.unique(time.astype("datetime64[M]"), return_index=True)[1]
+
+
+def monthly_means(values: np.ndarray, missing: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(cell, month, ...) float32 means of the days with fluxes, NaN in months without any.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (cell, time, ...).
+    missing : numpy.ndarray
+        (cell, time) bool, days without fluxes.
+    starts : numpy.ndarray
+        From `month_starts`.
+    """
+    there = ~missing.reshape(*missing.shape, *[1] * (values.ndim - 2))
+    days = np.add.reduceat(there, starts, axis=1, dtype=np.float64)
+    total = np.add.reduceat(np.where(there, values, 0), starts, axis=1, dtype=np.float64)
+    return np.divide(total, days, out=np.full_like(total, np.nan), where=days > 0).astype(
+        np.float32
+    )
 
 
 def weather_bits(filled: np.ndarray, missing: np.ndarray) -> np.ndarray:

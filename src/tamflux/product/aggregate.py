@@ -27,7 +27,7 @@ from tamflux.product.netcdf import (
     row_blocks,
 )
 from tamflux.uncertainty.calibration import Calibration
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
 HALF_WIDTH = "_pi90_halfwidth"
 
@@ -45,7 +45,8 @@ def aggregate_product(
     NEE is RECO - GPP of the means. Half-widths are those of means over as many days
     (`Calibration.half_width_of_mean`). Ensemble standard deviations are means of the daily ones, an
     upper bound of those of the mean: the standard deviation of a mean is at most the mean of the
-    standard deviations. The annual file of a partial year holds the mean of its days so far.
+    standard deviations. The annual file of a partial year holds the mean of its days so far. It
+    also has the land cover and the climate class of the cells.
 
     In cells without weather on some days, a monthly mean is that of the days with fluxes and is
     missing where these are fewer than `MIN_DAYS_SHARE` of the month; an annual mean is missing
@@ -67,7 +68,12 @@ def aggregate_product(
     """
     intervals = Calibration.load(calibration)
     with open_static(static) as surface:
-        igbp = land_classes(surface.transpose("lat", "lon"))
+        surface = surface.transpose("lat", "lon")
+        igbp = land_classes(surface)
+        classes = {
+            "igbp_fraction": np.stack([surface[igbp_fraction(name)] for name in IGBP_CLASSES]),
+            "koppen": surface["koppen"].to_numpy(),
+        }
     with open_product(daily) as source, ExitStack() as files:
         first = np.datetime64(f"{source.year}-01-01")
         end = first + len(source.days)
@@ -87,6 +93,7 @@ def aggregate_product(
                     aggregate_attributes(source.attributes, step, source.year),
                     source.land_fraction,
                     source.quality,
+                    classes=classes if step == "annual" else None,
                 )
             )
             targets.append((file, (bounds - bounds[0]).astype(int)))

@@ -98,9 +98,10 @@ def assemble_product(
             for name, values in cells.items():
                 file.write(name, rows, np.where(np.isfinite(values), values, FILL))
             del gpp, reco, nee, values, on_land, width
+            spread = known & (len(attrs["members"]) > 1)  # one member has none
             for name in (f"{flux}_std" for flux in FLUXES):
                 values = _read(store, tiles, name, rows, known)
-                file.write(name, rows, np.where(known, values, FILL))
+                file.write(name, rows, np.where(spread, values, FILL))
 
 
 def _known_days(

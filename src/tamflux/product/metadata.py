@@ -6,7 +6,7 @@ from typing import Any
 
 from tamflux.grid import EARTH_RADIUS_M
 from tamflux.uncertainty.calibration import LEVEL
-from tamflux.variables import FLUXES
+from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES
 
 LEAST_SIGNIFICANT_DIGIT = 3
 QUANTUM = 2.0**-10
@@ -21,8 +21,9 @@ QUALITY_BITS = {
     32: "weather_or_climate_class_missing_on_some_days_without_fluxes",
     64: "koppen_class_of_nearest_cell_or_unknown",
 }
-FILLED_WEATHER, MISSING_WEATHER = 16, 32
-"""Bits of cells with filled weather, and of cells that lack fluxes on some days."""
+NO_VEGETATION, FILLED_WEATHER, MISSING_WEATHER = 2, 16, 32
+"""Bits of cells whose fluxes are set to 0, of cells with filled weather, and of cells that lack
+fluxes on some days."""
 
 FILLED_KOPPEN = 64
 """Bit of land cells for which the Köppen map has no class."""
@@ -132,6 +133,29 @@ MISSING_DAYS_ATTRIBUTES = {
     "coverage_content_type": "qualityInformation",
 }
 """CF attributes of `missing_days`."""
+
+
+CLASS_ATTRIBUTES = {
+    "igbp": {
+        "long_name": "IGBP land-cover class",
+        "flag_meanings": " ".join(IGBP_CLASSES),
+    },
+    "igbp_fraction": {
+        "units": "1",
+        "long_name": "fraction of the cell that an IGBP land-cover class covers",
+        "comment": "land_fraction is 1 minus that of WAT (water)",
+        "cell_measures": "area: cell_area",
+        "grid_mapping": "crs",
+        "coverage_content_type": "auxiliaryInformation",
+    },
+    "koppen": {
+        "long_name": "Koppen-Geiger climate class of Beck et al. (2018), 0: none",
+        "flag_meanings": " ".join(("none", *KOPPEN_CLASSES)),
+        "grid_mapping": "crs",
+        "coverage_content_type": "auxiliaryInformation",
+    },
+}
+"""CF attributes of the classes in the annual file."""
 
 
 def quality_attributes() -> dict[str, Any]:

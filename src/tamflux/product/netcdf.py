@@ -25,6 +25,7 @@ from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.product.metadata import (
     CELL_ATTRIBUTES,
+    CLASS_ATTRIBUTES,
     CRS_ATTRIBUTES,
     LEAST_SIGNIFICANT_DIGIT,
     MISSING_DAYS,
@@ -32,6 +33,7 @@ from tamflux.product.metadata import (
     flux_attributes,
     quality_attributes,
 )
+from tamflux.variables import KOPPEN_CLASSES
 
 FILL = np.float32(-9999)
 FILL_QUALITY = np.int8(-1)
@@ -102,6 +104,7 @@ def create_product(
     land_fraction: np.ndarray,
     quality: np.ndarray,
     threads: int = 1,
+    classes: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[ProductWriter]:
     """Yield the writer of a product file to fill by row blocks; the file is written atomically.
 
@@ -117,11 +120,15 @@ def create_product(
         (lat, lon) int8 bits; masked where there is no land.
     threads : int
         Threads that deflate the fluxes.
+    classes : mapping, optional
+        `igbp_fraction` (class, lat, lon) and `koppen` (lat, lon) code.
     """
     with atomic_path(path) as partial:
         with netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
             file.setncatts(dict(attributes))
             _define(file, grid, edges, step, land_fraction, quality)
+            if classes is not None:
+                _define_classes(file, classes)
         with h5py.File(partial, "r+") as file, ThreadPoolExecutor(threads) as pool:
             yield ProductWriter(file, pool)
 
@@ -168,6 +175,24 @@ def _define(
     if step != "daily":
         variable = file.createVariable(MISSING_DAYS, "i2", fill_value=FILL_DAYS, **options)
         variable.setncatts(MISSING_DAYS_ATTRIBUTES)
+
+
+def _define_classes(file: netCDF4.Dataset, classes: Mapping[str, np.ndarray]) -> None:
+    """Land cover and climate of the cells."""
+    codes = {"igbp": np.arange(len(classes["igbp_fraction"]), dtype=np.int8)}
+    codes["koppen"] = np.arange(len(KOPPEN_CLASSES) + 1, dtype=np.int8)
+    file.createDimension("igbp", len(codes["igbp"]))
+    for name, kind, values in [
+        ("igbp", "i1", codes["igbp"]),
+        ("igbp_fraction", "f4", classes["igbp_fraction"]),
+        ("koppen", "i1", classes["koppen"]),
+    ]:
+        dimensions = ("lat", "lon") if name == "koppen" else ("igbp", "lat", "lon")[: values.ndim]
+        variable = file.createVariable(name, kind, dimensions, compression="zlib", shuffle=True)
+        variable.setncatts(CLASS_ATTRIBUTES[name])
+        if name in codes:
+            variable.flag_values = codes[name]
+        variable[:] = values
 
 
 def row_blocks(grid: Grid) -> Iterator[slice]:

@@ -23,10 +23,10 @@ CAPTIONS = {
     "it is not the full uncertainty.",
     "map_seasons": "Maps of monthly mean GPP, RECO and NEE in January, April, July and October, in "
     "g C per m² of land and day.",
-    "zonal_means": "Mean GPP, RECO and NEE of the land at each latitude. Blue is the product; on "
-    "the demo Earth black is the truth.",
+    "zonal_means": "Mean GPP, RECO and NEE of the land at each latitude. Blue is the "
+    "product{truth}.",
     "seasonal_cycles": "Mean seasonal cycle of GPP, RECO and NEE by latitude zone. Monthly means "
-    "over land, weighted by area. Blue is the product; on the demo Earth black is the truth.",
+    "over land, weighted by area. Blue is the product{truth}.",
     "site_scores": "R², RMSE and bias at held-out towers for each flux and model. Each point is a "
     "tower; boxes are quartiles, whiskers the 5th and 95th percentile, the number the median. "
     "Values of R² below −1 are drawn at −1.",
@@ -46,9 +46,9 @@ CAPTIONS = {
     "at −1.",
     "interval_reliability": "Share of days inside the prediction interval, against its nominal "
     "probability. Held-out towers took no part in the calibration; their days include the random "
-    "error of the measurement. Cells are those of the demo Earth with vegetated land.",
+    "error of the measurement.{cells}",
     "interval_classes": "Share of days inside the 90 % prediction interval by IGBP class of the "
-    "tower, and by the most frequent class of the cell. The shaded range is 88 to 92 %.",
+    "tower{of_cells}. The shaded range is 88 to 92 %.",
     "map_applicability": "Applicability of the model, exp(−expected error), and dissimilarity "
     "index: distance to the nearest training tower in task embedding, climatology and land cover. "
     "Points are the training towers. Cells without vegetated land have neither.",
@@ -66,10 +66,22 @@ CAPTIONS = {
 }
 
 
-def captions(references: Iterable[str] = ()) -> dict[str, str]:
-    """Caption of each figure by its name, with the maps of some reference products."""
-    maps = {f"reference_map_{name}": _reference(name) for name in references}
-    return {**CAPTIONS, **maps}
+_DEMO = {
+    "truth": "; black is the truth",
+    "cells": " Cells are those of the demo Earth with vegetated land.",
+    "of_cells": ", and by the most frequent class of the cell",
+}
+"""Parts of captions that only a page about the demo Earth has."""
+
+
+def captions(references: Iterable[str] = (), demo: bool = False) -> dict[str, str]:
+    """Caption of each figure by its name, with the maps of some reference products.
+
+    `demo` is whether the figures show the truth too, which the demo Earth alone has.
+    """
+    parts = _DEMO if demo else dict.fromkeys(_DEMO, "")
+    own = {name: text.format(**parts) for name, text in CAPTIONS.items()}
+    return own | {f"reference_map_{name}": _reference(name) for name in references}
 
 
 def _reference(name: str) -> str:

@@ -42,7 +42,7 @@ FLAG_ORDER = (32, 4, 2, 16, 64, 8, 1)
 
 _FLUX_LABELS = {
     "": "{flux}",
-    "_pi90_halfwidth": "{flux}, half-width of the 90 % prediction interval",
+    "_pi90_halfwidth": "{flux}, half-width of the {interval}",
     "_std": "{flux}, ensemble standard deviation",
 }
 _CELL_LABELS = {"applicability": "Applicability", "dissimilarity_index": "Dissimilarity index"}
@@ -51,7 +51,10 @@ _COLOURS = 64
 
 
 def explorer(
-    monthly: Sequence[str | Path], annual: Sequence[str | Path], grid: Grid
+    monthly: Sequence[str | Path],
+    annual: Sequence[str | Path],
+    grid: Grid,
+    interval: str = "90 % prediction interval",
 ) -> dict[str, Any]:
     """Data of the interactive map.
 
@@ -61,13 +64,16 @@ def explorer(
         Product files; a month is its mean over the years.
     grid : Grid
         The grid of the product.
+    interval : str
+        What the intervals are called (`tamflux.report.tables.interval_name`).
 
     Returns
     -------
     dict
         `meta`, for JSON: grid of the map, layers (name, label, unit, colours, range), flags;
         `data`, base64: the numbers of the cells with land, see `_pack`; `coast`, base64:
-        coastlines; `factor`: cells of the product along a side of one of the map.
+        coastlines; `factor`: cells of the product along a side of one of the map; `interval`;
+        `spread`: whether there is a standard deviation over members.
     """
     factor = _factor(grid)
     with xr.open_dataset(annual[-1]) as product:
@@ -84,10 +90,18 @@ def explorer(
         for kind, label in _FLUX_LABELS.items():
             name = flux + kind
             year = coarse(yearly_mean(annual, name))
+            if kind == "_std" and not np.isfinite(year).any():  # of one member
+                continue
             values = np.concatenate([year[None], coarse(monthly_means(monthly, name))])
             diverging = name == "nee"
             layers.append(
-                _layer(name, label.format(flux=FLUX_LABELS[flux]), PER_DAY, values, diverging)
+                _layer(
+                    name,
+                    label.format(flux=FLUX_LABELS[flux], interval=interval),
+                    PER_DAY,
+                    values,
+                    diverging,
+                )
             )
             planes.append(_rounded(values))
     for name, label in _CELL_LABELS.items():
@@ -108,6 +122,8 @@ def explorer(
         "data": _pack([cells.astype(np.uint16).view(np.int16), *planes]),
         "coast": _pack([np.round(100 * np.concatenate(_coast(grid) or [np.zeros((0, 2))])).T]),
         "factor": factor,
+        "interval": interval,
+        "spread": any(layer["name"].endswith("_std") for layer in layers),
     }  # fmt: skip
 
 

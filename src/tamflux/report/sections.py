@@ -22,8 +22,11 @@ from tamflux.report.tables import (
     coverage_class_table,
     coverage_table,
     distance_table,
+    interval_name,
+    of_box,
     ranking_table,
     reference_table,
+    region_tables,
     rejected_table,
     score_table,
     site_score_table,
@@ -32,8 +35,8 @@ from tamflux.report.tables import (
     tower_table,
     truth_class_table,
     truth_table,
-    zonal_table,
 )
+from tamflux.samples.splits import HEADLINE_TOWERS
 from tamflux.uncertainty.calibration import LEVEL
 
 PACKAGES = ("numpy", "torch", "xarray", "zarr", "dask", "snakemake")
@@ -48,12 +51,18 @@ REFERENCES = (
     "Climate classes: Beck et al. (2018), Sci. Data 5, 180214, doi:10.1038/sdata.2018.214.",
 )
 
+TOTALS_TEXT = (
+    f"After ± is the half-width of the {LEVEL:.0%} interval of the total. It comes from "
+    "out-of-fold errors of months and years at towers, which neighbours and, in part, all places "
+    "share; there is none where fewer than five towers have a year. Standard deviations over "
+    "members and all months are in totals.csv and totals_monthly.csv."
+)
 INTERVALS_TEXT = (
     f"Half-widths of the {LEVEL:.0%} prediction intervals are calibrated with out-of-fold errors "
     "at training towers, by vegetation class, and those of monthly and annual means with the "
     "errors of such means. The held-out towers below took no part. Observed days include the "
     "random error of the measurement, which the calibration reduces by averaging errors over three "
-    "days. True fluxes of cells have no such error; in dormant seasons their intervals are wider "
+    "days. Fluxes of cells have no such error; in dormant seasons their intervals are wider "
     "than needed."
 )
 APPLICABILITY_TEXT = (
@@ -143,17 +152,21 @@ def _explore(explorer: Mapping[str, Any], config: Mapping[str, Any]) -> Section:
 
 
 def _totals(totals: pd.DataFrame, demo: bool) -> Section:
+    world = bool((of_box(totals)["region"] == "global").all())
     texts = [
-        "Flux times land area, summed over all land cells, and published global values. NEE is "
-        "RECO − GPP, positive to the atmosphere; it does not include fire, harvest and rivers. The "
-        "last column gives the source of each number."
+        f"Flux times land area, summed over all land cells{' of the box' * (not world)}"
+        f"{', and published global values' * world}. NEE is RECO − GPP, positive to the "
+        "atmosphere; it does not include fire, harvest and rivers. The last column gives the "
+        "source of each number.",
+        TOTALS_TEXT,
     ]
-    if demo:
+    if demo and world:
         texts.append(
             "This Earth is synthetic: the published values show the order of magnitude only."
         )
-    texts += _remarks(totals[totals["region"] == "global"])
-    return Section("totals", "Global totals", texts, [totals_table(totals), zonal_table(totals)])
+    texts += _remarks(of_box(totals))
+    title = "Global totals" if world else "Totals of the region"
+    return Section("totals", title, texts, [totals_table(totals), *region_tables(totals)])
 
 
 def _remarks(totals: pd.DataFrame) -> list[str]:
@@ -196,10 +209,11 @@ def _scores(data: Mapping[str, Any], role: pd.Series) -> Section:
             f"at least {MIN_QC:.0%} of the day was measured or well filled; a tower counts "
             f"with at least {MIN_DAYS} such days. Scores are per tower, then quartiles over "
             "towers. Click a column head to sort; filter by class.",
+            *_few_towers(role),
             _agreement(data["agreement"]),
         ],
         [
-            score_table(data["scores"]),
+            score_table(data["scores"], data["site_scores"]),
             class_table(data["scores"], "igbp", "IGBP class of the tower"),
             class_table(data["scores"], "koppen", "Köppen main group"),
             site_score_table(data["site_scores"], data["sites"]["site_id"][role == "test"]),
@@ -223,7 +237,7 @@ def _intervals(coverage: pd.DataFrame, ranking: pd.DataFrame) -> Section:
     return Section(
         "intervals",
         "Uncertainty and applicability",
-        [INTERVALS_TEXT, APPLICABILITY_TEXT],
+        [f"Held-out towers: {interval_name(coverage)}.", INTERVALS_TEXT, APPLICABILITY_TEXT],
         [
             coverage_table(coverage),
             *([ranking_table(ranking)] if len(ranking) else []),
@@ -249,6 +263,17 @@ def _towers(data: Mapping[str, Any], role: pd.Series, split: str) -> Section:
             tower_table(data["towers"], data["sites"], role),
         ],
     )
+
+
+def _few_towers(role: pd.Series) -> list[str]:
+    """A warning where too few towers are held out."""
+    held_out = int((role == "test").sum())
+    if held_out >= HEADLINE_TOWERS:
+        return []
+    return [
+        f"Only {held_out} towers are held out, fewer than the {HEADLINE_TOWERS} that a headline "
+        "score needs: medians and shares below can be far from those at other places."
+    ]
 
 
 def _agreement(table: pd.DataFrame) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from tamflux.evaluation.labels import MODELS
 from tamflux.evaluation.metrics import FLUX_NAMES
@@ -28,7 +30,17 @@ PUBLISHED = (
 (2020), Biogeosciences 17, 1343; Nelson et al. (2024), Biogeosciences 21, 5079 and EGU25-16220;
 Chen et al. (2024), Biogeosciences 21, 4285."""
 
+MIN_COVERAGE = 0.8
+"""Share of the days of held-out towers below which an interval is not called one of 90 %."""
+
 POPULATIONS = {"towers": "held-out towers", "cells": "land cells, against the truth"}
+REGION_SETS = {
+    "latitude": "latitude",
+    "igbp": "IGBP class",
+    "koppen": "Köppen class",
+    "continent": "continent",
+    "country": "country",
+}
 INDICES = {"dissimilarity_index": "dissimilarity index", "expected_error": "expected error"}
 
 
@@ -53,7 +65,27 @@ def number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def score_table(scores: pd.DataFrame) -> Table:
+def median_interval(values: pd.Series) -> tuple[float, float]:
+    """90 % confidence interval of the median, NaN where too few values give one.
+
+    Order statistics l and n + 1 - l hold the median with probability 1 - 2 P(B < l), where B is
+    binomial (n, 1/2) whatever the distribution (Conover 1999, Practical Nonparametric Statistics).
+    """
+    ordered = np.sort(values.dropna())
+    rank = int(binom.ppf((1 - LEVEL) / 2, len(ordered), 0.5))
+    if rank < 1:
+        return np.nan, np.nan
+    return float(ordered[rank - 1]), float(ordered[-rank])
+
+
+def score_interval(site_scores: pd.DataFrame, model: str, flux: str) -> str:
+    """Interval of the median R² of a model as text; empty where there is none."""
+    here = (site_scores["model"] == model) & (site_scores["flux"] == flux)
+    low, high = median_interval(site_scores.loc[here, "r2"])
+    return f"{number(low, 2)} to {number(high, 2)}" if np.isfinite(low) else ""
+
+
+def score_table(scores: pd.DataFrame, site_scores: pd.DataFrame) -> Table:
     """Scores at held-out towers, all towers together."""
     part = scores[scores["group"] == "all"].set_index(["flux", "model"])
     rows = []
@@ -61,8 +93,11 @@ def score_table(scores: pd.DataFrame) -> Table:
         row = part.loc[(flux, model)]
         quartiles = " / ".join(number(row[f"r2_q{q}"], 2) for q in (25, 50, 75))
         medians = [number(row[f"{name}_q50"], 2) for name in ("rmse", "nmae", "rae", "bias")]
-        rows.append([flux.upper(), MODELS[model], str(int(row["n_sites"])), quartiles, *medians])
-    columns = ["flux", "model", "towers", "R² quartiles", "RMSE", "nMAE", "RAE", "bias"]
+        interval = score_interval(site_scores, model, flux) or "–"
+        first = [flux.upper(), MODELS[model], str(int(row["n_sites"]))]
+        rows.append([*first, quartiles, interval, *medians])
+    columns = ["flux", "model", "towers", "R² quartiles", "90 % interval of the median R²"]
+    columns += ["RMSE", "nMAE", "RAE", "bias"]
     return Table(
         "Held-out towers: quartiles of R², medians of the others (RMSE and bias in g C m⁻² d⁻¹)",
         columns,
@@ -208,20 +243,43 @@ def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> T
     return Table("All towers", columns, rows, text=text, filters={2, 5, 9}, folded=True)
 
 
+def of_box(totals: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the whole box."""
+    return totals[totals["region_set"] == "box"]
+
+
+def mass_unit(petagrams: pd.Series | np.ndarray) -> tuple[str, float]:
+    """Unit in which half of some totals are at least 1 (Pg) or not (Tg), and its number per Pg."""
+    typical = np.nanmedian(np.abs(np.asarray(petagrams, float)))
+    return ("Pg C", 1.0) if typical >= 1 else ("Tg C", 1e3)
+
+
+def total(value: float, half_width: float, factor: float) -> str:
+    """A total in three significant digits, with the half-width of its interval if there is one."""
+    value, half_width = value * factor, half_width * factor
+    if not np.isfinite(value):
+        return "–"
+    size = int(np.floor(np.log10(abs(value)))) if value else 0
+    digits = min(max(0, 2 - size), 3)
+    text = number(value, digits)
+    return f"{text} ± {number(half_width, digits)}" if np.isfinite(half_width) else text
+
+
 def totals_table(totals: pd.DataFrame) -> Table:
-    """Global totals of the product and published values."""
+    """Totals of the box and, for the globe, published values."""
+    box = of_box(totals)
+    unit, factor = mass_unit(box["gpp"])
     rows = [
-        [
-            f"TAMFlux, {_period(row)}",
-            *(number(getattr(row, flux), 1) for flux in FLUX_NAMES),
-            "this run",
-        ]
-        for row in totals[totals["region"] == "global"].itertuples()
+        [f"TAMFlux, {_period(row)}", *_total_cells(row._asdict(), factor), "this run"]
+        for row in box.itertuples()
     ]
+    world = (box["region"] == "global").all()
+    published = PUBLISHED if world else ()
     return Table(
-        "Totals of all land cells, Pg C yr⁻¹",
+        f"Totals of {'all land cells' if world else 'the land of the box'}, {unit} yr⁻¹, with the "
+        f"half-width of the {LEVEL:.0%} interval",
         ["", "GPP", "RECO", "NEE", "source"],
-        [*rows, *([cell or "–" for cell in source] for source in PUBLISHED)],
+        [*rows, *([cell or "–" for cell in source] for source in published)],
         text={0, 4},
         strong=set(range(len(rows))),
     )
@@ -233,20 +291,37 @@ def complete_years(totals: pd.DataFrame) -> pd.DataFrame:
     return totals if complete.empty else complete
 
 
-def zonal_table(totals: pd.DataFrame) -> Table:
-    """Totals per region, mean over the complete years."""
-    mean = complete_years(totals).groupby("region", sort=False)[["land_area", *FLUX_NAMES]].mean()
-    rows = [
-        [region, number(row["land_area"] / 1e12, 1), *(number(row[f], 2) for f in FLUX_NAMES)]
-        for region, row in mean.iterrows()
-        if row["land_area"] > 0
-    ]
-    columns = ["region", "land, million km²", "GPP", "RECO", "NEE"]
-    return Table("Totals by latitude, Pg C yr⁻¹", columns, rows, folded=True)
+def region_tables(totals: pd.DataFrame) -> list[Table]:
+    """Totals of each region set, mean over the complete years."""
+    columns = ["land_area", *FLUX_NAMES, *(f"{flux}_pi90_halfwidth" for flux in FLUX_NAMES)]
+    tables = []
+    for name, part in complete_years(totals).groupby("region_set", sort=False):
+        if name == "box":
+            continue
+        mean = part.groupby("region", sort=False)[columns].mean()
+        unit, factor = mass_unit(mean["gpp"])
+        rows = [
+            [str(region), number(row["land_area"] / 1e12, 2), *_total_cells(row, factor)]
+            for region, row in mean.iterrows()
+        ]
+        tables.append(
+            Table(
+                f"Totals by {REGION_SETS.get(str(name), f'region of {name}')}, {unit} yr⁻¹",
+                ["region", "land, million km²", "GPP", "RECO", "NEE"],
+                rows,
+                folded=True,
+            )
+        )
+    return tables
+
+
+def _total_cells(row: Mapping, factor: float) -> list[str]:
+    return [total(row[flux], row[f"{flux}_pi90_halfwidth"], factor) for flux in FLUX_NAMES]
 
 
 def reference_table(scores: pd.DataFrame) -> Table:
     """Totals of TAMFlux and of reference products over their common cells."""
+    unit, factor = mass_unit(scores[["product_total", "reference_total"]])
     rows = [
         [
             row.reference,
@@ -254,7 +329,7 @@ def reference_table(scores: pd.DataFrame) -> Table:
             str(row.years),
             f"{number(row.area_mkm2, 1)} ({number(100 * row.area_share, 0)} %)",
             *(
-                number(x, 1)
+                total(x, np.nan, factor)
                 for x in (
                     row.product_total,
                     row.reference_total,
@@ -270,13 +345,31 @@ def reference_table(scores: pd.DataFrame) -> Table:
         "difference", "correlation of annual means", "RMSE of months",
     ]  # fmt: skip
     return Table(
-        "Totals in Pg C yr⁻¹ over the common cells, weighted by the land area of TAMFlux "
+        f"Totals in {unit} yr⁻¹ over the common cells, weighted by the land area of TAMFlux "
         "(RMSE in g C m⁻² d⁻¹)",
         columns,
         rows,
         text={0, 1, 2},
         filters={1} if len(rows) > 3 else set(),
     )
+
+
+def interval_name(coverage: pd.DataFrame | None) -> str:
+    """What the intervals are called: 90 % where held-out towers bear it out, else what they hold.
+
+    They bear it out where at least `MIN_COVERAGE` of the days of each flux are inside. Those of a
+    released model, which has no table here, were tested where it was made.
+    """
+    if coverage is None:
+        return f"{LEVEL:.0%} prediction interval"
+    part = coverage[(coverage["group"] == "all") & (coverage["level"] == LEVEL)]
+    part = part[(part["population"] == "towers") & (part["scale"] == "day")]
+    if part.empty:
+        return f"{LEVEL:.0%} prediction interval, not tested at any held-out tower"
+    worst, towers = part["coverage"].min(), int(part["n_locations"].min())
+    if worst >= MIN_COVERAGE:
+        return f"{LEVEL:.0%} prediction interval"
+    return f"prediction interval, which holds {worst:.0%} of the days at {towers} held-out towers"
 
 
 def coverage_table(coverage: pd.DataFrame) -> Table:
@@ -301,7 +394,7 @@ def coverage_table(coverage: pd.DataFrame) -> Table:
         "half-width",
     ]  # fmt: skip
     return Table(
-        f"Days and means inside the {LEVEL:.0%} prediction interval (half-width in g C m⁻² d⁻¹)",
+        f"Days and means inside the {interval_name(coverage)} (half-width in g C m⁻² d⁻¹)",
         columns,
         rows,
         text={0, 1, 2},

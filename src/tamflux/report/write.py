@@ -18,7 +18,16 @@ from tamflux.report.captions import captions
 from tamflux.report.explorer import explorer
 from tamflux.report.page import figure, render
 from tamflux.report.sections import citation, provenance, sections_of
-from tamflux.report.tables import complete_years, number
+from tamflux.report.tables import (
+    complete_years,
+    interval_name,
+    mass_unit,
+    number,
+    of_box,
+    score_interval,
+    total,
+)
+from tamflux.samples.splits import HEADLINE_TOWERS
 
 
 def write_report(
@@ -72,13 +81,13 @@ def write_report(
     data: dict[str, Any] = {
         name: None if path is None else _read(path) for name, path in tables.items()
     }
-    data["explorer"] = explorer(monthly, annual, grid)
+    data["explorer"] = explorer(monthly, annual, grid, interval_name(data["coverage"]))
     role = None if sites is None else data["sites"][f"split_{config['training']['split']}"]
     demo = data["truth"] is not None or (role is None and is_demo(config["inputs"]))
     sections = [
         *sections_of(data, role, config), provenance(config, annual), citation(config, demo)
     ]  # fmt: skip
-    texts = captions(entry["name"] for entry in config["validation"]["references"])
+    texts = captions((each["name"] for each in config["validation"]["references"]), demo)
     for section in sections:
         section.figures = [figure(Path(path), texts) for path in figures.get(section.id, ())]
     years = sorted(config["years"]["product"])
@@ -105,42 +114,60 @@ def _subtitle(
     grid = config["grid"]
     west, south, east, north = grid["bbox"]
     world = (west, south, east, north) == (-180, -90, 180, 90)
-    area = "global" if world else f"{south:g} to {north:g}° N, {west:g} to {east:g}° E"
+    area = "global" if world else f"{_latitudes(south, north)}, {_longitudes(west, east)}"
     what = f"Carbon fluxes between land and atmosphere, {area}, {grid['resolution']:g}° and daily, "
     if role is None:
         with xr.open_dataset(annual[0]) as product:
             made = product.attrs["source"]
         return f"{what}predicted with the released model {config['inference']['model']}: {made}."
     first, last = min(config["years"]["train"]), max(config["years"]["train"])
+    members = config["training"]["members"]
     return (
         f"{what}upscaled from {(role == 'train').sum()} eddy-covariance towers with "
-        f"{config['training']['members']} members of TAM-RL trained on "
+        f"{members} member{'s' * (members > 1)} of TAM-RL trained on "
         f"{first if first == last else f'{first}–{last}'}."
     )
 
 
+def _latitudes(south: float, north: float) -> str:
+    return " to ".join(f"{abs(lat):g}° {'SN'[lat >= 0]}" for lat in (south, north))
+
+
+def _longitudes(west: float, east: float) -> str:
+    return " to ".join(f"{abs(lon):g}° {'WE'[lon >= 0]}" for lon in (west, east))
+
+
 def _cards(data: Mapping[str, Any], role: pd.Series | None) -> list[dict[str, str]]:
     """Numbers at the top of the page."""
-    totals = complete_years(data["totals"])
-    land = totals[totals["region"] == "global"]
-    per = "yr⁻¹" if land["days"].min() >= 365 else f"in the first {land['days'].max()} days"
+    box = complete_years(of_box(data["totals"]))
+    unit, factor = mass_unit(box["gpp"])
+    per = "yr⁻¹" if box["days"].min() >= 365 else f"in the first {box['days'].max()} days"
+    where = "" if (box["region"] == "global").all() else " of the region"
     cards = [
-        {"value": number(land[flux].mean(), 1), "label": f"{flux.upper()}, Pg C {per}"}
+        {
+            "value": total(box[flux].mean(), box[f"{flux}_pi90_halfwidth"].mean(), factor),
+            "label": f"{flux.upper()}{where}, {unit} {per}",
+        }
         for flux in FLUX_NAMES
     ]
     if role is None:
         return cards
     scores = data["scores"]
     scores = scores[(scores["model"] == "tamrl") & (scores["group"] == "all")].set_index("flux")
-    cards += [
-        {
-            "value": number(scores["r2_q50"].get(flux, float("nan")), 2),
-            "label": f"median R² of {flux.upper()}, held-out towers",
-        }
-        for flux in FLUX_NAMES
-    ]
+    cards += [_score_card(scores, data["site_scores"], flux) for flux in FLUX_NAMES]
     towers = f"{(role == 'train').sum()} + {(role == 'test').sum()}"
     return [*cards, {"value": towers, "label": "towers: training + held out"}]
+
+
+def _score_card(scores: pd.DataFrame, site_scores: pd.DataFrame, flux: str) -> dict[str, str]:
+    """The median R² with its number of towers and its interval; none with too few towers."""
+    towers = int(scores["n_sites"].get(flux, 0))
+    if towers < HEADLINE_TOWERS:
+        label = f"no R² of {flux.upper()}: {towers} held-out towers, {HEADLINE_TOWERS} are needed"
+        return {"value": "–", "label": label}
+    interval = score_interval(site_scores, "tamrl", flux)
+    label = f"median R² of {flux.upper()}, {towers} held-out towers"
+    return {"value": number(scores["r2_q50"][flux], 2), "label": f"{label} (90 %: {interval})"}
 
 
 def _read(path: str | Path) -> pd.DataFrame:

@@ -39,11 +39,13 @@ class Prediction(NamedTuple):
 
     mean : (cell, time, 3) mean over members, with nee = reco - gpp.
     std : (cell, time, 3) standard deviation over members; 0 for a single member.
+    members : (cell, time, member, 2) gpp and reco of each member.
     embeddings : (cell, members x embedding) task embeddings, as of `Ensemble.embeddings`.
     """
 
     mean: np.ndarray
     std: np.ndarray
+    members: np.ndarray
     embeddings: np.ndarray
 
 
@@ -123,7 +125,8 @@ class Ensemble:
         missing = missing_fluxes(without, self.lookback_days)
         filled = fill_gaps(x, self.predictors, self.lookback_days)
         prediction = self.predict_from(filled, static, batch_cells)[0]
-        prediction.mean[missing] = prediction.std[missing] = np.nan
+        for values in prediction[:3]:
+            values[missing] = np.nan
         return prediction
 
     def predict_from(
@@ -165,17 +168,18 @@ class Ensemble:
         days = x.shape[1] - self.lookback_days
         mean = np.empty((len(x), days, 3), np.float32)
         std = np.empty_like(mean)
+        members = np.empty((len(x), days, len(self.networks), 2), np.float32)
         embeddings = []
         saved: dict[int, BatchStates] = {day: [] for day in keep}
         for number, part in enumerate(self._batches(len(x), batch_cells)):
             before = states[number] if states else [None] * len(self.networks)
             with self._turn:  # one batch at a time in the memory of a GPU, whatever the threads
                 batch, after = self._predict_batch(x[part], static[part], before, keep)
-            mean[part], std[part] = batch.mean, batch.std
+            mean[part], std[part], members[part] = batch[:3]
             embeddings.append(batch.embeddings)
             for day, batches in saved.items():
                 batches.append([tuple(_copy(member[day], "cpu")) for member in after])
-        return Prediction(mean, std, np.concatenate(embeddings)), saved
+        return Prediction(mean, std, members, np.concatenate(embeddings)), saved
 
     @torch.inference_mode()
     def embeddings(self, x: np.ndarray, batch_cells: int | None = None) -> np.ndarray:
@@ -232,7 +236,8 @@ class Ensemble:
         mean = stack.mean(dim=0)  # nee = reco - gpp is linear: the mean of balanced members is too
         std = (stack - mean).square_().mean(dim=0).sqrt_()
         embeddings = [member.embedding for member in members if member.embedding is not None]
-        parts = (mean, std, torch.cat([condition[:, :0], *embeddings], dim=1))
+        gross = stack[..., :2].movedim(0, 2)
+        parts = (mean, std, gross, torch.cat([condition[:, :0], *embeddings], dim=1))
         saved = [member.states for member in members]
         return Prediction(*(part.cpu().numpy() for part in parts)), saved
 

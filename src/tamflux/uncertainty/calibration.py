@@ -58,6 +58,9 @@ class Calibration:
     error_coefficients : tuple of two float, optional
         Expected error = sqrt(gross flux) x (first + second x dissimilarity), as a share of the
         standard deviation of the towers' fluxes. None: intervals alone.
+    mean_error : mapping, optional
+        Content of `tamflux.uncertainty.mean_error.MeanError`, which reads it; None with too few
+        towers.
     about : mapping
         Numbers of towers and days, and where the numbers come from.
     """
@@ -67,6 +70,7 @@ class Calibration:
     mean_days: Mapping[str, list[float]]
     nonconformity_quantile: Mapping[str, Mapping[str, Mapping[str, list[float]]]]
     error_coefficients: tuple[float, float] | None = None
+    mean_error: Mapping[str, Any] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def quantile(

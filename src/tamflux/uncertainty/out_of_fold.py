@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from tamflux.errors import ContractError
@@ -18,6 +19,7 @@ from tamflux.uncertainty.calibration import LEVEL, Calibration
 from tamflux.uncertainty.conformal import fit_expected_error, fit_intervals, smooth_errors
 from tamflux.uncertainty.feature_space import FeatureSpace, site_features
 from tamflux.uncertainty.folds import assign_calibration_folds
+from tamflux.uncertainty.mean_error import fit_mean_error
 from tamflux.variables import FLUXES, IGBP_CLASSES, igbp_fraction
 
 log = logging.getLogger("tamflux")
@@ -122,6 +124,8 @@ def calibrate(
     coefficients = _fit_applicability(
         site, date, predicted, error, sites.map(of_tower).to_numpy(float)
     )
+    mean_error = _fit_mean_error(samples.sites, site, date, predicted, error)
+    intervals = replace(intervals, mean_error=mean_error)
     replace(intervals, error_coefficients=coefficients, about=about).save(target)
 
 
@@ -150,6 +154,15 @@ def _predict_out_of_fold(
             part = window_idx[start : start + BATCH_WINDOWS]
             predicted[part] = ensemble.predict(*samples.gather(windows.select(part))).mean
     return predicted
+
+
+def _fit_mean_error(sites: pd.DataFrame, site, date, predicted, error) -> dict | None:
+    """The part `mean_error` of the calibration."""
+    days = pd.DataFrame({"site": site, "date": date})
+    days["gross_flux"] = predicted[:, 0] + predicted[:, 1]
+    days[list(FLUXES)] = error
+    fitted = fit_mean_error(days, sites["lat"].to_numpy(), sites["lon"].to_numpy())
+    return None if fitted is None else asdict(fitted)
 
 
 def _fit_applicability(site, date, predicted, error, dissimilarity) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """A small planet of tiles: smooth fluxes, two ocean blocks, one cell without vegetation."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,10 +10,12 @@ import xarray as xr
 from calibrations import make_calibration
 
 from tamflux.grid import Grid
+from tamflux.inference.tiles import month_starts, monthly_means
 from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
 from tamflux.product.totals import tabulate_totals
+from tamflux.uncertainty.mean_error import MeanError, StepError
 from tamflux.variables import FLUXES, IGBP_CLASSES
 
 CONFIG = {
@@ -50,6 +53,12 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     distance = np.where(land_fraction == 1, random.uniform(0, 4, grid.shape), np.nan)
     data["dissimilarity_index"] = (dims[1:], distance.astype(np.float32))
     data["gap_memory"] = (dims, np.zeros_like(gpp))
+    starts = month_starts(days)
+    for name in ("gpp", "reco"):
+        cells = np.moveaxis(data[name][1], 0, -1).reshape(-1, len(days))
+        means = monthly_means(cells, np.isnan(cells), starts).T.reshape(-1, *grid.shape)
+        spread = np.array([0.9, 1.0, 1.1], np.float32)[:, None, None, None]
+        data[f"{name}_members"] = (("member", "month", *dims[1:]), spread * means)
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
     members = [
         {
@@ -62,11 +71,12 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     ]
     tiles.attrs = {"year": year, "resolution": resolution, "bbox": list(grid.bbox),
                    "tile_size": 8, "code": "abc", "members": members}  # fmt: skip
-    chunks = {name: {"chunks": (len(days), 8, 8)} for name in data if name != "dissimilarity_index"}
+    chunks = {name: {"chunks": (len(days), 8, 8)} for name in (*fields, "gap_memory")}
     tiles.to_zarr(folder / "tiles.zarr", zarr_format=3, consolidated=False, encoding=chunks)
     forest = write_static(folder / "static.nc", grid, land_fraction)
     difficulty = {flux: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7 + k] for k, flux in enumerate(FLUXES)}
     calibration = make_calibration(difficulty, classes={"GRA": 1.0, "ENF": 1.5})
+    calibration = replace(calibration, mean_error=mean_error())
     calibration.save(folder / "calibration.json")
     checksum_inputs([folder / "static.nc"], "land", folder / "inputs.csv")
     return SimpleNamespace(
@@ -84,7 +94,7 @@ def write_static(path: Path, grid: Grid, land_fraction: np.ndarray) -> np.ndarra
     shares["ENF"] = land_fraction * forest
     data = {f"igbp_{name}": shares.get(name, np.zeros(grid.shape)) for name in IGBP_CLASSES}
     data |= {"land_fraction": land_fraction, "vegetated_fraction": land_fraction}
-    data["koppen"] = np.ones(grid.shape, np.int8)
+    data["koppen"] = np.where(land_fraction > 0, 15, 0)
     dims = ("lat", "lon")
     xr.Dataset(
         {
@@ -94,6 +104,28 @@ def write_static(path: Path, grid: Grid, land_fraction: np.ndarray) -> np.ndarra
         {"lat": grid.lat, "lon": grid.lon},
     ).to_netcdf(path)
     return forest
+
+
+def mean_error() -> dict:
+    """The part `mean_error` of the calibration: other numbers for months, years and fluxes."""
+    fluxes = ("gpp", "reco", "nee")
+    steps = {
+        step: StepError(
+            {flux: [size * (0.1 + 0.1 * k) for k in range(7)] for flux in fluxes},
+            dict.fromkeys(fluxes, 1.8),
+            {flux: 0.01 * number for number, flux in enumerate(fluxes)},
+        )
+        for step, size in {"monthly": 1.0, "annual": 0.8}.items()
+    }
+    return asdict(MeanError(800.0, 20, steps))
+
+
+def _tabulate(source: SimpleNamespace, annual: Path, monthly: Path, **options) -> Path:
+    """Write `totals.csv` and `totals_monthly.csv` beside the annual file; the path of the first."""
+    totals = annual.with_name("totals.csv")
+    given = [annual], [monthly], [source.tiles], source.calibration
+    tabulate_totals(*given, totals, annual.with_name("totals_monthly.csv"), **options)
+    return totals
 
 
 def _assemble(source: SimpleNamespace, output: Path, config=CONFIG, threads=1) -> None:
@@ -128,8 +160,14 @@ def assemble():
 
 @pytest.fixture(scope="session")
 def aggregate():
-    """Function (source, daily, monthly, annual) that writes the files of means."""
+    """Function (source, daily, monthly, annual) that writes the last two."""
     return _aggregate
+
+
+@pytest.fixture(scope="session")
+def tabulate():
+    """Function (source, annual, monthly, **options) that writes the totals, and their path."""
+    return _tabulate
 
 
 @pytest.fixture
@@ -146,5 +184,5 @@ def product(tmp_path_factory):
     paths = {step: folder / f"{step}.nc" for step in ("daily", "monthly", "annual")}
     _assemble(source, paths["daily"])
     _aggregate(source, *paths.values())
-    tabulate_totals([paths["annual"]], folder / "totals.csv")
-    return SimpleNamespace(**paths, totals=folder / "totals.csv", source=source)
+    totals = _tabulate(source, paths["annual"], paths["monthly"])
+    return SimpleNamespace(**paths, totals=totals, source=source)

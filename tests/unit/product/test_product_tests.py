@@ -11,7 +11,6 @@ import pytest
 import zarr
 from numpy import argwhere, nan
 
-from tamflux.product.totals import tabulate_totals
 from tamflux.variables import FLUXES
 
 TESTS = Path(__file__).parents[2] / "product"
@@ -20,7 +19,7 @@ APPLICABLE = "missing_only or close or means or totals"  # the others need veget
 
 
 @pytest.fixture(scope="module")
-def gappy(make_tiles, assemble, aggregate, tmp_path_factory):
+def gappy(make_tiles, assemble, aggregate, tabulate, tmp_path_factory):
     """A product that lacks 11 and 12 January, and July, in a cell; its folder and the cell."""
     folder = tmp_path_factory.mktemp("tested")
     source = make_tiles(folder, 2003)
@@ -33,7 +32,7 @@ def gappy(make_tiles, assemble, aggregate, tmp_path_factory):
     paths = [folder / f"{step}.nc" for step in ("daily", "monthly", "annual")]
     assemble(source, paths[0])
     aggregate(source, *paths)
-    tabulate_totals([paths[2]], folder / "totals.csv")
+    tabulate(source, paths[2], paths[1])
     return folder, (row, col)
 
 

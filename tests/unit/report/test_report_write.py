@@ -21,7 +21,7 @@ from tamflux.evaluation.metrics import FLUX_NAMES, METRICS
 from tamflux.report.captions import CAPTIONS, captions
 from tamflux.report.page import Section, render
 from tamflux.report.tables import number, rejected_table, totals_table
-from tamflux.report.write import write_report
+from tamflux.report.write import _subtitle, write_report
 
 REPO = Path(__file__).parents[3]
 HOSTILE = '<script>alert("x")</script><img src=http://evil.example/a.png onerror=alert(1)>'
@@ -73,26 +73,35 @@ def reference_scores(path, name):
     return path
 
 
-def tables(root, site_name, missing=0.0, preliminary=None):
-    """Write the tables that the report reads; returns its arguments."""
+def tables(
+    root, site_name, missing=0.0, preliminary=None, box="global", size=1.0, towers=7, held=0.912
+):
+    """Write the tables that the report reads; returns its arguments.
+
+    `size` scales the totals, `towers` are held out, `held` is the share of days in intervals.
+    """
     rows = [
         {
             "year": y,
             "days": 365,
+            "region_set": s,
             "region": r,
             "land_area": 1.3e14,
-            "gpp": 123.4,
-            "reco": 117.3,
-            "nee": -6.1,
+            "gpp": 123.4 * size,
+            "reco": 117.3 * size,
+            "nee": -6.1 * size,
+            "gpp_pi90_halfwidth": 9.87 * size,
+            "reco_pi90_halfwidth": 8.76 * size,
+            "nee_pi90_halfwidth": 6.54 * size,
             "missing_share": missing,
             "preliminary_share": preliminary,
         }
         for y in (2003, 2004)
-        for r in ("global", "tropics")
+        for s, r in (("box", box), ("latitude", "tropics"))
     ]
     pd.DataFrame(rows).to_csv(root / "totals.csv", index=False)
     scores = [
-        {"model": m, "flux": f, "group": g, "value": v, "n_sites": 7}
+        {"model": m, "flux": f, "group": g, "value": v, "n_sites": towers}
         | {f"{metric}_q{q}": 0.512 for metric in METRICS for q in (25, 50, 75)}
         for m in MODELS
         for f in FLUX_NAMES
@@ -100,19 +109,21 @@ def tables(root, site_name, missing=0.0, preliminary=None):
     ]
     pd.DataFrame(scores).to_csv(root / "scores.csv", index=False)
     of_sites = [
-        {"model": m, "site_id": "B", "flux": f, "n": 300, "r2": 0.61, "rmse": 1.23, "nmae": 0.4,
-         "rae": 0.5, "bias": -0.17, "igbp": "ENF", "koppen": "D"}
+        {"model": m, "site_id": "B" * (k + 1), "flux": f, "n": 300, "r2": 0.61 + k / 100,
+         "rmse": 1.23, "nmae": 0.4, "rae": 0.5, "bias": -0.17, "igbp": "ENF", "koppen": "D"}
         for m in MODELS
         for f in FLUX_NAMES
+        for k in range(towers)
     ]  # fmt: skip
     pd.DataFrame(of_sites).to_csv(root / "site_scores.csv", index=False)
     agreement = {"year": 2003, "flux": FLUX_NAMES, "n": 730, "max_abs_difference": 0.0004}
     pd.DataFrame(agreement).to_csv(root / "agreement.csv", index=False)
     coverage = [
         {"population": p, "flux": f, "scale": s, "group": g, "value": v, "level": level,
-         "n_locations": 7, "coverage": 0.912, "coverage_mean": 0.9, "coverage_q10": 0.7,
-         "coverage_q50": 0.95, "half_width": 1.5}
-        for p in ("towers", "cells")
+         "n_locations": towers, "coverage": held, "coverage_mean": 0.9, "coverage_q10": 0.7,
+         "coverage_q50": 0.95,
+         "half_width": 1.5}
+        for p in ("towers", "cells")[: 1 + (box == "global")]
         for f in FLUX_NAMES
         for s in ("day", "month")
         for g, v in (("all", "all"), ("igbp", "GRA"))
@@ -158,7 +169,14 @@ def truth_scores(path):
 
 
 def write_page(
-    planet, root, truth=True, site_name="Hill", reference=None, shares=(0.0, None), **changes
+    planet,
+    root,
+    truth=True,
+    site_name="Hill",
+    reference=None,
+    shares=(0.0, None),
+    numbers=None,
+    **changes,
 ):
     """Write a page with every part into a folder; returns its path."""
     config = yaml.safe_load((REPO / "config.yaml").read_text()) | changes
@@ -178,7 +196,7 @@ def write_page(
         figures=figures,
         config=config,
         truth_scores=truth_scores(root / "truth.csv") if truth else None,
-        **tables(root, site_name, *shares),
+        **tables(root, site_name, *shares, **(numbers or {})),
     )
     return root / "report.html"
 
@@ -228,7 +246,7 @@ def test_hostile_names_stay_text(write):
 
 def test_json_in_the_page_cannot_end_its_element():
     layer = {"name": "gpp", "label": "</script><script>alert(1)</script>"}
-    part = {"meta": {"layers": [layer]}, "data": "", "coast": ""}
+    part = {"meta": {"layers": [layer]}, "data": "", "coast": "", "interval": "", "spread": False}
     page = {"title": "", "subtitle": "", "cards": [], "notice": "", "footer": ""}
     html = render({**page, "sections": [Section("a", "A", explorer=part)]})
     assert "alert(1)</script>" not in html
@@ -239,7 +257,7 @@ def test_json_in_the_page_cannot_end_its_element():
 def test_reference_products_are_compared(write):
     text = Page(write(reference="X-BASE")).text
     assert "Reference products" in text and "X-BASE GPP 2001 91.2 (62 %)" in text
-    assert "118.2" in text and "124.7" in text and "−6.5" in text
+    assert "91.2 (62 %) 118 125 −6.50" in text
     assert "Reference products" not in Page(write()).text
 
 
@@ -249,7 +267,7 @@ def test_every_held_out_tower_has_its_scores(write):
 
 def test_tables_have_the_numbers(write):
     page = Page(write())
-    assert "123.4" in page.text and "−6.1" in page.text  # the run's totals
+    assert "123 ± 10" in page.text and "−6.10 ± 6.54" in page.text  # the run's totals
     assert "124.7 ± 2.1" in page.text and "−5.75 ± 0.33" in page.text  # X-BASE
     assert "0.51 / 0.51 / 0.51" in page.text and "LSTM without static inputs" in page.text
     assert "0.73" in page.text and "The Earth of this run is synthetic" in page.text
@@ -297,12 +315,51 @@ def test_with_a_released_model_the_page_has_no_towers_and_names_the_model(planet
     assert len(page.images) == 1
 
 
+def cards(page):
+    """Value and label of each card, in the order of the page."""
+    return re.findall(r'<div class="card"><b>(.*?)</b><span>(.*?)</span>', page)
+
+
+def test_the_cards_of_the_globe_say_what_they_are(write):
+    found = cards(write(numbers={"towers": 12}))
+    assert found[0] == ("123 ± 10", "GPP, Pg C yr⁻¹")
+    assert found[2] == ("−6.10 ± 6.54", "NEE, Pg C yr⁻¹")
+    # of 12 towers the third and the tenth: B(12, 1/2) is below 3 with a probability of 0.019
+    label = "median R² of GPP, 12 held-out towers (90 %: 0.63 to 0.70)"
+    assert found[3] == ("0.51", label)
+    assert found[6] == ("1 + 1", "towers: training + held out")
+
+
+def test_a_region_is_not_the_globe(write):
+    box = "36N-44N 10W-4E"
+    html = write(truth=False, numbers={"box": box, "size": 0.004, "towers": 4, "held": 0.69})
+    text = Page(html.split("</header>")[1]).text.split("Configuration")[0]
+    found = cards(html)
+    assert found[0] == ("494 ± 39", "GPP of the region, Tg C yr⁻¹")
+    assert found[2] == ("−24.4 ± 26.2", "NEE of the region, Tg C yr⁻¹")
+    assert found[3] == ("–", "no R² of GPP: 4 held-out towers, 10 are needed")
+    assert "Totals of the region" in text and "Pg C" not in text
+    for word in ("Global", "global", "FLUXCOM", "truth", "demo Earth", "synthetic"):
+        assert word not in text, word
+    assert "holds 69% of the days at 4 held-out towers" in text.replace("69 %", "69%")
+    assert "± is the half-width of the prediction interval, which holds" in text
+    assert "fewer than the 10 that a headline score needs" in text
+    grid = {"resolution": 0.5, "bbox": [-10, 36, 4, 44]}
+    years, training = {"train": [2001, 2003]}, {"members": 1}
+    role = pd.Series(["train"] * 9)
+    found = _subtitle({"grid": grid, "years": years, "training": training}, role, [])
+    assert "36° N to 44° N, 10° W to 4° E, 0.5°" in found and "1 member of TAM-RL" in found
+
+
 def test_every_figure_of_the_rules_has_a_caption():
     rules = (REPO / "workflow/rules/common.smk").read_text()
     (block,) = re.findall(r"^FIGURES = (\{.*?^\})", rules, re.DOTALL | re.MULTILINE)
     names = [name for part in ast.literal_eval(block).values() for name in part]
     assert len(names) > 20 and set(names) | {"reference_zonal"} == set(CAPTIONS)
     assert all(text.endswith(".") for text in captions(["X-BASE"]).values())
+    real = "".join(text for name, text in captions().items() if "truth" not in name)
+    assert "black is the truth" in captions(demo=True)["zonal_means"] and "{" not in real
+    assert "black" not in real and "Cells are those of the demo Earth" not in real
     assert "X-BASE" in captions(["X-BASE"])["reference_map_X-BASE"]
 
 
@@ -327,7 +384,9 @@ def test_totals_table_puts_the_run_first():
         {
             "year": [2003],
             "days": 365,
+            "region_set": "box",
             "region": "global",
+            **{f"{flux}_pi90_halfwidth": [8.4] for flux in FLUX_NAMES},
             "gpp": [120.04],
             "reco": [115.0],
             "nee": [-5.04],
@@ -335,7 +394,8 @@ def test_totals_table_puts_the_run_first():
             "preliminary_share": np.nan,
         }
     )
-    assert totals_table(totals).rows[0] == ["TAMFlux, 2003", "120.0", "115.0", "−5.0", "this run"]
+    found = ["120 ± 8", "115 ± 8", "−5.04 ± 8.40"]
+    assert totals_table(totals).rows[0] == ["TAMFlux, 2003", *found, "this run"]
     totals = totals.assign(days=59, missing_share=0.0123, preliminary_share=0.5)
     assert totals_table(totals).rows[0][0] == (
         "TAMFlux, the first 59 days of 2003 "

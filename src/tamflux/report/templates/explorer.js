@@ -168,7 +168,7 @@
     if (k < 0) return;
     part("when").textContent = MONTHS[state.month];
     for (const name of Object.keys(LINES)) {
-      for (const kind of ["", "_pi90_halfwidth", "_std"]) {
+      for (const kind of ["", "_pi90_halfwidth", "_std"].filter((end) => layers[name + end])) {
         part(name + kind).textContent = text(value(name + kind, state.month, k));
       }
       part(`${name}_year`).textContent = text(value(name, 0, k));
