@@ -44,7 +44,7 @@ def plot_adaptation_curve(curve: str | Path, path: str | Path) -> None:
         axis.set(title=FLUX_LABELS[flux], xlabel="measured days used", ylim=(-35, 15))
     sites = int(table["sites"].max())
     axes[0].set_ylabel(f"change of mean RMSE (%)\n{sites} held-out sites")
-    axes[-1].legend(fontsize=7, frameon=False, loc="upper right")
+    axes[0].legend(fontsize=7, frameon=False, loc="lower left")
     save(figure, path)
 
 
