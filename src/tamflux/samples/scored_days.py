@@ -19,7 +19,8 @@ def scored_days(
     """Observed and predicted fluxes of the days that count.
 
     A day counts from `first_day` on if its `qc` is at least `min_qc` and its weather is known, and
-    for a flux if that flux was observed.
+    for a flux if that flux was observed. A variable that a site lacks altogether is absent, not
+    unknown.
 
     Returns
     -------
@@ -27,9 +28,11 @@ def scored_days(
         `site_id, date, gpp, reco, nee`, `gpp_dt` where the samples have it, and `gpp_pred,
         reco_pred, nee_pred`.
     """
-    observed = samples[(samples["qc"] >= min_qc) & (samples["date"] >= pd.Timestamp(first_day))]
-    weather = [name for name in METEOROLOGY if name in observed]
-    observed = observed.dropna(subset=weather)
+    known = (samples["qc"] >= min_qc) & (samples["date"] >= pd.Timestamp(first_day))
+    for name in [name for name in METEOROLOGY if name in samples]:
+        absent_at_site = samples.groupby("site_id")[name].transform("count") == 0
+        known &= samples[name].notna() | absent_at_site
+    observed = samples[known]
     fluxes = [*FLUXES, *[DAYTIME][: DAYTIME in observed]]
     observed = observed[["site_id", "date", *fluxes]].dropna(subset=list(FLUXES), how="all")
     predicted = predictions[["site_id", "date", *FLUXES]]

@@ -33,6 +33,13 @@ def test_the_days_of_the_protocol():
     ]  # fmt: skip
 
 
+def test_weather_that_a_site_lacks_altogether_costs_no_day():
+    strd = [300.0, 300.0, 300.0, NAN, 300.0, NAN, NAN, NAN]  # a gap at A; B has no such instrument
+    days = scored_days(PREDICTIONS, SAMPLES.assign(strd=strd), 0.8, "2000-02-24")
+    scored = days["site_id"] + days["date"].dt.strftime(" %Y-%m-%d")
+    assert scored.tolist() == ["A 2000-02-24", "A 2000-02-27", "B 2005-01-01", "B 2005-01-03"]
+
+
 def test_scores_and_summary(tmp_path):
     further = SAMPLES[SAMPLES["site_id"] == "A"].assign(site_id="Z")
     zero_shot = PREDICTIONS[PREDICTIONS["site_id"] == "A"].assign(site_id="Z", fold=-1, gpp=3)
