@@ -9,28 +9,6 @@ DYNAMIC = [name for name, each in EXTRA.items() if not each.is_static]
 STATIC = [name for name, each in EXTRA.items() if each.is_static]
 
 
-def extra_files(wc):
-    """Files of an extra predictor: the static one, or those that a year is filled from."""
-    extra = EXTRA[wc.extra]
-    if extra.path is None:
-        stop(
-            "an extra predictor has no path",
-            variable=f"predictors.extra: {extra.name}",
-            fix="name its files under `path`: a cube needs them",
-        )
-    if not extra.is_static:
-        patterns = files_of_year(extra.path, int(wc.year), YEARS)
-        return sorted({file for path in patterns for file in raw_files(path)})
-    if len(files := raw_files(extra.path)) > 1:
-        stop(
-            f"several files match the path of the static predictor {extra.name}",
-            file=extra.path,
-            found=", ".join(files),
-            fix="name one of them",
-        )
-    return files
-
-
 rule prepare_extra:
     output:
         cube=directory("results/predictors/extra/{extra}_{year}.zarr"),

@@ -154,3 +154,36 @@ def reference_files(wc):
     """Files of a reference product in all product years."""
     path = REFERENCES[wc.reference]["path"]
     return sorted({f for year in PRODUCT_YEARS for f in raw_files(path, year)})
+
+
+def extra_files(wc):
+    """Files of an extra predictor: the static one, or those that a year is filled from."""
+    extra = EXTRA[wc.extra]
+    if extra.path is None:
+        stop(
+            "an extra predictor has no path",
+            variable=f"predictors.extra: {extra.name}",
+            fix="name its files under `path`: a cube needs them",
+        )
+    if not extra.is_static:
+        patterns = files_of_year(extra.path, int(wc.year), YEARS)
+        return sorted({file for path in patterns for file in raw_files(path)})
+    if len(files := raw_files(extra.path)) > 1:
+        stop(
+            f"several files match the path of the static predictor {extra.name}",
+            file=extra.path,
+            found=", ".join(files),
+            fix="name one of them",
+        )
+    return files
+
+
+def cell_files(wc):
+    """Predictors of a year at the cells, and the truth of the years that are scored."""
+    files = {
+        "cube": f"results/predictors/{wc.year}.zarr",
+        "cells": "results/comparison/cells.csv",
+    }
+    if int(wc.year) in config["years"]["product"]:
+        files["truth"] = config["validation"]["truth"].format(year=wc.year)
+    return files

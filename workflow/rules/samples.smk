@@ -114,17 +114,6 @@ rule draw_cells:
         "../scripts/draw_cells.py"
 
 
-def cell_files(wc):
-    """Predictors of a year at the cells, and the truth of the years that are scored."""
-    files = {
-        "cube": f"results/predictors/{wc.year}.zarr",
-        "cells": "results/comparison/cells.csv",
-    }
-    if int(wc.year) in config["years"]["product"]:
-        files["truth"] = config["validation"]["truth"].format(year=wc.year)
-    return files
-
-
 rule extract_cells:
     input:
         unpack(cell_files),

@@ -79,7 +79,7 @@ rule calibrate:
 
 rule build_real_feature_space:
     input:
-        samples="results/real_towers/folds_samples.parquet",
+        samples=["results/real_towers/folds_samples.parquet"],
         sites="results/real_towers/folds_sites.csv",
         checkpoints=expand(
             "results/real_towers/models/all_{member}.safetensors",
@@ -108,7 +108,7 @@ rule build_real_feature_space:
 
 rule calibrate_real:
     input:
-        samples="results/real_towers/folds_samples.parquet",
+        samples=["results/real_towers/folds_samples.parquet"],
         sites="results/real_towers/folds_sites.csv",
         checkpoints=expand(
             "results/real_towers/models/{fold}_{member}.safetensors",

@@ -1,6 +1,7 @@
 from tamflux.job import job
 
-with job(snakemake, f"build the feature space of {snakemake.wildcards.model}"):
+model = snakemake.wildcards.get("model", "the site table's model")
+with job(snakemake, f"build the feature space of {model}"):
     from tamflux.uncertainty.out_of_fold import build_feature_space
 
     build_feature_space(
