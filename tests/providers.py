@@ -115,7 +115,7 @@ class DataStore(Provider):
 
 FIELDS = {
     "2m_temperature": ("t2m", 288.0), "2m_dewpoint_temperature": ("d2m", 282.0),
-    "surface_solar_radiation_downwards": ("ssrd", 180.0 * 3600),
+    "surface_solar_radiation_downwards": ("ssrd", 120.0 * 3600),
     "surface_thermal_radiation_downwards": ("strd", 320.0 * 3600),
     "total_precipitation": ("tp", 1e-4), "volumetric_soil_water_layer_1": ("swvl1", 0.3),
     "surface_pressure": ("sp", 1e5), "10m_u_component_of_wind": ("u10", 3.0),

@@ -68,13 +68,18 @@ def drop_groups(
     """
     if not groups:
         return x, absent
-    random = torch.rand(len(x), 2 + len(groups)).to(absent.device)
-    probability = torch.where(random[:, 0] < DROPPED_SHARE, random[:, 1], 0)
-    dropped = random[:, 2:] < probability[:, None]
+    dropped = _draw_dropped(len(x), len(groups)).to(absent.device)
     of_feature = torch.zeros(len(x), x.shape[-1], dtype=torch.bool, device=x.device)
     for number, group in enumerate(groups):
         of_feature[:, list(group)] = dropped[:, number, None]
     return x.masked_fill(of_feature[:, None], 0), absent.masked_fill(dropped, 1)
+
+
+def _draw_dropped(rows: int, groups: int) -> Tensor:
+    """(row, group) bool, what each site-year lacks on purpose; see `DROPPED_SHARE`."""
+    random = torch.rand(rows, 2 + groups)
+    probability = torch.where(random[:, 0] < DROPPED_SHARE, random[:, 1], 0)
+    return random[:, 2:] < probability[:, None]
 
 
 def optional_statics(static_features: Sequence[str]) -> tuple[int, ...]:
@@ -83,7 +88,7 @@ def optional_statics(static_features: Sequence[str]) -> tuple[int, ...]:
 
 
 def drop_statics(static: Tensor, optional: Sequence[int]) -> Tensor:
-    """Drop each optional static feature of each site-year with probability `DROPPED_SHARE`.
+    """Drop optional static features from some site-years; see `DROPPED_SHARE`.
 
     Parameters
     ----------
@@ -94,7 +99,7 @@ def drop_statics(static: Tensor, optional: Sequence[int]) -> Tensor:
     """
     if not optional:
         return static
-    dropped = torch.rand(len(static), len(optional)).to(static.device) < DROPPED_SHARE
+    dropped = _draw_dropped(len(static), len(optional)).to(static.device)
     indicators = list(range(static.shape[1] - len(optional), static.shape[1]))
     static = static.clone()
     static[:, list(optional)] = static[:, list(optional)].masked_fill(dropped, 0)

@@ -52,7 +52,7 @@ def test_mean_and_std_are_those_of_the_members(tmp_path, inputs, scales):
         member(tmp_path / f"{seed}.safetensors", seed, sd=(sd, 4.0, 0.2))
         for seed, sd in enumerate(scales)
     ]
-    mean, std, _ = Ensemble.load(paths).predict(*inputs)
+    mean, std, *_ = Ensemble.load(paths).predict(*inputs)
     single = np.stack([Ensemble.load([path]).predict(*inputs).mean for path in paths])
     np.testing.assert_allclose(mean, single.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(std, single.std(axis=0), atol=1e-5)
