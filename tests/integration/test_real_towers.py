@@ -52,8 +52,11 @@ def test_folds_and_further_sites(shared_data, tmp_path):
     for name, n_sites in {"scores": 8, "zero_shot_scores": 2}.items():
         scores = pd.read_csv(results / f"{name}.csv")
         assert scores["site_id"].nunique() == n_sites and set(scores["flux"]) == {
-            "gpp", "reco", "nee",
+            "gpp", "gpp_dt", "reco", "nee",
         }  # fmt: skip
+    intervals = pd.read_csv(results / "intervals.csv").query("group == 'all' and level == 0.9")
+    assert set(intervals["protocol"]) == {"folds", "zero_shot"}
+    assert (predictions.filter(like="_pi90_halfwidth") > 0).all(axis=None)
     # the season of a deciduous forest is easily learnt from other deciduous forests
     summary = pd.read_csv(results / "summary.csv").query("group == 'all'")
     summary = summary.set_index(["protocol", "flux", "scale"])
