@@ -9,11 +9,11 @@ from tamflux.report.model_card import write_model_card
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 
 
-def write_inputs(folder, model="tamrl", statics=()):
+def write_inputs(folder, model="tamrl", static_names=()):
     provenance = {"code": "c0de", "split": "igbp", "model": {"trees": 0}, "training": {"epochs": 3}}
     paths = []
     for member in range(2):
-        spec = ModelSpec(model, 4, 2, 0, 365, ("t2m",), ("degC",), ("igbp_ENF", *statics),
+        spec = ModelSpec(model, 4, 2, 0, 365, ("t2m",), ("degC",), ("igbp_ENF", *static_names),
                          (1.0,), (2.0,), (1.0, 1.0, 1.0), ("AA-A", "BB-B"),
                          provenance=provenance | {"seed": 40 + member})  # fmt: skip
         torch.manual_seed(member)
@@ -76,7 +76,9 @@ def test_scores_are_those_over_all_sites_of_the_networks(tmp_path):
 
 def test_static_predictors_of_the_user_are_named(tmp_path):
     assert "(land cover, climate group)." in card(tmp_path)
-    assert "(land cover, climate group, extra_height)." in card(tmp_path, statics=["extra_height"])
+    assert "(land cover, climate group, extra_height)." in card(
+        tmp_path, static_names=["extra_height"]
+    )
 
 
 def test_an_ablation_and_the_demo_are_named(tmp_path):
