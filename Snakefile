@@ -64,6 +64,7 @@ rule all:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/site_tables.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/demo_earth.smk"
@@ -81,14 +82,13 @@ if not RELEASED:
 
 
 include: "workflow/rules/inference.smk"
-include: "workflow/rules/real_intervals.smk"
 include: "workflow/rules/product.smk"
 include: "workflow/rules/totals.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/adaptation.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/real_towers.smk"
 include: "workflow/rules/comparison.smk"
 
 

@@ -133,3 +133,11 @@ class Grid:
             for row in range(0, rows, size)
             for col in range(0, cols, size)
         ]
+
+
+def great_circle_km(lat1, lon1, lat2, lon2):
+    """Distance in km (haversine formula) of points in degrees, which are broadcast."""
+    lat1, lon1, lat2, lon2 = (np.radians(each) for each in (lat1, lon1, lat2, lon2))
+    half = np.sin((lat2 - lat1) / 2) ** 2
+    half = half + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
+    return 2e-3 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))

@@ -111,36 +111,6 @@ PERIODS = [  # first and last of the product years that follow each other
     if first - 1 not in PRODUCT_YEARS
 ]
 
-COMPARISON = config["comparison"]
-PROTOCOLS = COMPARISON["protocols"]
-SEARCHED = [  # the models whose settings are chosen by trials
-    model
-    for model in COMPARISON["models"]
-    if model != "lstm_trees" and not model.startswith("tamrl")
-]
-BOOSTED = [model for model in SEARCHED if model in ("catboost", "lightgbm", "xgboost")]
-SITE_TABLE = config["real_towers"] or config["carbonfluxbench"]
-CELLS = bool(TRUTH and COMPARISON["cells"] and not SITE_TABLE and "igbp" in PROTOCOLS)
-# the samples compared on: those of a site table or of the benchmark, else those of the cube
-COMPARED = {
-    "samples": expand("results/samples/{year}.parquet", year=EVALUATED_YEARS),
-    "sites": "results/samples/sites.csv",
-}
-if SITE_TABLE:
-    table = "real_towers/folds_" if config["real_towers"] else "carbonfluxbench/"
-    COMPARED = {
-        "samples": [f"results/{table}samples.parquet"],
-        "sites": f"results/{table}sites.csv",
-    }
-REAL_TOWERS = config["real_towers"] or {
-    "folds": 0,
-    "predict_days": None,
-    "monthly": [],
-    "adapt_days": [],
-    "network": None,
-}
-REAL_TABLES = ["folds", "zero_shot"] if REAL_TOWERS["predict_days"] else ["folds"]
-
 
 def stop(what, **details):
     """End with a ConfigError from an input function.
@@ -161,13 +131,3 @@ def checkpoints_of(wc):
         f"results/models/{wc.model}_{member}.safetensors"
         for member in MEMBERS[wc.model]
     ]
-
-
-def section_of(name, overlay):
-    """An optional section of the configuration, where it is needed."""
-    if config[name] is None:
-        stop(
-            f"the configuration has no section {name}",
-            fix=f"add --configfile workflow/config/{overlay}.yaml",
-        )
-    return config[name]

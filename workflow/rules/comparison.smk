@@ -167,13 +167,3 @@ if config["real_towers"]:
 rule compare_models:
     input:
         rules.write_comparison.output,
-
-
-rule real_towers:
-    input:
-        rules.score_real_towers.output,
-        rules.calibrate_real_towers.output,
-        rules.evaluate_real_intervals.output,
-        rules.plot_real_intervals.output,
-        rules.write_real_towers.output,
-        [*ADAPTATION.values(), ADAPTATION_FIGURE] if REAL_TOWERS["adapt_days"] else [],

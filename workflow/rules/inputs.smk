@@ -131,25 +131,6 @@ def released_files(wc):
     return [str(folder / name) for name in (MANIFEST, *RELEASED.sha256)]
 
 
-def site_table(wc):
-    """Files of a site table: the one with folds, or the second, to predict."""
-    section = section_of("real_towers", "fluxnet2015")
-    prefix = "" if wc.table == "folds" else "predict_"
-    return [section[f"{prefix}days"], section[f"{prefix}sites"]]
-
-
-def carbonfluxbench_files(wc):
-    """The benchmark's files."""
-    folder = section_of("carbonfluxbench", "carbonfluxbench")["folder"]
-    targets = find_files(f"{folder}/target_fluxes*.parquet")
-    names = ["MOD09GA.parquet", "ERA5.parquet"]
-    names += ["koppen_sites.json", "koppen_sites_short.json"]
-    return [
-        *(targets or [f"{folder}/target_fluxes.parquet"]),
-        *(f"{folder}/{name}" for name in names),
-    ]
-
-
 def reference_files(wc):
     """Files of a reference product in all product years."""
     path = REFERENCES[wc.reference]["path"]
@@ -175,15 +156,4 @@ def extra_files(wc):
             found=", ".join(files),
             fix="name one of them",
         )
-    return files
-
-
-def cell_files(wc):
-    """Predictors of a year at the cells, and the truth of the years that are scored."""
-    files = {
-        "cube": f"results/predictors/{wc.year}.zarr",
-        "cells": "results/comparison/cells.csv",
-    }
-    if int(wc.year) in config["years"]["product"]:
-        files["truth"] = config["validation"]["truth"].format(year=wc.year)
     return files

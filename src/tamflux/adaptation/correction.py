@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tamflux.adaptation.features import N_COEFFICIENTS, design_matrix
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
+from tamflux.model.tamrl import close_balance
 from tamflux.variables import FLUXES
 
 DAYS_PER_INDEPENDENT = 20.0
@@ -97,8 +99,7 @@ class Correction:
     def apply(self, fluxes: np.ndarray, conditions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Corrected fluxes and the half-widths of their 90 % intervals.
 
-        The three corrected fluxes are moved to the nearest ones with nee = reco - gpp; gpp and reco
-        do not fall below 0.
+        The three corrected fluxes become the nearest ones that balance (`close_balance`).
 
         Parameters
         ----------
@@ -113,12 +114,10 @@ class Correction:
             (day, 3) each, g C m-2 d-1.
         """
         x = design_matrix(fluxes, conditions)
-        gpp, reco, nee = (fluxes + np.einsum("dkp,kp->dk", x, self.mean)).T
-        third = (nee - (reco - gpp)) / 3
-        gpp, reco = np.maximum(gpp - third, 0), np.maximum(reco + third, 0)
+        corrected = torch.from_numpy(fluxes + np.einsum("dkp,kp->dk", x, self.mean))
         variance = np.einsum("dkp,kpq,dkq->dk", x, self.covariance, x)
         variance += self.noise * _noise_scale(fluxes)[:, None] ** 2
-        return np.stack([gpp, reco, reco - gpp], axis=1), HALF_WIDTH * np.sqrt(variance)
+        return close_balance(corrected).numpy(), HALF_WIDTH * np.sqrt(variance)
 
     def save(self, path: str | Path, about: Mapping[str, Any]) -> None:
         """Write JSON atomically; `about` says where the numbers come from."""

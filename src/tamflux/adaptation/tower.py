@@ -15,10 +15,10 @@ from tamflux.adaptation.features import daily_conditions
 from tamflux.climatology import koppen_class
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
-from tamflux.samples.samples import Samples, load_samples
-from tamflux.samples.site_table import convert_site_table
+from tamflux.samples.samples import Samples
 from tamflux.towers.harmonise import Limits, read_towers
 from tamflux.training.ensemble import Ensemble, predict_sites
+from tamflux.training.real_towers import read_table_for
 from tamflux.variables import FLUXES, KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
@@ -123,14 +123,8 @@ def _as_samples(
     sites = pd.DataFrame([{name: row[name] for name in ("site_id", "lat", "lon", "koppen")}])
     names = {*ensemble.predictors, *FLUXES, "site_id", "date", "qc"}
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+        files = Path(folder, "days.parquet"), Path(folder, "sites.csv")
         table = days[[name for name in days if name in names]].dropna(axis=1, how="all")
-        table.to_parquet(work / "days.parquet")
-        sites.assign(IGBP=row["igbp"]).to_csv(work / "sites.csv", index=False)
-        out = work / "samples.parquet", work / "samples_sites.csv"
-        convert_site_table(work / "days.parquet", work / "sites.csv", *out, n_folds=None)
-        samples = load_samples(
-            out[:1], out[1], ensemble.predictors,
-            monthly=ensemble.monthly, static_names=ensemble.static_features,
-        )  # fmt: skip
-        return samples, pd.read_parquet(out[0])["filled"].to_numpy()
+        table.to_parquet(files[0])
+        sites.assign(IGBP=row["igbp"]).to_csv(files[1], index=False)
+        return read_table_for(ensemble, *files)

@@ -221,7 +221,7 @@ def predict_tile(
             _check_finite(values, tile)
             values = np.where(missing[..., None], np.float32(np.nan), values)
             fluxes[part][..., rows, cols] = np.moveaxis(values, 0, -1).swapaxes(0, 1)
-        months = monthly_means(prediction.members, missing, starts)
+        months = means_of_months(prediction.members, missing, starts)
         members[..., rows, cols] = months.transpose(3, 2, 1, 0)
         memory[:, rows, cols] = gap_memory(filled, lookback_days).T
         quality[rows, cols] += weather_bits(filled, missing)
@@ -241,7 +241,7 @@ def month_starts(time: np.ndarray) -> np.ndarray:
     return np.unique(time.astype("datetime64[M]"), return_index=True)[1]
 
 
-def monthly_means(values: np.ndarray, missing: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def means_of_months(values: np.ndarray, missing: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """(cell, month, ...) float32 means of the days with fluxes, NaN in months without any.
 
     Parameters

@@ -11,11 +11,11 @@ import xarray as xr
 
 from tamflux.errors import ConfigError, ContractError
 from tamflux.files import atomic_path
+from tamflux.grid import great_circle_km
 from tamflux.variables import FLUXES, IGBP_CLASSES, KOPPEN_CLASSES, igbp_fraction
 
 _DAILY = "product/tamflux_daily_*.nc"
 _RUN = "run `snakemake --cores 2` first, or name the folder of its results"
-_EARTH_RADIUS_KM = 6371.0
 
 
 def read_site(results: str | Path, lat: float, lon: float) -> xr.Dataset:
@@ -124,10 +124,7 @@ def _nearest_towers(results: str | Path, lat: float, lon: float, number: int = 5
     if not path.is_file():
         return []
     towers = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    a, b = np.radians([[lat, lon]]).T, np.radians(towers[["lat", "lon"]].to_numpy(float)).T
-    half = np.sin((b[0] - a[0]) / 2) ** 2
-    half += np.cos(a[0]) * np.cos(b[0]) * np.sin((b[1] - a[1]) / 2) ** 2
-    distance = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(half.clip(0, 1)))
+    distance = great_circle_km(lat, lon, towers["lat"], towers["lon"])
     towers = towers.assign(distance=distance).nsmallest(number, "distance")
     return [f"{row.site_id} {row.igbp} {row.distance:.0f} km" for row in towers.itertuples()]
 

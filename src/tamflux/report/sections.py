@@ -23,19 +23,16 @@ from tamflux.report.tables import (
     coverage_table,
     distance_table,
     interval_name,
-    of_box,
     ranking_table,
-    reference_table,
-    region_tables,
     rejected_table,
     score_table,
     site_score_table,
-    totals_table,
     tower_class_table,
     tower_table,
     truth_class_table,
     truth_table,
 )
+from tamflux.report.totals_tables import of_box, reference_table, region_tables, totals_table
 from tamflux.samples.splits import HEADLINE_TOWERS
 from tamflux.uncertainty.calibration import LEVEL
 

@@ -18,15 +18,8 @@ from tamflux.report.captions import captions
 from tamflux.report.explorer import explorer
 from tamflux.report.page import figure, render
 from tamflux.report.sections import citation, provenance, sections_of
-from tamflux.report.tables import (
-    complete_years,
-    interval_name,
-    mass_unit,
-    number,
-    of_box,
-    score_interval,
-    total,
-)
+from tamflux.report.tables import interval_name, number, score_interval
+from tamflux.report.totals_tables import complete_years, mass_unit, of_box, total
 from tamflux.samples.splits import HEADLINE_TOWERS
 
 

@@ -208,6 +208,7 @@ def load_samples(
             fix="make the table of sites again",
         )
     climate = [name for name in sites if name.startswith(CLIMATE_PREFIX)]
+    averaged = tuple(name for name in monthly if name in names)
     site, date = number.to_numpy(np.int64), table["date"].to_numpy("datetime64[D]")
     x = table[list(names)].to_numpy(np.float32)
     static = static_table(sites).join(sites[climate])
@@ -219,14 +220,14 @@ def load_samples(
         sites=sites,
         site=site,
         date=date,
-        x=monthly_means(x, date, [names.index(name) for name in monthly], site),
+        x=monthly_means(x, date, [names.index(name) for name in averaged], site),
         y=table[list(FLUXES)].to_numpy(np.float32),
         qc=table["qc"].fillna(0).to_numpy(np.float32),
         static=static.to_numpy(np.float32),
         predictors=names,
         static_features=tuple(static),
         train_years=None if train_years is None else tuple(train_years),
-        monthly=tuple(monthly),
+        monthly=averaged,
         optional=optional_predictors(names, weather=predictors is None),
         extra_units=extra_units,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from tamflux.errors import InputError
+from tamflux.grid import great_circle_km
 from tamflux.readers.oneflux.archive import Member, list_members
 from tamflux.readers.oneflux.badm import (
     FIELDS,
@@ -20,7 +21,7 @@ from tamflux.readers.oneflux.badm import (
     read_column_units,
 )
 from tamflux.readers.oneflux.names import FileName, parse_name
-from tamflux.towers.merging import MAX_DISTANCE_KM, distance_km, source_rank
+from tamflux.towers.merging import MAX_DISTANCE_KM, source_rank
 from tamflux.towers.quality import Rejections
 
 NO_TABLE = "no daily, half-hourly or hourly flux table of a known network in it"
@@ -145,7 +146,7 @@ def describe_site(
     site, problem = clean_fields(fields | table_row)
     files = "; ".join(source.member.label for source in sources)
     if "lat" not in table_row and not problem:
-        apart = max((distance_km(*positions[0], *other) for other in positions[1:]), default=0.0)
+        apart = _farthest_km(positions)
         if apart > MAX_DISTANCE_KM:
             problem = (
                 f"site id used twice: {files} place it {apart:.0f} km apart (at most "
@@ -163,6 +164,11 @@ def describe_site(
     return {"site_id": site_id} | {name: site[name] for name in FIELDS}
 
 
+def _farthest_km(positions: list[tuple]) -> float:
+    """Largest distance of a position to the first; 0 for one or none."""
+    return max((great_circle_km(*positions[0], *other) for other in positions[1:]), default=0.0)
+
+
 def _list_contradictions(
     site_id: str,
     sources: list[Source],
@@ -172,7 +178,7 @@ def _list_contradictions(
 ) -> None:
     """List coordinates, classes and UTC offsets that differ between the sources of a site."""
     files = "; ".join(source.member.label for source in sources)
-    apart = max((distance_km(*positions[0], *other) for other in positions[1:]), default=0.0)
+    apart = _farthest_km(positions)
     if apart > NOTED_DISTANCE_KM and "lat" not in table_row:
         reason = f"releases place the site {apart:.1f} km apart; the newest processing is used"
         rejected.add(site_id, files, "value", reason)

@@ -7,7 +7,6 @@ the higher quality, the preferred time step and product, the file name.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from tamflux.readers.oneflux.names import NETWORKS, PRODUCTS, RESOLUTIONS, FileName
@@ -15,8 +14,6 @@ from tamflux.towers.quality import Rejections
 
 MAX_DISTANCE_KM = 5.0
 """Sources of one site id that lie farther apart are different towers."""
-
-EARTH_RADIUS_KM = 6371.0072
 
 
 def source_rank(name: FileName) -> tuple[int, int, int]:
@@ -63,11 +60,3 @@ def merge_sources(
         rejected.add(site_id, sources[loser][1], "day", reason, n)
     helpers = [column for column in days if column.startswith("_")]
     return days[taken].drop(columns=helpers).reset_index(drop=True)
-
-
-def distance_km(lat1, lon1, lat2, lon2) -> float:
-    """Great-circle distance in km (haversine formula) of two points in degrees."""
-    lat1, lon1, lat2, lon2 = np.radians([lat1, lon1, lat2, lon2])
-    half = np.sin((lat2 - lat1) / 2) ** 2
-    half += np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
-    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(min(half, 1.0))))

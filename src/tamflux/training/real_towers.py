@@ -15,7 +15,7 @@ import torch
 from tamflux.errors import ContractError
 from tamflux.files import atomic_path
 from tamflux.samples.protocols import protocol_folds, training_sites
-from tamflux.samples.samples import load_samples
+from tamflux.samples.samples import Samples, load_samples
 from tamflux.samples.site_table import convert_site_table
 from tamflux.training.ensemble import Ensemble, predict_sites
 from tamflux.training.members import fit_member, member_seed
@@ -115,13 +115,7 @@ def predict_real_towers(
     first = next(iter(ensembles.values()))
     tables = []
     for samples_path, sites_path in zip(samples_paths, sites_paths, strict=True):
-        samples = load_samples(
-            [samples_path],
-            sites_path,
-            first.predictors,
-            monthly=first.monthly,
-            static_names=first.static_features,
-        )
+        samples = _load_for(first, samples_path, sites_path)
         of_site = samples.sites["fold"].to_numpy()
         for fold in np.unique(of_site):
             site_idx = np.flatnonzero(of_site == fold)
@@ -152,13 +146,7 @@ def predict_table(
     InputError
         As `convert_site_table`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        files = Path(folder, "samples.parquet"), Path(folder, "sites.csv")
-        convert_site_table(days_path, sites_path, *files, n_folds=None)
-        samples = load_samples(
-            files[:1], files[1], ensemble.predictors,
-            monthly=ensemble.monthly, static_names=ensemble.static_features,
-        )  # fmt: skip
+    samples, _ = read_table_for(ensemble, days_path, sites_path)
     table = predict_sites(ensemble, samples, np.arange(len(samples.sites)))
     with atomic_path(target) as path:
         if Path(target).suffix == ".csv":
@@ -166,6 +154,32 @@ def predict_table(
         else:
             table.to_parquet(path, index=False)
     return table
+
+
+def read_table_for(
+    ensemble: Ensemble, days_path: str | Path, sites_path: str | Path
+) -> tuple[Samples, np.ndarray]:
+    """Samples of a site table as a model receives them, and the days (row,) bool that are filled.
+
+    Raises
+    ------
+    InputError
+        As `convert_site_table`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder, "samples.parquet"), Path(folder, "sites.csv")
+        convert_site_table(days_path, sites_path, *files, n_folds=None)
+        return _load_for(ensemble, *files), pd.read_parquet(files[0])["filled"].to_numpy()
+
+
+def _load_for(ensemble: Ensemble, samples_path: str | Path, sites_path: str | Path) -> Samples:
+    return load_samples(
+        [samples_path],
+        sites_path,
+        ensemble.predictors,
+        monthly=ensemble.monthly,
+        static_names=ensemble.static_features,
+    )
 
 
 def _refuse_leak(ensemble: Ensemble, site_ids: pd.Series, fold: int) -> None:

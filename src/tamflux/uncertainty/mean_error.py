@@ -31,7 +31,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.stats import norm
 
 from tamflux.errors import ContractError
-from tamflux.grid import EARTH_RADIUS_M, Grid
+from tamflux.grid import Grid, great_circle_km
 from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, LEVEL, Calibration
 from tamflux.uncertainty.conformal import fit_difficulty
 from tamflux.variables import FLUXES
@@ -200,10 +200,7 @@ class Blocks:
 
 def distances(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     """(n, n) great-circle distances in km of places in degrees."""
-    lat, lon = np.radians(lat), np.radians(lon)
-    half = np.sin((lat[:, None] - lat) / 2) ** 2
-    half = half + np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    return 2e-3 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
+    return great_circle_km(lat[:, None], lon[:, None], lat, lon)
 
 
 def fit_mean_error(days: pd.DataFrame, lat: np.ndarray, lon: np.ndarray) -> MeanError | None:

@@ -20,7 +20,8 @@ from tamflux.config import use_released_model
 from tamflux.evaluation.metrics import FLUX_NAMES, METRICS
 from tamflux.report.captions import CAPTIONS, captions
 from tamflux.report.page import Section, render
-from tamflux.report.tables import number, rejected_table, totals_table
+from tamflux.report.tables import number, rejected_table
+from tamflux.report.totals_tables import totals_table
 from tamflux.report.write import _subtitle, write_report
 
 REPO = Path(__file__).parents[3]

@@ -7,10 +7,9 @@ import pytest
 from tower_files import badm_text, daily_frame, half_hourly_frame, write_zip
 
 from tamflux.errors import InputError
-from tamflux.grid import Grid
+from tamflux.grid import Grid, great_circle_km
 from tamflux.towers.harmonise import harmonise_towers
 from tamflux.towers.inspection import find_usable_sites, inspect_towers
-from tamflux.towers.merging import distance_km
 
 
 def harmonise(folder, paths=None, site_table=None, **limits):
@@ -469,8 +468,8 @@ def test_recent_files_and_the_metadata_of_ameriflux(tmp_path, shared_data):
 
 
 def test_distance_of_one_degree():
-    assert distance_km(0, 0, 0, 1) == pytest.approx(111.195, abs=0.01)
-    assert distance_km(60, 179.5, 60, -179.5) == pytest.approx(55.6, abs=0.1)
+    assert great_circle_km(0, 0, 0, 1) == pytest.approx(111.195, abs=0.01)
+    assert great_circle_km(60, 179.5, 60, -179.5) == pytest.approx(55.6, abs=0.1)
 
 
 def test_inspection_reads_headers_alone(tmp_path):
@@ -532,7 +531,7 @@ def test_real_files_against_days_made_from_their_half_hours(tmp_path, shared_dat
     known = pd.read_csv(shared_data / "fluxnet2015" / "sites.csv").set_index("site_id")
     for site_id, row in sites.iterrows():
         there = known.loc[site_id]
-        assert distance_km(row.lat, row.lon, there.lat, there.lon) < 1
+        assert great_circle_km(row.lat, row.lon, there.lat, there.lon) < 1
         assert row.igbp == there.IGBP
 
 
