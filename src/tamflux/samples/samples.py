@@ -22,6 +22,9 @@ YEAR_DAYS = 366
 CLIMATE_PREFIX = "climate_"
 """Prefix of further static features in a table of sites (site tables only)."""
 
+MAX_MISSING_SHARE = 0.5
+"""With a larger share of the look-back window missing, it says nothing of a site or cell."""
+
 PAD = -1
 """Row number of a padded day; values at padded positions are masked."""
 
@@ -247,13 +250,22 @@ def optional_predictors(predictors: Sequence[str], *, weather: bool) -> tuple[st
     return tuple(name for name in predictors if name not in needed)
 
 
-def make_windows(samples: Samples) -> Windows:
+def make_windows(samples: Samples, without_weather: np.ndarray | None = None) -> Windows:
     """Every site-year of the samples with its look-back window.
 
     The look-back window holds the 365 days before the year's first day if the samples have all of
     them, else the first 365 days of the year itself (repeated where the year has fewer); see
-    `tamflux.predictors.cube.lookback_window`.
+    `tamflux.predictors.cube.lookback_window`. A year before that lacks weather on more than
+    `MAX_MISSING_SHARE` of these days, as where a tower paused, counts as none, and then days
+    without weather are left out of the year's own ones.
+
+    Parameters
+    ----------
+    samples : Samples
+    without_weather : numpy.ndarray, optional
+        (row,) bool, days without weather; for prediction. Training leaves such windows out.
     """
+    known = np.ones(len(samples.site), bool) if without_weather is None else ~without_weather
     year = samples.year
     first = np.flatnonzero(np.r_[True, (np.diff(samples.site) != 0) | (np.diff(year) != 0)])
     last = np.r_[first[1:], len(year)]
@@ -265,8 +277,10 @@ def make_windows(samples: Samples) -> Windows:
             and samples.site[before] == samples.site[start]
             and samples.date[start] - samples.date[before] == np.timedelta64(LOOKBACK_DAYS, "D")
         )
+        complete = complete and known[before:start].mean() >= 1 - MAX_MISSING_SHARE
         own = np.arange(start, stop)
+        days = own if complete or not known[own].any() else own[known[own]]
         year_before = np.arange(before, start)[:, None] if complete else None
-        rows[window, :LOOKBACK_DAYS] = lookback_window(own[:, None], year_before)[:, 0]
+        rows[window, :LOOKBACK_DAYS] = lookback_window(days[:, None], year_before)[:, 0]
         rows[window, LOOKBACK_DAYS : LOOKBACK_DAYS + len(own)] = own
     return Windows(rows, samples.site[first], year[first])

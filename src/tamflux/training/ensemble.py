@@ -21,7 +21,12 @@ from tamflux.samples.samples import PAD, Samples, make_windows
 from tamflux.training.absent import find_absent
 from tamflux.training.checkpoint import ModelSpec, load_checkpoint
 from tamflux.training.device import choose_device, to_device
-from tamflux.training.gaps import fill_gaps, missing_fluxes, missing_weather
+from tamflux.training.gaps import (
+    fill_gaps,
+    missing_fluxes,
+    missing_weather,
+    samples_without_weather,
+)
 from tamflux.variables import FLUXES
 
 BATCH_WINDOWS = 64
@@ -270,7 +275,7 @@ def predict_sites(ensemble: Ensemble, samples: Samples, site_idx: np.ndarray) ->
     DataFrame
         `site_id, date`, the fluxes and their std, g C m-2 d-1.
     """
-    windows = make_windows(samples)
+    windows = make_windows(samples, samples_without_weather(samples, ensemble.optional))
     windows = windows.select(np.isin(windows.site, site_idx))
     parts = []
     for start in range(0, len(windows.rows), BATCH_WINDOWS):

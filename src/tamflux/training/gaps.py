@@ -15,11 +15,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from tamflux.model.moving_averages import EMA_TIMESCALES_DAYS
-from tamflux.samples.samples import Samples
+from tamflux.samples.samples import MAX_MISSING_SHARE, Samples
 from tamflux.variables import METEOROLOGY
-
-MAX_MISSING_SHARE = 0.5
-"""With a larger share of the look-back window missing, all fluxes of a cell are missing."""
 
 
 def missing_weather(
@@ -45,13 +42,13 @@ def missing_weather(
     return missing
 
 
-def samples_without_weather(samples: Samples) -> np.ndarray:
-    """Site-days (row,) bool without weather."""
+def samples_without_weather(samples: Samples, optional: Sequence[str]) -> np.ndarray:
+    """Site-days (row,) bool without weather; `optional` as of `missing_weather`, site by site."""
     missing = np.empty(len(samples.site), bool)
     first = np.flatnonzero(np.diff(samples.site, prepend=-1))
     for start, stop in pairwise([*first, len(samples.site)]):
         of_site = samples.x[None, start:stop]
-        missing[start:stop] = missing_weather(of_site, samples.predictors, samples.optional)[0]
+        missing[start:stop] = missing_weather(of_site, samples.predictors, optional)[0]
     return missing
 
 

@@ -14,7 +14,14 @@ import torch
 
 from tamflux.errors import ContractError, TrainingError
 from tamflux.model.loss import SiteEffects, training_loss
-from tamflux.samples.samples import LOOKBACK_DAYS, PAD, Samples, Windows, make_windows
+from tamflux.samples.samples import (
+    LOOKBACK_DAYS,
+    MAX_MISSING_SHARE,
+    PAD,
+    Samples,
+    Windows,
+    make_windows,
+)
 from tamflux.training.absent import drop_groups, drop_statics, find_absent
 from tamflux.training.checkpoint import (
     ModelSpec,
@@ -24,7 +31,7 @@ from tamflux.training.checkpoint import (
 )
 from tamflux.training.device import choose_device, has_bfloat16, mixed_precision
 from tamflux.training.fit_trees import fit_trees
-from tamflux.training.gaps import MAX_MISSING_SHARE, fill_gaps, samples_without_weather
+from tamflux.training.gaps import fill_gaps, samples_without_weather
 
 log = logging.getLogger("tamflux")
 
@@ -78,7 +85,7 @@ class Trainer:
         self.weight = torch.from_numpy(weight).to(self.device)
         self.static = torch.from_numpy(spec.scale_static(samples.static)).to(self.device)
         self.optional_statics = spec.optional_statics
-        without_weather = samples_without_weather(samples)
+        without_weather = samples_without_weather(samples, samples.optional)
         self.train = self._training_windows(samples, train_idx, without_weather)
         self.filled = self._fill_windows(samples, spec, without_weather)
         self.groups = spec.absence_groups
@@ -260,7 +267,7 @@ def day_weights(samples: Samples, min_qc: float) -> np.ndarray:
     The weight is 0 where the flux is missing, the qc is below `min_qc`, the day is not within the
     training years, or its weather is missing.
     """
-    complete = ~samples_without_weather(samples)
+    complete = ~samples_without_weather(samples, samples.optional)
     usable = (
         np.isfinite(samples.y) & (samples.may_train & complete & (samples.qc >= min_qc))[:, None]
     )

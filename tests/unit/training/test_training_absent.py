@@ -8,7 +8,7 @@ import torch
 from toy_sites import toy_samples
 
 from tamflux.errors import TrainingError
-from tamflux.samples.samples import optional_predictors
+from tamflux.samples.samples import make_windows, optional_predictors
 from tamflux.training.absent import absence_groups, drop_groups, drop_statics, find_absent
 from tamflux.training.ensemble import Ensemble, predict_sites
 from tamflux.training.gaps import missing_weather, samples_without_weather
@@ -83,7 +83,7 @@ def with_satellite(sites, lacking):
 def test_a_site_without_a_predictor_is_trained_on_and_predicted(tmp_path):
     lacking = np.arange(0, 40, 5)
     samples = with_satellite(40, lacking)
-    assert not samples_without_weather(samples).any()
+    assert not samples_without_weather(samples, samples.optional).any()
     path = tmp_path / "m.safetensors"
     fit_member(
         samples, list(samples.sites["site_id"][:32]), path, tmp_path / "m.csv", name="tamrl",
@@ -182,3 +182,26 @@ def test_a_static_predictor_that_no_training_site_has_is_refused(tmp_path):
             name="tamrl", seed=1, model=MODEL, training=TRAINING, provenance={},
         )  # fmt: skip
     assert "extra_height" in str(caught.value)
+
+
+def test_a_tower_that_paused_a_year_is_predicted_in_the_next(tmp_path):
+    samples = toy_samples(12)
+    path = tmp_path / "m.safetensors"
+    fit_member(
+        samples, list(samples.sites["site_id"]), path, tmp_path / "m.csv", name="tamrl", seed=1,
+        model=MODEL, training=TRAINING | {"epochs": 2}, provenance={},
+    )  # fmt: skip
+    ensemble = Ensemble.load([path])
+    paused = replace(samples, x=samples.x.copy())
+    one = np.flatnonzero(samples.site == 0)
+    paused.x[one[:300]] = np.nan  # most of the first year
+    predicted = predict_sites(ensemble, paused, np.array([0]))["gpp"].to_numpy()
+    assert np.isnan(predicted[:300]).all() and np.isfinite(predicted[300:]).all()
+    paused.x[one[365:600]] = np.nan  # and most of the second
+    predicted = predict_sites(ensemble, paused, np.array([0]))["gpp"].to_numpy()
+    assert np.isfinite(predicted[300:365]).all() and np.isfinite(predicted[600:]).all()
+    # a short gap leaves the window of the year before
+    short = replace(samples, x=samples.x.copy())
+    short.x[one[100:150]] = np.nan
+    windows = make_windows(short, samples_without_weather(short, ()))
+    np.testing.assert_array_equal(windows.lookback_rows[1], one[:365])
