@@ -117,7 +117,8 @@ def _add_predict(commands) -> None:
         "predict",
         help="predict the towers of a site table with a released model",
         description="Predict every day of a table of site-days (Parquet) zero-shot.",
-        epilog="example: tamflux predict days.parquet sites.csv --model models/fluxnet2015 -o fluxes.csv",
+        epilog="example: tamflux predict days.parquet sites.csv --model models/fluxnet2015 "
+        "-o fluxes.csv",
     )
     predict.add_argument("days", help="Parquet table of site-days, its columns: docs/data.md")
     predict.add_argument("sites", help="CSV table of their sites: site_id, lat, lon, IGBP, koppen")
@@ -141,8 +142,8 @@ def _add_adapt(commands) -> None:
         help="adapt a released model to one tower: fill and extend its record",
         description="Write the daily fluxes of one tower, zero-shot and adapted to its measured "
         "days, with 90 %% intervals (CSV) and a plot (PNG).",
-        epilog="example: tamflux adapt FLX_FI-Ken_2018-2020_FULLSET_DD.csv --model models/fluxnet2015 "
-        "--lat 67.99 --lon 24.24 --igbp ENF --out results/kenttarova",
+        epilog="example: tamflux adapt FLX_FI-Ken_2018-2020_FULLSET_DD.csv "
+        "--model models/fluxnet2015 --lat 67.99 --lon 24.24 --igbp ENF --out results/kenttarova",
     )
     adapt.add_argument("files", nargs="+", help="the tower's files, as its network delivers them")
     adapt.add_argument("--model", required=True, help="folder of a released model")
