@@ -92,7 +92,8 @@ include: "workflow/rules/real_towers.smk"
 include: "workflow/rules/comparison.smk"
 
 
-# One environment for all: what runs the workflow is what its rules need.
+# One environment for all: what runs the workflow is what its rules need. A failed job runs again.
 for each in workflow.rules:
     if each.script:
         each.conda_env = str(Path(workflow.basedir, "envs/tamflux.yaml"))
+        each.set_params(failures=failures_of(each))

@@ -1,7 +1,8 @@
 """What every job does around its work, so that no fault of a machine spoils a result.
 
 A job dies with the Snakemake that started it, removes what a killed one left, checks its inputs
-against their checksums, and writes the checksums of its outputs when all of them are finished.
+against their checksums, and writes the checksums of its outputs when all of them are finished. It
+counts how often it failed, so that the next run makes its outputs, and what follows, again.
 """
 
 from __future__ import annotations
@@ -54,11 +55,13 @@ def job(snakemake, title: str) -> Iterator[logging.Logger]:
         _remove_leftovers(snakemake.output)
         _end_future(snakemake.input)
         try:
+            _count_failures(snakemake, 1)  # unless it comes to its end
             verify(snakemake.input)
             _refuse_damaged(getattr(snakemake, "params", {}).get("files", []))
             yield log
             for path in snakemake.output:
                 record_checksums(path)
+            _count_failures(snakemake, 0)
         except OSError as error:
             if error.errno is None:
                 raise
@@ -68,6 +71,36 @@ def job(snakemake, title: str) -> Iterator[logging.Logger]:
                 found=error.strerror,
                 fix="make room for it, restore it or give permission; run the same command again",
             ) from error
+
+
+def failures(log: str | Path) -> int:
+    """How often the job of a log has failed or was killed.
+
+    Snakemake records the parameters of a failed job as if it had made its outputs, which it
+    removes: the next run would take what was made from the old ones for finished. This number is a
+    parameter of every job, so that a failed one differs from its record and runs again.
+    """
+    mark = _failure_mark(log)
+    if not mark.exists():
+        return 0
+    try:
+        return int(mark.read_text())
+    except ValueError:  # killed while it was written
+        return 1
+
+
+def _failure_mark(log: str | Path) -> Path:
+    return Path(log).with_name(f".{Path(log).name}.failures")
+
+
+def _count_failures(snakemake, more: int) -> None:
+    """Write down the failures that Snakemake knows of, and `more`."""
+    known = getattr(snakemake, "params", {}).get("failures")
+    mark, number = _failure_mark(snakemake.log[0]), more + (known if isinstance(known, int) else 0)
+    if number:
+        mark.write_text(f"{number}\n")
+    else:
+        mark.unlink(missing_ok=True)
 
 
 def _die_with_parent() -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from tamflux.checksums import damaged_files, record_checksums
-from tamflux.job import job
+from tamflux.job import failures, job
 
 
 @pytest.fixture
@@ -55,6 +55,21 @@ def test_a_failed_job_leaves_no_checksums(paths):
         work(paths)
         raise ZeroDivisionError
     assert not list(Path(paths.output[0]).parent.glob(".*.sha256"))
+
+
+def test_failures_count_until_snakemake_knows_them(paths):
+    """A run that ends well leaves the number that it was given, and Snakemake records."""
+    for known in (None, 1):
+        paths.params = {"failures": known}
+        with pytest.raises(ZeroDivisionError), job(paths, "copy"):
+            raise ZeroDivisionError
+        assert failures(paths.log[0]) == (known or 0) + 1
+    for known in (2, object()):
+        paths.params = {"failures": known}
+        with job(paths, "copy"):
+            work(paths)
+            assert failures(paths.log[0]) == (3 if known == 2 else 1)  # a killed one has failed
+        assert failures(paths.log[0]) == (2 if known == 2 else 0)
 
 
 def test_results_of_the_future_are_of_now_afterwards(paths, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 from tamflux.config import check_config, use_released_model
 from tamflux.errors import ConfigError
 from tamflux.extra_predictors import dynamic_names
+from tamflux.job import failures
 from tamflux.provenance import code_hash
 from tamflux.released import MANIFEST, ReleasedModel
 
@@ -123,6 +124,16 @@ def stop(what, **details):
 def code_of(script):
     """Identity of a script and of the code that it imports; see tamflux.provenance."""
     return code_hash(Path(workflow.basedir, f"workflow/scripts/{script}.py"))
+
+
+def failures_of(rule):
+    """How often a job of a rule has failed, as a parameter; see tamflux.job.failures."""
+    unrecorded = object()  # Snakemake records no such value: most jobs never fail
+
+    def of_job(wc):
+        return failures(rule.expand_log(dict(wc.items()))[0]) or unrecorded
+
+    return of_job
 
 
 def checkpoints_of(wc):
