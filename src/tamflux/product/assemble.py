@@ -18,7 +18,7 @@ from tamflux.product.acdd import file_attributes
 from tamflux.product.aggregate import mean_of_days
 from tamflux.product.metadata import FILLED_KOPPEN, FILLED_WEATHER, MISSING_WEATHER, QUANTUM
 from tamflux.product.netcdf import FILL, create_product, row_blocks
-from tamflux.uncertainty.calibration import FILLED_ALLOWANCE, Calibration
+from tamflux.uncertainty.calibration import Calibration, widened
 from tamflux.variables import FLUXES
 
 log = logging.getLogger("tamflux")
@@ -92,7 +92,10 @@ def assemble_product(
                 width[:, land] = _quantise(on_days)
                 file.write(f"{flux}_pi90_halfwidth", rows, np.where(known, width, FILL))
             distance = store["dissimilarity_index"][rows]
-            gross_flux = mean_of_days(_without_gaps(gpp + reco, gaps[rows]), gaps[rows])
+            gross_flux = _without_gaps(gpp + reco, gaps[rows])
+            if memory is not None:
+                gross_flux[:, land] = widened(gross_flux[:, land], memory)
+            gross_flux = mean_of_days(gross_flux, gaps[rows])
             applicability = intervals.applicability(gross_flux, distance)
             cells = {"dissimilarity_index": distance, "applicability": applicability}
             for name, values in cells.items():
@@ -126,15 +129,14 @@ def _known_days(
 
 
 def _without_gaps(gross_flux: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """(time, row, lon) gross flux, on missing days that which widens intervals on filled days.
+    """(time, row, lon) gross flux, on missing days that of the cell's largest day.
 
-    It is taken from the cell's largest day: a missing season must not make a cell look more
-    applicable.
+    A missing season must not make a cell look more applicable.
     """
     if gaps.any():
         values = gross_flux[:, gaps]
         gross_flux = gross_flux.copy()
-        stand_in = 2 * np.fmax.reduce(values) + FILLED_ALLOWANCE
+        stand_in = np.fmax.reduce(values)
         gross_flux[:, gaps] = np.where(np.isnan(values), stand_in, values)
     return gross_flux
 

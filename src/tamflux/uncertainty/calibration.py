@@ -40,6 +40,15 @@ MAX_DISSIMILARITY = 3.0
 """Larger dissimilarity indices count as this: hardly any tower supports the fit beyond it."""
 
 
+def widened(gross_flux: np.ndarray, gap_memory: np.ndarray) -> np.ndarray:
+    """Gross flux g with a share m of filled days in the model's memory: g + m (g + 1 g C m-2 d-1).
+
+    On a filled day it is more than twice the flux, so that filled weather that lowers the flux
+    narrows no interval and makes no cell more applicable. The summand is `FILLED_ALLOWANCE`.
+    """
+    return gross_flux + gap_memory * (gross_flux + FILLED_ALLOWANCE)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Coefficients that turn fluxes and dissimilarity into intervals and applicability.
@@ -116,9 +125,8 @@ class Calibration:
     ) -> np.ndarray:
         """Expected absolute error of a daily flux, g C m-2 d-1, in the shape of `gpp`.
 
-        Filled weather must not narrow an interval because it lowers the flux. With a share m of
-        filled days in the model's memory, the estimate is that of the gross flux
-        g + m (g + `FILLED_ALLOWANCE`): on a filled day, that of more than twice the flux.
+        Filled weather must not narrow an interval because it lowers the flux: the estimate is that
+        of the `widened` gross flux.
 
         Parameters
         ----------
@@ -131,7 +139,7 @@ class Calibration:
         """
         gross_flux = gpp + reco
         if gap_memory is not None:
-            gross_flux = gross_flux + gap_memory * (gross_flux + FILLED_ALLOWANCE)
+            gross_flux = widened(gross_flux, gap_memory)
         return np.interp(gross_flux, self.gross_flux_knots, self.difficulty[flux])
 
     def half_width(
