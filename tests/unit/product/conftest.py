@@ -10,7 +10,7 @@ import xarray as xr
 from calibrations import make_calibration
 
 from tamflux.grid import Grid
-from tamflux.inference.tiles import month_starts, monthly_means
+from tamflux.inference.tiles import means_of_months, month_starts
 from tamflux.product.aggregate import aggregate_product
 from tamflux.product.assemble import assemble_product
 from tamflux.product.inputs import checksum_inputs
@@ -56,7 +56,7 @@ def write_tiles(folder: Path, year: int, resolution: float = RESOLUTION) -> Simp
     starts = month_starts(days)
     for name in ("gpp", "reco"):
         cells = np.moveaxis(data[name][1], 0, -1).reshape(-1, len(days))
-        means = monthly_means(cells, np.isnan(cells), starts).T.reshape(-1, *grid.shape)
+        means = means_of_months(cells, np.isnan(cells), starts).T.reshape(-1, *grid.shape)
         spread = np.array([0.9, 1.0, 1.1], np.float32)[:, None, None, None]
         data[f"{name}_members"] = (("member", "month", *dims[1:]), spread * means)
     tiles = xr.Dataset(data | {"quality": (dims[1:], quality)}, coords)
