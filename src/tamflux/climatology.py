@@ -46,6 +46,36 @@ def climatology(name: str, lat: np.ndarray, lon: np.ndarray, days: np.ndarray) -
     return monthly[month[:, None, None], row[:, None], col]
 
 
+def climate_gpp(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """(lat, lon) GPP in g C m-2 yr-1 that the annual climate supports, at the nearest node.
+
+    The Miami model (Lieth 1975, in: Primary Productivity of the Biosphere, Springer) gives NPP in
+    g m-2 yr-1 of dry matter, min(3000 / (1 + exp(1.315 - 0.119 T)), 3000 (1 - exp(-0.000664 P))),
+    from temperature T in degC and precipitation P in mm. Carbon is 0.45 of it, and NPP half of GPP
+    (Waring et al. 1998, doi:10.1093/treephys/18.2.129). GPP of 161 towers of FLUXNET2015 is 1.16
+    times as large in the median.
+    """
+    months = np.arange("2001-01", "2002-01", dtype="datetime64[M]").astype("datetime64[D]")
+    t2m = np.average(climatology("t2m", lat, lon, months), axis=0, weights=_DAYS_OF_MONTH)
+    tp = 365.2425 * np.average(climatology("tp", lat, lon, months), axis=0, weights=_DAYS_OF_MONTH)
+    warm, wet = 3000 / (1 + np.exp(1.315 - 0.119 * t2m)), 3000 * (1 - np.exp(-0.000664 * tp))
+    return 0.45 / 0.5 * np.minimum(warm, wet)
+
+
+def annual_delay(
+    found: np.ndarray, expected: np.ndarray, day: np.ndarray
+) -> tuple[float, list[float]]:
+    """Days by which the annual harmonic is late, and the amplitudes of both, by least squares.
+
+    All (n,); `day` is that of the year.
+    """
+    angle = 2 * np.pi * day / 365.25
+    columns = np.stack([np.ones(len(day)), np.cos(angle), np.sin(angle)], axis=1)
+    fits = [np.linalg.lstsq(columns, values, rcond=None)[0] for values in (found, expected)]
+    one, other = (fit[1] + 1j * fit[2] for fit in fits)
+    return float(np.angle(one * np.conj(other)) / (2 * np.pi) * 365.25), [abs(one), abs(other)]
+
+
 def koppen_class(lat: float, lon: float) -> str | None:
     """Köppen class of the 0.25 degree cell of a point (`data/surface.nc`); None over water."""
     with (

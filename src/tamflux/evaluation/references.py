@@ -17,6 +17,7 @@ from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
 from tamflux.predictors.regrid import MIN_VALID_WEIGHT, Weights, regrid_weights
+from tamflux.readers.reference_check import find_reference_problems
 from tamflux.readers.reference_product import ReferenceYear, derived, open_reference
 
 log = logging.getLogger("tamflux")
@@ -43,7 +44,8 @@ def regrid_reference(
     output : path
         NetCDF file to write: `gpp, reco, nee` (month, lat, lon) in g m-2 d-1, means over the
         years; a flux that the reference lacks follows from the other two
-        (attribute `derived`).
+        (attribute `derived`). What contradicts the climate is logged, and in the attribute
+        `problems`.
 
     Raises
     ------
@@ -58,8 +60,11 @@ def regrid_reference(
                 log.info("%s: %s of %d from %s", reference["name"], flux, year, opened.label)
                 sums[flux] = sums[flux] + regrid_months(opened, grid)
     fields = {flux: total / len(files) for flux, total in sums.items()}
+    problems = find_reference_problems(fields, grid.lat, grid.lon)
     for flux, (first, second, sign) in derived(list(fields)).items():
         fields[flux] = fields[first] + sign * fields[second]
+    for problem in problems:
+        log.warning("%s: %s", reference["name"], problem)
     dataset = xr.Dataset(
         {
             flux: (
@@ -71,8 +76,9 @@ def regrid_reference(
             if flux in fields
         },
         {"month": np.arange(1, 13), "lat": grid.lat, "lon": grid.lon},
-        {"reference": reference["name"], "years": ", ".join(map(str, files))},
-    )
+        {"reference": reference["name"], "years": ", ".join(map(str, files)),
+         "problems": "; ".join(problems)},
+    )  # fmt: skip
     with atomic_path(output) as partial:
         dataset.to_netcdf(partial)
 
@@ -143,7 +149,8 @@ def compare_references(
                 fields[name][flux] = pair
                 rows.append(
                     {"reference": name, "flux": flux, "derived": int(dataset[flux].derived),
-                     "years": dataset.attrs["years"], **compare_months(*pair, weight, years)}
+                     "years": dataset.attrs["years"], "problems": dataset.attrs["problems"],
+                     **compare_months(*pair, weight, years)}
                 )  # fmt: skip
     return pd.DataFrame(rows), fields
 

@@ -191,7 +191,12 @@ def _references(scores: pd.DataFrame) -> Section:
             "Each product is averaged over area and land to the grid of TAMFlux, and to calendar "
             "months. Both are masked to the cells where both have values in every month, and "
             "weighted by the land area of TAMFlux, so totals differ by fluxes alone. Derived: RECO "
-            "= GPP + NEE or NEE = RECO − GPP, where a product lacks one of the three."
+            "= GPP + NEE or NEE = RECO − GPP, where a product lacks one of the three.",
+            *(
+                f"The climate contradicts {name}: {problems}."
+                for name, problems in scores.groupby("reference")["problems"].first().items()
+                if isinstance(problems, str) and problems
+            ),
         ],
         [reference_table(scores)],
     )

@@ -22,6 +22,8 @@ from tamflux.towers.merging import merge_sources
 from tamflux.towers.plausibility import (
     check_clock,
     drop_constant_runs,
+    productivity_problem,
+    productivity_ratio,
     radiation_delays,
     radiation_problem,
     set_aside_years,
@@ -153,6 +155,10 @@ def read_towers(
         tables = [(source.name, source.member.label, source.days) for source in usable]
         days = merge_sources(site_id, tables, rejected)
         if _has_min_days(site_id, days, limits.min_days, rejected):
+            position = float(site["lat"]), float(site["lon"])
+            if problem := productivity_problem(productivity_ratio(days, *position)):
+                files = "; ".join(source.member.label for source in usable)
+                rejected.add(site_id, files, "value", f"{problem} (kept)")
             records.append(days.assign(site_id=site_id))
             rows.append(site | _summarise(site_id, days, usable))
     return records, rows, rejected

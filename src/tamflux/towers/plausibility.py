@@ -11,6 +11,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from tamflux.climatology import climate_gpp
 from tamflux.solar import potential_radiation, potential_radiation_at
 from tamflux.towers.daily import FLUX_NAMES
 from tamflux.towers.quality import Rejections
@@ -19,6 +20,10 @@ from tamflux.variables import METEOROLOGY
 MAX_ANNUAL_SUM = {"nee": 1500.0, "gpp": 4500.0}
 """Largest |annual sum| in g C m-2 yr-1. Of 163 towers of FLUXNET2015, 156 stay within it (GPP up to
 4,403, AU-Tum 2012); IT-Lav exceeds it in all twelve years, six other towers in one or two."""
+
+PRODUCTIVITY_RANGE = (0.1, 3.5)
+"""Smallest and largest ratio of a tower's GPP to that which its climate supports. Of 163 towers of
+FLUXNET2015 four are below, with hardly any GPP, and three above, such as an irrigated field."""
 
 MIN_YEAR_SHARE = 0.9
 """Share of a year's days from which its sum is extrapolated; else the sum of the days counts."""
@@ -94,6 +99,32 @@ def find_implausible_years(days: pd.DataFrame) -> dict[int, str]:
                     f"{flux} of {number} sums to {total:.0f} g C m-2, beyond {limit:g}"
                 )
     return problems
+
+
+def productivity_ratio(days: pd.DataFrame, lat: float, lon: float) -> float:
+    """GPP of a tower relative to that which its climate supports (`climate_gpp`).
+
+    NaN without GPP in all twelve calendar months.
+
+    Parameters
+    ----------
+    days : pandas.DataFrame
+        ``date`` and ``gpp`` in g C m-2 d-1.
+    """
+    months = days["gpp"].groupby(days["date"].dt.month).mean().dropna()
+    if len(months) < 12:
+        return np.nan
+    return float(365.25 * months.mean() / climate_gpp(np.array([lat]), np.array([lon]))[0, 0])
+
+
+def productivity_problem(ratio: float) -> str:
+    """Why a ratio from `productivity_ratio` is implausible ("" if it is not)."""
+    if np.isnan(ratio) or PRODUCTIVITY_RANGE[0] <= ratio <= PRODUCTIVITY_RANGE[1]:
+        return ""
+    return (
+        f"GPP is {ratio:.2g} times that which the climate of the place supports: is it carbon "
+        "(not CO2) in g m-2 d-1, and is the position right?"
+    )
 
 
 def drop_constant_runs(

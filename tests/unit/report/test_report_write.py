@@ -68,7 +68,14 @@ def png(path, width=40, height=20):
 
 
 def reference_scores(path, name):
-    row = {"reference": name, "derived": 0, "years": "2001", "area_mkm2": 91.2, "area_share": 0.62}
+    row = {
+        "reference": name,
+        "derived": 0,
+        "years": "2001",
+        "problems": "",
+        "area_mkm2": 91.2,
+        "area_share": 0.62,
+    }
     row |= {"product_total": 118.21, "reference_total": 124.71, "correlation": 0.87, "rmse": 1.11}
     pd.DataFrame([{**row, "flux": flux} for flux in FLUX_NAMES]).to_csv(path, index=False)
     return path
