@@ -72,7 +72,7 @@ def open_product(folder: Path) -> Product:
         "cell size": float(lon[1] - lon[0]),
     }  # fmt: skip
     with open(folder / "totals.csv", newline="") as file:
-        table = next(r for r in csv.DictReader(file) if r["region"] == "global")
+        table = next(r for r in csv.DictReader(file) if r["region_set"] == "box")
     if not np.isclose(float(table["gpp"]), total, rtol=1e-6, atol=0):
         raise SystemExit(f"totals.csv says {table['gpp']}, the annual file {total}")
     return Product(folder, year, float(lat[row]), float(lon[col]), expected)

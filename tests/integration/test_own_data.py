@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 import yaml
 from conftest import REPO, Run
-from test_check import problems
+from test_check_inputs import problems
 
 from tamflux.demo_earth.layout import ERA5_FILES, composite_days
 from tamflux.demo_earth.raw_era5 import simulate_era5

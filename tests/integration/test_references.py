@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import Run
 from reference_files import xbase
-from test_check import problems
+from test_check_inputs import problems
 
 OVERLAY = """
 validation:

@@ -56,7 +56,7 @@ def test_totals_are_sums_over_cells_and_days(row_blocks, daily, annual, totals):
             sums[name] += float((means * weight).sum()) * daily.sizes["time"] / 1e15
         lost = block["gpp"].isnull().mean("time").where(complete, 1)
         missing, total = missing + float((lost * weight).sum()), total + float(weight.sum())
-    row = totals[(totals["year"] == year) & (totals["region"] == "global")].iloc[0]
+    row = totals[(totals["year"] == year) & (totals["region_set"] == "box")].iloc[0]
     for name in FLUXES:
         assert row[name] == pytest.approx(sums[name], rel=1e-4, abs=1e-4)
     assert row["nee"] == pytest.approx(row["reco"] - row["gpp"], abs=1e-3)
