@@ -16,8 +16,6 @@ from tamflux.demo_earth.raw_towers import simulate_towers
 from tamflux.grid import Grid
 from tamflux.solar import potential_radiation_at
 
-pytestmark = pytest.mark.slow
-
 YEARS = (2014, 2015)
 LAT, LON = np.arange(72.0, 31, -4), np.arange(-12.0, 37, 4)
 GRID = Grid(4.0, (-12, 34, 36, 70))
