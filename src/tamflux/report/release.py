@@ -46,6 +46,10 @@ NETWORKS = {
 }
 """Licence and attribution of the data of each network."""
 
+SITE_COLUMNS = (
+    "site_id", "lat", "lon", "igbp", "koppen", "network", "licence", "doi", "citation"
+)  # fmt: skip
+
 
 def release_model(
     members: Sequence[str | Path],
@@ -85,7 +89,7 @@ def release_model(
         How the errors of sites vary, for `tamflux adapt` (`tamflux.adaptation.correction`).
     """
     specs = [read_spec(path) for path in members]
-    table = describe_sites(sites, specs[0]["training_sites"], network, towers)
+    table = describe_sites(sites, specs[0]["training_sites"], network, towers, demo=demo)
     with atomic_path(folder) as partial:
         partial.mkdir(parents=True)
         for number, path in enumerate(members):
@@ -105,18 +109,76 @@ def describe_sites(
     training_sites: Sequence[str],
     network: str | None,
     towers: str | Path | None = None,
+    *,
+    demo: bool = False,
 ) -> pd.DataFrame:
-    """Training sites: `site_id, lat, lon, igbp, koppen, network, licence`, sorted by `site_id`."""
+    """Training sites, sorted by `site_id`: `SITE_COLUMNS`.
+
+    Licence and citation are those of the network; the DOI, and a citation that goes before, are
+    those of the site where its own metadata have them (`towers`).
+    """
     table = _read(sites)
     table = table[table["site_id"].isin(training_sites)].sort_values("site_id")
+    table = table[["site_id", "lat", "lon", "igbp", "koppen"]].round({"lat": 5, "lon": 5})
     if towers is None:
-        networks = pd.Series(network or "unknown", index=table.index)
+        table = table.assign(network=network or "unknown")
     else:
-        networks = table["site_id"].map(_read(towers).set_index("site_id")["network"])
-    licences = networks.map(lambda names: NETWORKS.get(names.split(";")[0], ("unknown", ""))[0])
-    columns = ["site_id", "lat", "lon", "igbp", "koppen"]
-    table = table[columns].round({"lat": 5, "lon": 5})
-    return table.assign(network=networks, licence=licences)
+        own = _read(towers).reindex(columns=["site_id", "network", "doi", "citation"])
+        table = table.merge(own, on="site_id", how="left", validate="one_to_one")
+    return _with_terms(table, demo)
+
+
+def list_towers(
+    output: str | Path,
+    model: str | Path | None = None,
+    *,
+    members: Sequence[str | Path] = (),
+    sites: str | Path | None = None,
+    towers: str | Path | None = None,
+    demo: bool = False,
+) -> None:
+    """Write the list of the towers that trained a product, with what their networks ask for.
+
+    Parameters
+    ----------
+    output : path
+        CSV to write: `SITE_COLUMNS`.
+    model : path, optional
+        Folder of the released model that made the product; without it the rest is needed.
+    members : sequence of path
+        Checkpoints, for the training sites.
+    sites, towers : path
+        Tables of sites of the samples and of the towers.
+    demo : bool
+        Whether the towers are those of the demo Earth.
+    """
+    if model is not None:
+        table = _with_terms(_read(Path(model) / SITES), demo=False)
+    else:
+        trained = sorted({s for path in members for s in read_spec(path)["training_sites"]})
+        assert sites is not None
+        table = describe_sites(sites, trained, None, towers, demo=demo)
+    with atomic_path(output) as partial:
+        table.to_csv(partial, index=False)
+
+
+def _with_terms(table: pd.DataFrame, demo: bool) -> pd.DataFrame:
+    """The table with licence, DOI and citation of each site."""
+    table = table.reindex(columns=[*dict.fromkeys([*table, *SITE_COLUMNS])])
+    of_network = [
+        [NETWORKS.get(name, ("unknown", "")) for name in str(names).split("; ")]
+        for names in table["network"]
+    ]
+    licences = ["; ".join(dict.fromkeys(licence for licence, _ in terms)) for terms in of_network]
+    citations = [" ".join(text for _, text in terms if text) for terms in of_network]
+    own = ["" if pd.isna(text) else str(text) for text in table["citation"]]
+    both = [  # a released list has both already
+        text if text.endswith(network) else f"{text} {network}".strip()
+        for text, network in zip(own, citations, strict=True)
+    ]
+    if demo:
+        licences, both = ["none: synthetic"] * len(table), ["none: synthetic"] * len(table)
+    return table.assign(licence=licences, citation=both)[list(SITE_COLUMNS)]
 
 
 def _card(
@@ -136,7 +198,7 @@ def _card(
     climates = sites["koppen"].value_counts()
     source = (files("tamflux.report") / "templates" / "released_model.md.j2").read_text()
     template = Environment(undefined=StrictUndefined, autoescape=False).from_string(source)
-    used = dict.fromkeys(part for names in sites["network"] for part in names.split(";"))
+    used = dict.fromkeys(part for names in sites["network"] for part in names.split("; "))
     return template.render(
         name=name,
         version=tamflux.__version__,

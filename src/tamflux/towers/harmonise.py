@@ -43,7 +43,7 @@ FLUX_COLUMNS = ("site_id", "date", *FLUX_NAMES, "qc", *METEOROLOGY)
 SITE_COLUMNS = (
     "site_id", "site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset", "network",
     "first", "last", "n_days", "n_gpp", "n_reco", "n_nee", "mean_qc", "variant", "source_files",
-    "day_offset",
+    "day_offset", "doi", "citation",
 )  # fmt: skip
 
 

@@ -44,6 +44,19 @@ def test_the_latest_of_several_values_holds_whatever_the_order(tmp_path):
     assert badm(tmp_path, text)["US-Tw3"] == {"igbp": "CRO"}
 
 
+def test_doi_and_citation_of_the_data(tmp_path):
+    rows = [
+        "US-Tw3,7,GRP_DOI,DOI,https://doi.org/10.17190/AMF/1246149",
+        'US-Tw3,7,GRP_DOI,DOI_CITATION,"D. Baldocchi (2013-) AmeriFlux US-Tw3, ten"',
+    ]
+    text = "\n".join(["SITE_ID,GROUP_ID,VARIABLE_GROUP,VARIABLE,DATAVALUE", *rows])
+    fields = badm(tmp_path, text)["US-Tw3"]
+    site, _ = clean_fields(fields | {"lat": "38", "lon": "-121", "igbp": "CRO"})
+    assert site["doi"] == "10.17190/AMF/1246149"
+    assert site["citation"] == "D. Baldocchi (2013-) AmeriFlux US-Tw3, ten"
+    assert clean_fields({"doi": "pending"})[0]["doi"] == ""
+
+
 def test_siteinfo_without_groups(tmp_path):
     text = (
         'SITE_ID,VARIABLE,DATAVALUE\nFR-Bil,LOCATION_LAT,44.49\nFR-Bil,SITE_NAME,"Bilos, Salles"\n'

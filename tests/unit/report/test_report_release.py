@@ -13,7 +13,7 @@ from tamflux.check import NOTE, OK, WRONG, _model_rows
 from tamflux.errors import ConfigError, ContractError
 from tamflux.predictors.static import STATIC_FEATURES
 from tamflux.released import MANIFEST, ReleasedModel, adopt_model
-from tamflux.report.release import NETWORKS, release_model
+from tamflux.report.release import NETWORKS, SITE_COLUMNS, list_towers, release_model
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.ensemble import Ensemble
 from tamflux.uncertainty.calibration import GROSS_FLUX_KNOTS, Calibration
@@ -194,3 +194,39 @@ def test_another_unit_or_an_unknown_static_feature_is_noticed(released):
     path.write_text(json.dumps(fields))
     problems = " ".join(row["problem"] for row in _model_rows(str(released), cube(NAMES)))
     assert "climate_lai_mean" in problems and "found: K" in problems and "degC" in problems
+
+
+def test_the_list_of_towers_has_what_their_networks_ask_for(tmp_path):
+    trained = write_trained(tmp_path / "trained")
+    towers = pd.DataFrame({
+        "site_id": [*SITES, "ZZ-Not"], "doi": ["10.1/a", None, None, None, "10.1/z"],
+        "network": ["ICOS", "FLUXNET2015; AmeriFlux", "Unheard", "ICOS", "ICOS"],
+        "citation": ["A. Author (2020)", None, None, None, None],
+    })  # fmt: skip
+    towers.to_csv(trained / "towers.csv", index=False)
+    given = {
+        "members": [trained / "m0.safetensors"], "sites": trained / "sites.csv",
+        "towers": trained / "towers.csv",
+    }  # fmt: skip
+    list_towers(tmp_path / "list.csv", **given)
+    table = pd.read_csv(tmp_path / "list.csv").set_index("site_id")
+    assert [table.index.name, *table] == list(SITE_COLUMNS) and list(table.index) == list(SITES)
+    assert table.loc["AU-Tum", ["doi", "licence"]].tolist() == ["10.1/a", "CC-BY-4.0"]
+    assert table.loc["AU-Tum", "citation"] == f"A. Author (2020) {NETWORKS['ICOS'][1]}"
+    both = table.loc["CA-Qfo", "citation"]
+    assert NETWORKS["FLUXNET2015"][1] in both and NETWORKS["AmeriFlux"][1] in both
+    assert table.loc["DE-Tha", "licence"] == "unknown" and pd.isna(table.loc["DE-Tha", "citation"])
+    list_towers(tmp_path / "demo.csv", **given, demo=True)
+    assert (pd.read_csv(tmp_path / "demo.csv")["licence"] == "none: synthetic").all()
+
+
+def test_the_towers_of_a_released_model_are_listed_from_its_folder(tmp_path):
+    folder = release(write_trained(tmp_path / "trained"), tmp_path / "toy")
+    list_towers(tmp_path / "list.csv", folder)
+    table = pd.read_csv(tmp_path / "list.csv")
+    assert table["site_id"].tolist() == list(SITES)
+    assert (table["citation"] == NETWORKS["FLUXNET2015"][1]).all()
+    old = pd.read_csv(folder / "sites.csv").drop(columns=["doi", "citation"])
+    old.to_csv(folder / "sites.csv", index=False)  # of a model that was released before
+    list_towers(tmp_path / "old.csv", folder)
+    assert (tmp_path / "old.csv").read_bytes() == (tmp_path / "list.csv").read_bytes()

@@ -56,7 +56,7 @@ def test_columns_of_the_contract(tmp_path):
     assert list(sites.reset_index()) == [
         "site_id", "site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset",
         "network", "first", "last", "n_days", "n_gpp", "n_reco", "n_nee", "mean_qc", "variant",
-        "source_files", "day_offset",
+        "source_files", "day_offset", "doi", "citation",
     ]  # fmt: skip
     assert list(rejected) == ["site_id", "file", "what", "reason", "n"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -24,8 +25,9 @@ from tamflux.readers.oneflux.archive import Member
 from tamflux.readers.oneflux.names import is_site_id
 from tamflux.variables import IGBP_CLASSES, KOPPEN_CLASSES
 
-FIELDS = ("site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset")
-"""Fields of a site; lat and lon in degrees, elevation in m, utc_offset in h."""
+FIELDS = ("site_name", "lat", "lon", "elevation", "igbp", "koppen", "utc_offset", "doi", "citation")
+"""Fields of a site; lat and lon in degrees, elevation in m, utc_offset in h; DOI and citation of
+its data."""
 
 NUMBERS = ("lat", "lon", "elevation", "utc_offset")
 
@@ -33,6 +35,7 @@ OPTIONAL = {
     "koppen": "a Köppen class such as Dfb",
     "elevation": "-500 to 9000 m",
     "utc_offset": "-12 to 14 h",
+    "doi": "a DOI such as 10.17190/AMF/1246149",
 }
 """Fields that become missing where a value is not as described here."""
 
@@ -49,7 +52,10 @@ _VARIABLES = {
     "IGBP": "igbp",
     "CLIMATE_KOEPPEN": "koppen",
     "UTC_OFFSET": "utc_offset",
+    "DOI": "doi",
+    "DOI_CITATION": "citation",
 }
+_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")  # also inside of a link
 _LONG_COLUMNS = {"SITE_ID", "VARIABLE", "DATAVALUE"}
 
 MAX_SHEET_BYTES = 512 * 1024**2
@@ -207,7 +213,10 @@ def clean_fields(fields: dict[str, str]) -> tuple[dict[str, str | float], str]:
     A field of `OPTIONAL` that cannot be read or is out of its range becomes missing.
     """
     site: dict[str, str | float] = {field: fields.get(field, "") for field in FIELDS}
-    site["site_name"] = plain_text(fields.get("site_name", ""))
+    for field in ("site_name", "citation"):
+        site[field] = plain_text(fields.get(field, ""))
+    found_doi = _DOI.search(fields.get("doi", ""))
+    site["doi"] = plain_text(found_doi[0]) if found_doi else ""
     numbers: dict[str, float] = {}
     for field in NUMBERS:
         number = pd.to_numeric(fields.get(field, ""), errors="coerce")
