@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "samples": FOUNDATIONS | {"readers", "predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
     "baselines": FOUNDATIONS | {"samples", "training", "model"},
-    "adaptation": FOUNDATIONS | {"samples", "training", "model", "towers"},
+    "adaptation": FOUNDATIONS | {"predictors", "samples", "training", "model", "towers"},
     "uncertainty": FOUNDATIONS | {"training", "samples"},
     "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
     "product": FOUNDATIONS | {"readers", "uncertainty", "inference", "predictors", "training"},
@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "samples", "download"},
-    "cli": FOUNDATIONS | {"adaptation", "api", "figures", "product", "training"},
+    "cli": FOUNDATIONS | {"adaptation", "api", "evaluation", "figures", "product", "training"},
     "api": FOUNDATIONS | {"predictors", "training", "figures"},  # for notebooks: no room imports it
 }
 FORBIDDEN = {

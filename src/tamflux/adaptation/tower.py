@@ -63,7 +63,7 @@ def adapt_tower(
     InputError
         If the files cannot be used, hold several towers, or the site is not described.
     """
-    days, row = _read_tower(paths, site)
+    days, row = read_tower(paths, site)
     samples, filled = _as_samples(days, row, ensemble)
     zero_shot = predict_sites(ensemble, samples, np.array([0]))[list(FLUXES)].to_numpy(float)
     conditions = daily_conditions(samples, ensemble.specs[0].mean, ensemble.specs[0].sd)
@@ -91,10 +91,16 @@ def _rmse(predicted: np.ndarray, observed: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(predicted - observed)))) if len(observed) else np.nan
 
 
-def _read_tower(
+def read_tower(
     paths: Sequence[str | Path], site: Mapping[str, object]
 ) -> tuple[pd.DataFrame, dict[str, object]]:
-    """Days and description of the one tower in the files."""
+    """Days and description of the one tower in the files; parameters as of `adapt_tower`.
+
+    Raises
+    ------
+    InputError
+        If the files cannot be used, hold several towers, or the site is not described.
+    """
     given = {name: str(value) for name, value in site.items() if value is not None}
     records, rows, rejected = read_towers(paths, None, None, LIMITS, given)
     if len(rows) != 1:

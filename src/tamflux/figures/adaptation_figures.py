@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -59,6 +60,32 @@ def plot_adapted_series(series: pd.DataFrame, title: str, path: str | Path) -> N
     path : path
         PNG to write.
     """
+    lines = {"_zero_shot": ("#E69F00", "zero-shot"), "": ("#0072B2", "adapted")}
+    title = f"{title}: adapted with {int(series['used'].sum())} measured days (weekly means)"
+    _draw_series(series, lines, title, path)
+
+
+def plot_cell_series(series: pd.DataFrame, title: str, path: str | Path) -> None:
+    """Draw the fluxes of a cell beside the measured ones of its tower, as weekly means.
+
+    Parameters
+    ----------
+    series : DataFrame
+        From `tamflux.adaptation.cell.add_measured`, or `adapt_cell` for the adapted fluxes too.
+    title : str
+    path : path
+        PNG to write.
+    """
+    lines = {"": ("#0072B2", "product")}
+    if "gpp_adapted" in series:
+        lines["_adapted"] = ("#E69F00", "adapted to the tower")
+    _draw_series(series, lines, f"{title} (weekly means)", path)
+
+
+def _draw_series(
+    series: pd.DataFrame, lines: Mapping[str, tuple[str, str]], title: str, path: str | Path
+) -> None:
+    """One panel per flux with its interval; `lines`: colour and label by suffix of the column."""
     series = series.set_index(pd.DatetimeIndex(series["date"]))
     figure, axes = plt.subplots(len(FLUXES), 1, figsize=(11, 8), sharex=True)
     for axis, flux in zip(axes, FLUXES, strict=True):
@@ -69,14 +96,12 @@ def plot_adapted_series(series: pd.DataFrame, title: str, path: str | Path) -> N
         )  # fmt: skip
         axis.plot(series.index, series[f"{flux}_observed"], ".", color=INK, markersize=1.5,
                   alpha=0.5, label="measured days")  # fmt: skip
-        for column, colour, label in [
-            (f"{flux}_zero_shot", "#E69F00", "zero-shot"), (flux, "#0072B2", "adapted"),
-        ]:  # fmt: skip
-            weekly = series[column].rolling(_SMOOTHING_DAYS, center=True, min_periods=1).mean()
+        for suffix, (colour, label) in lines.items():
+            daily = series[f"{flux}{suffix}"]
+            weekly = daily.rolling(_SMOOTHING_DAYS, center=True, min_periods=1).mean()
             axis.plot(series.index, weekly, color=colour, linewidth=1.2, label=label)
         axis.axhline(0, color=INK, linewidth=0.5)
         axis.set_ylabel(f"{FLUX_LABELS[flux]} ({PER_DAY})")
-    used = int(series["used"].sum())
-    axes[0].set_title(f"{title}: adapted with {used} measured days (weekly means)")
+    axes[0].set_title(title)
     axes[0].legend(fontsize=8, frameon=False, ncols=4)
     save(figure, path)

@@ -94,7 +94,7 @@ def region_sets(
         The user's polygons (`tamflux.readers.polygons.read_polygons`).
     """
     cells = grid.shape[0] * grid.shape[1]
-    yield _set("box", {box_name(grid): np.ones(cells)})
+    yield box_set(grid)
     lat = np.repeat(grid.lat, grid.shape[1])
     yield _set(
         "latitude",
@@ -111,8 +111,18 @@ def region_sets(
         parts = world.dissolve(name).drop(index=NO_CONTINENT, errors="ignore")
         yield _overlap(name, parts["geometry"], grid)
     if polygons is not None:
-        own = read_polygons(polygons)
-        yield _overlap(Path(polygons).stem, own.intersection(world.union_all()), grid)
+        yield polygon_set(polygons, grid)
+
+
+def box_set(grid: Grid) -> RegionSet:
+    """The one region that is the whole box of a grid."""
+    return _set("box", {box_name(grid): np.ones(grid.shape[0] * grid.shape[1])})
+
+
+def polygon_set(polygons: str | Path, grid: Grid) -> RegionSet:
+    """The user's polygons (`tamflux.readers.polygons.read_polygons`), cut to land and the grid."""
+    land = read_polygons(polygons).intersection(countries().union_all())
+    return _overlap(Path(polygons).stem, land, grid)
 
 
 @lru_cache(maxsize=1)

@@ -12,11 +12,13 @@ import pandas as pd
 import zarr
 from scipy.sparse import csr_array, diags_array, vstack
 
+from tamflux.errors import InputError
 from tamflux.files import atomic_path
 from tamflux.grid import Grid
+from tamflux.product.browse import find_products, reading
 from tamflux.product.metadata import MISSING_DAYS, NO_VEGETATION
 from tamflux.product.netcdf import Product, open_product
-from tamflux.product.regions import RegionSet, region_sets
+from tamflux.product.regions import RegionSet, box_name, box_set, polygon_set, region_sets
 from tamflux.uncertainty.mean_error import Blocks, MeanError
 from tamflux.variables import FLUXES
 
@@ -27,12 +29,13 @@ STEPS = ("monthly", "annual")
 def tabulate_totals(
     annual: Sequence[str | Path],
     monthly: Sequence[str | Path],
-    tiles: Sequence[str | Path],
-    calibration: str | Path,
+    tiles: Sequence[str | Path | None],
+    calibration: str | Path | None,
     totals: str | Path,
     totals_monthly: str | Path,
     *,
     polygons: str | Path | None = None,
+    polygons_alone: bool = False,
 ) -> None:
     """Write the totals of all years, and those of all months, as CSV tables.
 
@@ -52,21 +55,25 @@ def tabulate_totals(
     ----------
     annual, monthly : sequence of path
         Product files of the same years.
-    tiles : sequence of path
-        Tile stores of these years, for the monthly means of the members.
-    calibration : path
-        Calibration of the intervals.
+    tiles : sequence of path or None
+        Tile stores of these years, for the monthly means of the members. Without the store of a
+        year its totals have no standard deviation.
+    calibration : path or None
+        Calibration of the intervals; without it there are none.
     totals, totals_monthly : path
         CSV files to write.
     polygons : path, optional
         The user's regions, see `tamflux.readers.polygons.read_polygons`.
+    polygons_alone : bool
+        Whether the tables hold the box and these regions alone.
 
     Raises
     ------
     InputError
-        If the polygons cannot be used.
+        If the polygons cannot be used, or none of them has land inside the product and they
+        are wanted alone.
     """
-    error = MeanError.load(calibration)
+    error = None if calibration is None else MeanError.load(calibration)
     tables: dict[str, list[pd.DataFrame]] = {step: [] for step in STEPS}
     regions = None
     for year_path, months_path, store in sorted(zip(annual, monthly, tiles, strict=True)):
@@ -76,15 +83,63 @@ def tabulate_totals(
                 "monthly": stack.enter_context(open_product(months_path)),
             }
             if regions is None:
-                regions = _Regions.of_product(files["annual"], polygons)
-            members = _member_months(store)
-            weights = files["monthly"].days / files["monthly"].days.sum()
-            year = np.tensordot(weights, members, (0, 0))[None]
-            for step, means in (("monthly", members), ("annual", year)):
-                tables[step].append(_table(files[step], step, regions, means, error))
+                regions = _Regions.of_product(files["annual"], polygons, polygons_alone)
+            means = _member_means(store, files["monthly"].days)
+            for step in STEPS:
+                tables[step].append(_table(files[step], step, regions, means[step], error))
     for step, path in (("annual", totals), ("monthly", totals_monthly)):
         with atomic_path(path) as partial:
             pd.concat(tables[step]).to_csv(partial, index=False, float_format="%.9g")
+
+
+def sum_regions(
+    results: str | Path,
+    polygons: str | Path,
+    totals: str | Path,
+    totals_monthly: str | Path,
+    years: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Write the totals of own regions, and of the box, over the years of a product.
+
+    Parameters
+    ----------
+    results : path
+        Folder of a finished run. Standard deviations need its tiles, intervals its calibration;
+        a product without them has empty columns.
+    polygons : path
+        Regions, see `tamflux.readers.polygons.read_polygons`.
+    totals, totals_monthly : path
+        CSV files to write; columns as of `tabulate_totals`.
+    years : sequence of int, optional
+        All years of the product by default.
+
+    Returns
+    -------
+    DataFrame
+        The annual totals of the regions.
+
+    Raises
+    ------
+    ConfigError
+        If there is no product of these years.
+    InputError
+        If the polygons cannot be used, or none of them has land inside the product.
+    ContractError
+        If a file is damaged.
+    """
+    annual = find_products(results, "annual", years)
+    monthly = find_products(results, "monthly", list(annual))
+    stores = [Path(results, "tiles", f"tamrl_{year}.zarr") for year in annual]
+    calibration = Path(results, "models", "calibration.json")
+    with reading(Path(results, "product")):
+        tabulate_totals(
+            list(annual.values()), list(monthly.values()),
+            [store if store.is_dir() else None for store in stores],
+            calibration if calibration.is_file() else None,
+            totals, totals_monthly, polygons=polygons, polygons_alone=True,
+        )  # fmt: skip
+        table = pd.read_csv(totals, keep_default_na=False, na_values=[""])
+    return table[table["region_set"] != "box"]
 
 
 @dataclass(frozen=True)
@@ -98,12 +153,16 @@ class _Regions:
     blocks: Blocks
 
     @classmethod
-    def of_product(cls, product: Product, polygons: str | Path | None) -> _Regions:
+    def of_product(cls, product: Product, polygons: str | Path | None, alone: bool) -> _Regions:
         """Regions with land in a product, from the classes of its annual file."""
         grid: Grid = product.grid
         area = product.file["cell_area"][:].filled(0) * product.land_fraction
-        igbp, koppen = (product.file[name][:].filled(0) for name in ("igbp_fraction", "koppen"))
-        sets: list[RegionSet] = list(region_sets(grid, igbp, koppen, polygons))
+        sets: list[RegionSet]
+        if alone and polygons is not None:
+            sets = [box_set(grid), polygon_set(polygons, grid)]
+        else:
+            igbp, koppen = (product.file[name][:].filled(0) for name in ("igbp_fraction", "koppen"))
+            sets = list(region_sets(grid, igbp, koppen, polygons))
         label = pd.DataFrame(
             {
                 "region_set": [each.name for each in sets for _ in each.regions],
@@ -114,19 +173,35 @@ class _Regions:
         share = csr_array(vstack([each.share for each in sets]))
         label.insert(2, "land_area", share @ area.ravel())
         there = np.flatnonzero(label["land_area"] > 0)
+        if alone and len(there) < 2:  # the box
+            raise InputError(
+                "no region has land inside the product", file=polygons,
+                found=f"the product covers {box_name(grid)}", expected="polygons that overlap it",
+                fix="correct the polygons or their reference system",
+            )  # fmt: skip
         blocks = Blocks.of_grid(grid, area > 0)
         return cls(label.iloc[there].reset_index(drop=True), share[there], area.ravel(), blocks)
 
 
-def _member_months(store: str | Path) -> np.ndarray:
-    """(month, flux, member, cell) monthly means of gpp and reco of each member."""
+def _member_means(store: str | Path | None, days: np.ndarray) -> dict[str, np.ndarray | None]:
+    """(time, flux, member, cell) means of gpp and reco of each member, by step.
+
+    `days` has the days of each month.
+    """
+    if store is None:
+        return dict.fromkeys(STEPS)
     group = zarr.open_group(Path(store), mode="r")
     both = np.stack([group[f"{flux}_members"][:] for flux in ("gpp", "reco")])
-    return both.reshape(*both.shape[:3], -1).transpose(2, 0, 1, 3)
+    months = both.reshape(*both.shape[:3], -1).transpose(2, 0, 1, 3)
+    return {"monthly": months, "annual": np.tensordot(days / days.sum(), months, (0, 0))[None]}
 
 
 def _table(
-    product: Product, step: str, regions: _Regions, members: np.ndarray, error: MeanError | None
+    product: Product,
+    step: str,
+    regions: _Regions,
+    members: np.ndarray | None,
+    error: MeanError | None,
 ) -> pd.DataFrame:
     """Rows of all time steps of a file; `members` (time, flux, member, cell)."""
     months = product.file["time_bnds"][:, 0].astype("timedelta64[D]") + np.datetime64("2000-01-01")
@@ -143,7 +218,7 @@ def _table(
         values = {name: each.filled(0).astype(float) for name, each in flux.items()}
         for name in FLUXES:
             part[name] = weight @ values[name] / GRAMS_PER_PETAGRAM
-        part = part.assign(**_spread(weight, members[number]))
+        part = part.assign(**_spread(weight, None if members is None else members[number]))
         part = part.assign(**_half_widths(product, step, regions, weight, values, error))
         missing = product.file[MISSING_DAYS][number].filled(0).ravel().astype(float)
         lost = regions.share @ (np.where(known, missing, days) * regions.land_area)
@@ -154,8 +229,10 @@ def _table(
     return pd.concat(parts)
 
 
-def _spread(weight: csr_array, members: np.ndarray) -> dict[str, np.ndarray]:
-    """Standard deviations over members of the totals, Pg C; NaN for one member."""
+def _spread(weight: csr_array, members: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Standard deviations over members of the totals, Pg C; NaN for one member or unknown ones."""
+    if members is None:
+        return {f"{name}_std": np.full(weight.shape[0], np.nan) for name in FLUXES}
     gpp, reco = (weight @ np.nan_to_num(each.astype(float)).T / GRAMS_PER_PETAGRAM
                  for each in members)  # fmt: skip
     totals = {"gpp": gpp, "reco": reco, "nee": reco - gpp}

@@ -28,7 +28,7 @@ def read_polygons(path: str | Path) -> geopandas.GeoSeries:
     def wrong(what: str, found, expected: str) -> InputError:
         return InputError(
             what, file=path, found=found, expected=expected,
-            fix="correct the file, or set product.regions to null",
+            fix="correct the file, or leave the regions out",
         )  # fmt: skip
 
     expected = "a GeoPackage, shapefile or GeoJSON of polygons with a column name"

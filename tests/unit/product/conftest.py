@@ -1,5 +1,6 @@
 """A small planet of tiles: smooth fluxes, two ocean blocks, one cell without vegetation."""
 
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -186,3 +187,18 @@ def product(tmp_path_factory):
     _aggregate(source, *paths.values())
     totals = _tabulate(source, paths["annual"], paths["monthly"])
     return SimpleNamespace(**paths, totals=totals, source=source)
+
+
+@pytest.fixture
+def results(product, tmp_path):
+    """Folder of a run that made the small planet's product, which a test may spoil."""
+    folder = tmp_path / "run"
+    for name in ("product", "tiles", "models"):
+        (folder / name).mkdir(parents=True)
+    for step in ("daily", "monthly", "annual"):
+        path = getattr(product, step)
+        shutil.copy(path, folder / "product" / f"tamflux_{step}_2004.nc")
+    shutil.copy(product.source.inputs, folder / "product" / "inputs_2004.csv")
+    shutil.copytree(product.source.tiles, folder / "tiles" / "tamrl_2004.zarr")
+    shutil.copy(product.source.calibration, folder / "models" / "calibration.json")
+    return folder
