@@ -17,8 +17,8 @@ BENCHMARKS := $(filter-out full_year,$(basename $(notdir $(wildcard benchmarks/*
 	$(INSTALL) -e ".[test]"
 	touch $@
 
-run: .venv/installed
-	$(BIN)/snakemake --cores $(CORES)
+run: .venv/installed  # CONFIG=mine.yaml for a configuration of your own over config.yaml
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 	@echo
 	@echo "product: $$(ls -d $(CURDIR)/results/product/*.nc | tr '\n' ' ')"
 	@echo "report:  $(CURDIR)/results/report.html"

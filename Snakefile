@@ -5,6 +5,7 @@ snakemake --cores 1 check         look at the configuration and every input file
 snakemake --cores 2 ilamb zarr    copies of the product for ILAMB and as Zarr
 snakemake --cores 2 download      fetch ERA5 and MODIS into the folders of `inputs` (docs/tutorial.md)
 snakemake --cores 1 verify        compare every result with its checksums; set damaged ones aside
+snakemake --cores 1 compare_versions --config previous_results=FOLDER   against another version
 snakemake --cores 2 compare_models     TAM-RL against the baselines
 snakemake --cores 2 real_towers --configfile workflow/config/fluxnet2015.yaml
 """
@@ -56,6 +57,8 @@ rule all:
             "results/product/tamflux_members_{year}.nc",
             year=config["years"]["product"] if config["product"]["members"] else [],
         ),
+        "results/product/towers.csv",
+        "results/product/sites" if config["product"]["sites"] else [],
         expand("results/product/tests_{year}.txt", year=config["years"]["product"]),
         [] if config["inference"]["model"] else "results/models/responses.txt",
         "results/models/model_card.md",
@@ -84,6 +87,8 @@ if not RELEASED:
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/product.smk"
 include: "workflow/rules/totals.smk"
+include: "workflow/rules/product_sites.smk"
+include: "workflow/rules/versions.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/figures.smk"

@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from tamflux.errors import ContractError
-from tamflux.figures.maps import RobinsonMap
+from tamflux.figures.maps import RobinsonMap, grid_of
 from tamflux.figures.style import CMAPS, FLUX_LABELS, MODEL_COLOURS, PER_DAY, field_norm
-from tamflux.grid import Grid
 from tamflux.predictors.cube import Cube
 from tamflux.predictors.static import (
     IGBP_FRACTIONS,
@@ -221,11 +220,7 @@ def plot_map(
             found=dict(zip(map(str, field.dims), field.shape, strict=True)),
             fix='choose one day, such as field.sel(time="2003-07-01")',
         )
-    lat, lon = field["lat"].to_numpy(), field["lon"].to_numpy()
-    step = round(float(lat[1] - lat[0]), 6)
-    south, north = (round(float(edge), 6) for edge in (lat[0] - step / 2, lat[-1] + step / 2))
-    west, east = (round(float(edge), 6) for edge in (lon[0] - step / 2, lon[-1] + step / 2))
-    frame = RobinsonMap(Grid(step, (west, south, east, north)))
+    frame = RobinsonMap(grid_of(field))
     ax = plt.subplots(figsize=(8, 8 * frame.aspect))[1] if ax is None else ax
     colours = CMAPS["nee" if diverging else "gpp"]
     image = frame.draw(ax, field.to_numpy(), colours, field_norm([field], diverging))

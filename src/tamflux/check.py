@@ -31,6 +31,7 @@ from tamflux.readers.landcover import inspect_landcover
 from tamflux.readers.modis import inspect_modis
 from tamflux.readers.modis_files import modis_files_of_year
 from tamflux.readers.modis_metadata import check_collection_names
+from tamflux.readers.points import read_points
 from tamflux.readers.polygons import read_polygons
 from tamflux.readers.reference_product import inspect_reference
 from tamflux.released import ReleasedModel
@@ -115,7 +116,9 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             pattern = _fill(reference["path"], year)
             rows += _rows(f"reference {reference['name']}", year, pattern, files, problems, later)
     if polygons := config["product"]["regions"]:
-        rows.append(_region_row(polygons))
+        rows.append(_table_row("regions", polygons, read_polygons))
+    if points := config["product"]["sites"]:
+        rows.append(_table_row("product sites", points, read_points))
     if model := config["inference"]["model"]:
         return rows + _model_rows(model, config)
     return rows + _tower_rows(config, grid, later)
@@ -168,13 +171,13 @@ def _collection_rows(files: Sequence[str]) -> list[dict[str, Any]]:
     return []
 
 
-def _region_row(polygons: str) -> dict[str, Any]:
-    """The row of the user's polygons."""
-    name = Path(polygons).name
+def _table_row(name: str, path: str, read: Callable[[str], Any]) -> dict[str, Any]:
+    """The row of the user's polygons or points, with their number."""
+    file = Path(path).name
     try:
-        return _row("regions", f"{name}: {len(read_polygons(polygons))}", 1, OK, "")
+        return _row(name, f"{file}: {len(read(path))}", 1, OK, "")
     except InputError as error:
-        return _row("regions", name, 1, WRONG, _sentence(error))
+        return _row(name, file, 1, WRONG, _sentence(error))
 
 
 def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:

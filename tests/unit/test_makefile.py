@@ -52,3 +52,17 @@ def test_where_the_home_cannot_be_written_the_cache_is_in_the_checkout(checkout,
         command = ["make", "test"]
         subprocess.run(command, cwd=checkout, env=environment | {"HOME": home}, check=True)
         assert (checkout / "cache").read_text().strip() == cache
+
+
+@pytest.mark.parametrize("overlay", [None, "mine.yaml"])
+def test_a_run_takes_a_configuration_of_ones_own(checkout, overlay):
+    program = checkout / ".venv/bin/snakemake"
+    program.write_text('#!/bin/sh\necho "$@" > arguments\n')
+    program.chmod(0o755)
+    (checkout / "results/product").mkdir(parents=True)
+    (checkout / "results/product/a.nc").touch()
+    given = [] if overlay is None else [f"CONFIG={overlay}"]
+    command = ["make", "run", "CORES=3", *given]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+    expected = ["--cores", "3"] + ([] if overlay is None else ["--configfile", overlay])
+    assert (checkout / "arguments").read_text().split() == expected

@@ -79,7 +79,7 @@ RECORDED = {  # what the product says of its making
     "product": {
         key: value
         for key, value in config["product"].items()
-        if key not in ("members", "regions")
+        if key not in ("members", "sites", "regions")
     },
     "training": {k: v for k, v in config["training"].items() if k != "device"},
     "years": {"train": config["years"]["train"]},

@@ -164,3 +164,12 @@ def coastlines() -> list[tuple[np.ndarray, np.ndarray]]:
         contours = contourpy.contour_generator(surface["lon"], surface["lat"], water)
     lines = map(np.asarray, contours.lines(0.5))
     return [(line[:, 0], line[:, 1]) for line in lines if len(line) > MIN_POINTS]
+
+
+def grid_of(field: xr.DataArray | xr.Dataset) -> Grid:
+    """The grid of a field with cell centres `lat` and `lon`, ascending, two or more of each."""
+    lat, lon = field["lat"].to_numpy(), field["lon"].to_numpy()
+    step = round(float(lat[1] - lat[0]), 6)
+    south, north = (round(float(edge), 6) for edge in (lat[0] - step / 2, lat[-1] + step / 2))
+    west, east = (round(float(edge), 6) for edge in (lon[0] - step / 2, lon[-1] + step / 2))
+    return Grid(step, (west, south, east, north))
