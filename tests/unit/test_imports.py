@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "towers": FOUNDATIONS | {"readers"},
     "samples": FOUNDATIONS | {"readers", "predictors", "towers"},
     "training": FOUNDATIONS | {"samples", "model", "predictors"},
-    "baselines": FOUNDATIONS | {"samples", "training", "model"},
+    "baselines": FOUNDATIONS | {"adaptation", "samples", "training", "model"},
     "adaptation": FOUNDATIONS | {"predictors", "samples", "training", "model", "towers"},
     "uncertainty": FOUNDATIONS | {"training", "samples"},
     "inference": FOUNDATIONS | {"uncertainty", "training", "predictors"},
@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "figures": FOUNDATIONS
     | {"adaptation", "evaluation", "product", "predictors", "uncertainty", "samples"},
     "report": FOUNDATIONS
-    | {"figures", "evaluation", "product", "predictors", "readers", "samples", "uncertainty"},
+    | {"adaptation", "figures", "evaluation", "product", "predictors", "readers", "samples"}
+    | {"uncertainty"},
     "job": FOUNDATIONS,
     "download": FOUNDATIONS | {"readers", "demo_earth"},
     "check": FOUNDATIONS | {"readers", "demo_earth", "predictors", "towers", "samples", "download"},

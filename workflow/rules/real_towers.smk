@@ -1,4 +1,4 @@
-# The towers of a site table: intervals, adaptation, and all that `real_towers` makes.
+# The towers of a site table: intervals, and all that `real_towers` makes.
 REAL_CALIBRATIONS = {
     f"fold_{fold}": f"results/real_towers/calibration/{fold}.json"
     for fold in [*range(REAL_TOWERS["folds"]), "all"]
@@ -70,52 +70,6 @@ rule plot_real_intervals:
         "../scripts/plot_real_intervals.py"
 
 
-rule adaptation_curve:
-    input:
-        samples="results/real_towers/folds_samples.parquet",
-        sites="results/real_towers/folds_sites.csv",
-        predictions="results/real_towers/predictions.parquet",
-        checkpoint="results/real_towers/models/0_0.safetensors",
-    output:
-        correction="results/real_towers/correction.json",
-        curve="results/real_towers/adaptation.csv",
-    log:
-        "results/logs/adaptation/adaptation_curve.log",
-    benchmark:
-        "results/benchmarks/adaptation/adaptation_curve.tsv"
-    resources:
-        mem_mb=3000,
-    params:
-        seed=config["seed"],
-        days=REAL_TOWERS["adapt_days"],
-        min_qc=PROTOCOL["min_qc"],
-        first_day=PROTOCOL["first_day"],
-        code=code_of("adaptation_curve"),
-    message:
-        "adapting the model to each held-out tower"
-    script:
-        "../scripts/adaptation_curve.py"
-
-
-rule plot_adaptation:
-    input:
-        curve="results/real_towers/adaptation.csv",
-    output:
-        figure="results/real_towers/figures/adaptation_curve.png",
-    log:
-        "results/logs/adaptation/plot_adaptation.log",
-    benchmark:
-        "results/benchmarks/adaptation/plot_adaptation.tsv"
-    resources:
-        mem_mb=1000,
-    params:
-        code=code_of("plot_adaptation"),
-    message:
-        "drawing how errors fall with measured days"
-    script:
-        "../scripts/plot_adaptation.py"
-
-
 rule real_towers:
     input:
         rules.score_real_towers.output,
@@ -123,8 +77,4 @@ rule real_towers:
         rules.evaluate_real_intervals.output,
         rules.plot_real_intervals.output,
         rules.write_real_towers.output,
-        (
-            [*rules.adaptation_curve.output, *rules.plot_adaptation.output]
-            if REAL_TOWERS["adapt_days"]
-            else []
-        ),
+        rules.adaptation_curve.output.correction if REAL_TOWERS["adapt_days"] else [],

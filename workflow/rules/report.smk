@@ -7,6 +7,7 @@ OF_TOWERS = {
     "sites": "results/samples/sites.csv",
     "towers": "results/towers/sites.csv",
     "rejected": "results/towers/rejected.csv",
+    "adapted": "results/validation/adapted_towers.parquet",
 }
 
 
@@ -89,6 +90,8 @@ rule write_comparison:
         summary=rules.score_comparison.output.summary,
         differences=rules.score_comparison.output.differences,
         settings=expand("results/comparison/settings/{model}.json", model=SEARCHED),
+        curves=rules.plot_compared_adaptation.input.curves if CONTINUED else [],
+        drawn_curve=rules.plot_compared_adaptation.output.figure if CONTINUED else [],
     output:
         differences="results/comparison/differences.png",
         errors="results/comparison/errors.png",
@@ -111,10 +114,22 @@ rule write_comparison:
 
 rule write_real_towers:
     input:
+        **(
+            {
+                "curve": rules.adaptation_curve.output.curve,
+                "series": rules.adaptation_curve.output.series,
+                "drawn_curve": rules.plot_adaptation.output.figure,
+            }
+            if REAL_TOWERS["adapt_days"]
+            else {}
+        ),
         summary=rules.score_real_towers.output.summary,
+        sites="results/real_towers/folds_sites.csv",
+        intervals="results/real_towers/figures/intervals.png",
     output:
         skill="results/real_towers/skill.png",
         markdown="results/real_towers/tables.md",
+        page="results/real_towers/report.html",
     log:
         "results/logs/report/write_real_towers.log",
     benchmark:

@@ -10,6 +10,7 @@ with job(snakemake, "adapt the model to each held-out tower"):
         snakemake.input.checkpoint,
         snakemake.output.correction,
         snakemake.output.curve,
+        snakemake.output.series,
         days=snakemake.params.days,
         min_qc=snakemake.params.min_qc,
         first_day=snakemake.params.first_day,

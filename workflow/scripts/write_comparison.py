@@ -14,4 +14,6 @@ with job(snakemake, "write the comparison of models"):
         figures,
         snakemake.output.markdown,
         snakemake.output.page,
+        curves=snakemake.input.curves,
+        drawn_curve=snakemake.input.drawn_curve or None,
     )

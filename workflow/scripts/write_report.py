@@ -4,7 +4,7 @@ with job(snakemake, "write the report"):
     from tamflux.report.write import write_report
 
     sections = "maps seasons scores truth references intervals towers training".split()
-    tables = "scores site_scores agreement coverage ranking sites towers rejected".split()
+    tables = "scores site_scores agreement coverage ranking sites towers rejected adapted".split()
     write_report(
         snakemake.output.report,
         totals=snakemake.input.totals,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tamflux.adaptation.correction import Correction
 from tamflux.adaptation.features import daily_conditions
+from tamflux.adaptation.record import Record, aligned_fluxes, measured_well
+from tamflux.adaptation.series import held_out_series, write_series
 from tamflux.files import atomic_path
 from tamflux.samples.samples import Samples, load_samples
 from tamflux.training.checkpoint import load_checkpoint
@@ -24,15 +26,16 @@ SCORED_AFTER = 365
 MIN_SCORED = 30
 """Scored days that a site needs."""
 
-MIN_LEARNING = 100
-"""Good days that a site needs to teach how sites differ."""
-
 MAX_FACTOR = 3.0
 """Bound of the factor of the method `scale`; winter fluxes would give any."""
 
 DRAWS = ("first", "random", "winter")
 """Which of the first `SCORED_AFTER` good days are used: the first ones, any, or those of the three
 coldest calendar months of the site alone."""
+
+Method = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+"""From rows to use and rows to predict: fluxes (row, 3) and the half-widths of their 90 %
+intervals, if the method has any."""
 
 
 def adaptation_curve(
@@ -42,13 +45,14 @@ def adaptation_curve(
     checkpoint: str | Path,
     correction_path: str | Path,
     curve_path: str | Path,
+    series_path: str | Path,
     *,
     days: Sequence[int],
     min_qc: float,
     first_day: str,
     seed: int,
 ) -> None:
-    """Learn how sites differ, and write scores of held-out sites by number of measured days.
+    """Learn how sites differ, and adapt the model to held-out sites with their measured days.
 
     A fold's sites are corrected with the errors of the other folds' sites alone.
 
@@ -66,6 +70,8 @@ def adaptation_curve(
         CSV to write: `site_id, method, draw, days, flux, rmse, inside, half_width, n`; methods
         are `none`, `scale` (one factor on gpp and one on reco, at most `MAX_FACTOR`) and
         `correction`.
+    series_path : path
+        Parquet to write: columns of `tamflux.adaptation.series.held_out_series`.
     days : sequence of int
         Numbers of measured days.
     min_qc, first_day
@@ -75,73 +81,94 @@ def adaptation_curve(
     """
     samples = load_samples([samples_path], sites_path)
     spec = load_checkpoint(checkpoint)[1]
-    conditions = daily_conditions(samples, spec.mean, spec.sd)
-    fluxes = aligned_fluxes(samples, pd.read_parquet(predictions_path))
-    good = (samples.qc >= min_qc) & (samples.date >= np.datetime64(first_day))
-    observed = np.where(good[:, None], samples.y, np.nan).astype(float)
-    usable = np.isfinite(observed).all(axis=1) & np.isfinite(fluxes).all(axis=1)
-    rows_of = [np.flatnonzero(usable & (samples.site == i)) for i in range(len(samples.sites))]
-    fold = samples.sites["fold"].to_numpy()
-    teaches = np.array([len(rows) >= MIN_LEARNING for rows in rows_of])[samples.site] & usable
-
-    def learn(selected: np.ndarray) -> Correction:
-        return Correction.learn(
-            fluxes[selected], observed[selected], conditions[selected], samples.site[selected]
-        )
-
-    table = []
+    record = Record(
+        samples,
+        aligned_fluxes(samples, pd.read_parquet(predictions_path)),
+        measured_well(samples, min_qc, first_day),
+        daily_conditions(samples, spec.mean, spec.sd),
+    )
+    fluxes, observed, conditions = record.fluxes, record.observed, record.conditions
+    fold, everywhere = samples.sites["fold"].to_numpy(), np.ones(len(samples.sites), bool)
+    unchanged = {"none": lambda _used, scored: (fluxes[scored], None)}
+    rows_of, scores, series = record.rows_of_sites(), [], []
     for number in np.unique(fold):
-        prior = learn(teaches & (fold != number)[samples.site])
-        for site in np.flatnonzero(fold == number):
-            scores = _site_curve(
-                prior, fluxes, observed, conditions, samples, rows_of[site], days, seed
-            )
-            table += [{"site_id": samples.sites["site_id"][site], **score} for score in scores]
-    curve = pd.DataFrame(table)
-    learn(teaches).save(correction_path, {"sites": len(np.unique(samples.site[teaches]))})
-    with atomic_path(curve_path) as path:
-        curve.to_csv(path, index=False, float_format="%.5g")
-    _log_summary(curve)
+        prior = record.learn(fold != number)
+
+        def corrected(used, scored, prior=prior):
+            site = prior.adapt(fluxes[used], observed[used], conditions[used])
+            return site.apply(fluxes[scored], conditions[scored])
+
+        methods = {
+            "correction": corrected,
+            "scale": lambda used, scored: (_scaled(fluxes, observed, used, scored), None),
+        }
+        for site in np.flatnonzero(fold == number).tolist():
+            series.append(held_out_series(record, site, prior))
+            scores += site_scores(samples, observed, rows_of[site], unchanged, [0], seed)
+            scores += site_scores(samples, observed, rows_of[site], methods, days, seed)
+    teachers = int(record.teaching(everywhere).sum())
+    record.learn(everywhere).save(correction_path, {"sites": teachers})
+    write_series(series, series_path)
+    write_curve(scores, curve_path)
+    _log_summary(pd.DataFrame(scores))
 
 
-def aligned_fluxes(samples: Samples, predictions: pd.DataFrame) -> np.ndarray:
-    """Predicted fluxes (row, 3) in the order of the samples, NaN where there are none."""
-    site_id = samples.sites["site_id"].to_numpy()[samples.site]
-    rows = pd.MultiIndex.from_arrays([site_id, samples.date.astype("datetime64[ns]")])
-    table = predictions.set_index(["site_id", "date"])[list(FLUXES)]
-    return table.reindex(rows).to_numpy(float)
+def site_scores(
+    samples: Samples,
+    observed: np.ndarray,
+    rows: np.ndarray,
+    methods: Mapping[str, Method],
+    days: Sequence[int],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Scores of one site for each number of days, draw and method.
 
-
-def _site_curve(prior, fluxes, observed, conditions, samples, rows, days, seed) -> list[dict]:
-    """Scores of one site for each number of days, draw and method."""
+    Parameters
+    ----------
+    samples, seed
+        As for `adaptation_curve`.
+    observed : numpy.ndarray
+        (row, 3) measured fluxes.
+    rows : numpy.ndarray
+        Rows of the good days of the site; with fewer than `SCORED_AFTER` + `MIN_SCORED` there are
+        no scores.
+    methods : mapping of name to Method
+    days : sequence of int
+        Numbers of measured days; a draw that has fewer is left out.
+    """
     if len(rows) < SCORED_AFTER + MIN_SCORED:
         return []
     early, scored = rows[:SCORED_AFTER], rows[SCORED_AFTER:]
-    scores = []
-
-    def score(method: str, draw: str, n: int, predicted: np.ndarray, width=None) -> None:
-        error = np.abs(predicted - observed[scored])
-        for k, flux in enumerate(FLUXES):
-            inside = {} if width is None else {
-                "inside": (error[:, k] <= width[:, k]).mean(), "half_width": width[:, k].mean()
-            }  # fmt: skip
-            rmse = np.sqrt(np.square(error[:, k]).mean())
-            scores.append(
-                {"method": method, "draw": draw, "days": n, "flux": flux, "rmse": rmse}
-                | inside | {"n": len(scored)}
-            )  # fmt: skip
-
-    score("none", "first", 0, fluxes[scored])
+    site_id, table = samples.sites["site_id"][samples.site[rows[0]]], []
     for draw in DRAWS:
         for n in days:
             used = _draw(draw, early, n, samples, seed)
             if len(used) < n or (n == 0 and draw != "first"):
                 continue
-            site = prior.adapt(fluxes[used], observed[used], conditions[used])
-            score("correction", draw, n, *site.apply(fluxes[scored], conditions[scored]))
-            if n:
-                score("scale", draw, n, _scaled(fluxes, observed, used, scored))
+            for name, method in methods.items():
+                key = {"site_id": site_id, "method": name, "draw": draw, "days": n}
+                found = _scores(observed[scored], *method(used, scored))
+                table += [key | score for score in found]
+    return table
+
+
+def _scores(observed, predicted, half_width) -> list[dict[str, Any]]:
+    """Scores of each flux."""
+    error = np.abs(predicted - observed)
+    scores = []
+    for k, flux in enumerate(FLUXES):
+        score = {"flux": flux, "rmse": np.sqrt(np.square(error[:, k]).mean())}
+        if half_width is not None:
+            score["inside"] = (error[:, k] <= half_width[:, k]).mean()
+            score["half_width"] = half_width[:, k].mean()
+        scores.append(score | {"n": len(observed)})
     return scores
+
+
+def write_curve(scores: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Write scores of sites as CSV."""
+    with atomic_path(path) as partial:
+        pd.DataFrame(scores).to_csv(partial, index=False, float_format="%.5g")
 
 
 def _draw(draw: str, early: np.ndarray, n: int, samples: Samples, seed: int) -> np.ndarray:
@@ -161,6 +188,8 @@ def _scaled(
     fluxes: np.ndarray, observed: np.ndarray, used: np.ndarray, scored: np.ndarray
 ) -> np.ndarray:
     """Fluxes of the scored days, gpp and reco each times one factor of the used days."""
+    if not len(used):
+        return fluxes[scored]
     total = np.maximum(fluxes[used, :2].sum(axis=0), 1e-6)
     factor = (observed[used, :2].sum(axis=0) / total).clip(1 / MAX_FACTOR, MAX_FACTOR)
     gpp, reco = (fluxes[scored, :2] * factor).T

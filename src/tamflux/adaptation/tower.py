@@ -12,6 +12,8 @@ import pandas as pd
 
 from tamflux.adaptation.correction import Correction
 from tamflux.adaptation.features import daily_conditions
+from tamflux.adaptation.record import MIN_QC
+from tamflux.adaptation.series import adapted_series
 from tamflux.climatology import koppen_class
 from tamflux.errors import InputError
 from tamflux.files import atomic_path
@@ -22,9 +24,6 @@ from tamflux.training.real_towers import read_table_for
 from tamflux.variables import FLUXES, KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
-
-MIN_QC = 0.8
-"""Share of a day's NEE that must be measured or well filled for the day to be used."""
 
 LIMITS = Limits(min_coverage=0.8, min_days=1, max_abs_flux=50.0)
 
@@ -69,14 +68,11 @@ def adapt_tower(
     conditions = daily_conditions(samples, ensemble.specs[0].mean, ensemble.specs[0].sd)
     used = (samples.qc >= MIN_QC) & np.isfinite(samples.y).all(axis=1)
     used &= np.isfinite(zero_shot).all(axis=1)
-    own = correction.adapt(zero_shot[used], samples.y[used].astype(float), conditions[used])
-    adapted, half_width = own.apply(zero_shot, conditions)
-    table = pd.DataFrame({"date": samples.date})
-    table[list(FLUXES)] = adapted
-    table[[f"{flux}_pi90_halfwidth" for flux in FLUXES]] = half_width
-    table[[f"{flux}_zero_shot" for flux in FLUXES]] = zero_shot
-    table[[f"{flux}_observed" for flux in FLUXES]] = samples.y
-    table = table.assign(qc=samples.qc, used=used, filled=filled)
+    table = adapted_series(correction, zero_shot, samples.y, conditions, used)
+    table.insert(0, "date", samples.date)
+    table.insert(len(table.columns) - 1, "qc", samples.qc)
+    table["filled"] = filled
+    adapted = table[list(FLUXES)].to_numpy()
     with atomic_path(series_path) as path:
         table.to_csv(path, index=False, float_format="%.5g")
     log.info(

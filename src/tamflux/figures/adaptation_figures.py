@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,28 +18,31 @@ _STYLES = {
     ("correction", "random"): ("#56B4E9", "--", "adapted, random days of the first year"),
     ("correction", "winter"): ("#009E73", ":", "adapted, days of the coldest months"),
     ("scale", "first"): ("#E69F00", "-", "one factor on GPP and RECO, first days"),
+    ("lightgbm", "first"): ("#CC79A7", "-", "LightGBM continued, first days"),
 }
 _SMOOTHING_DAYS = 7
 
 
-def plot_adaptation_curve(curve: str | Path, path: str | Path) -> None:
+def plot_adaptation_curve(curves: Sequence[str | Path], path: str | Path) -> None:
     """Draw the change of the mean RMSE by the number of measured days, one panel per flux.
 
     Parameters
     ----------
-    curve : path
-        From `adaptation_curve`.
+    curves : sequence of path
+        From `adaptation_curve` and, where it was run, `lightgbm_curve`.
     path : path
         PNG to write.
     """
-    table = curve_summary(pd.read_csv(curve))
+    table = curve_summary(pd.concat([pd.read_csv(curve) for curve in curves]))
     figure, axes = plt.subplots(1, len(FLUXES), figsize=(11, 3.6), sharey=True)
     for axis, flux in zip(axes, FLUXES, strict=True):
         of_flux = table[table["flux"] == flux]
         for (method, draw), (colour, line, label) in _STYLES.items():
             rows = of_flux[(of_flux["method"] == method) & (of_flux["draw"] == draw)]
-            rows = rows[rows["days"] > 0]
-            days, change = np.r_[0, rows["days"]], np.r_[0, rows["change"]]
+            if rows.empty:
+                continue
+            start = [0][: int(rows["days"].min() > 0)]  # zero-shot, where the draw has none
+            days, change = np.r_[start, rows["days"]], np.r_[start, rows["change"]]
             axis.plot(days, change, line, color=colour, marker="o", markersize=4, label=label)
         axis.axhline(0, color=INK, linewidth=0.8)
         axis.set(title=FLUX_LABELS[flux], xlabel="measured days used", ylim=(-35, 15))

@@ -1,4 +1,4 @@
-"""Report of the comparison and of the real towers: Markdown tables, and a page of its own."""
+"""Report of the comparison of models: Markdown tables, and a page of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tamflux.evaluation.labels import COMPARED, HELD_OUT, SCALED, SCORED, ordere
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import TAMRL
 from tamflux.files import atomic_path
+from tamflux.report.adaptation import curve_section
 from tamflux.report.page import Section, figure, render
 from tamflux.report.tables import Table, number
 
@@ -49,6 +50,9 @@ def write_comparison(
     figures: Sequence[str | Path],
     markdown: str | Path,
     page: str | Path,
+    *,
+    curves: Sequence[str | Path] = (),
+    drawn_curve: str | Path | None = None,
 ) -> None:
     """Write the tables of a comparison as Markdown, and a page with tables and figures.
 
@@ -64,8 +68,10 @@ def write_comparison(
         PNG files named as `CAPTIONS`.
     markdown, page : path
         Files to write; nothing in the page is loaded from elsewhere.
+    curves, drawn_curve : sequence of path, path
+        As for `curve_section`; without them there is none.
     """
-    scores, paired = _read(summary), _read(differences)
+    scores, paired = read_scores(summary), read_scores(differences)
     trials = {Path(path).stem: len(json.loads(Path(path).read_text())["candidates"])
               for path in settings}  # fmt: skip
     sections = []
@@ -82,22 +88,13 @@ def write_comparison(
         sections.append(
             Section("cells", "Between the towers", tables=[cell_table(pd.read_csv(cells))])
         )
-    _write_markdown(sections, markdown)
+    if drawn_curve:
+        sections.append(curve_section(curves, drawn_curve))
+    write_markdown(sections, markdown)
     drawn = [figure(Path(path), CAPTIONS) for path in figures]
     first = Section("overview", "Overview", texts=list(METHOD), figures=drawn)
     with atomic_path(page) as path:
         path.write_text(_page([first, *sections], paired), encoding="utf-8")
-
-
-def write_site_tables(summary: str | Path, markdown: str | Path) -> None:
-    """Write the tables of the real towers as Markdown, from the file of `score_real_towers`."""
-    scores = _read(summary)
-    sections = [
-        Section(name, f"Held out: {HELD_OUT[name]}", tables=site_tables(of, {}))
-        for name in ordered(scores["protocol"], HELD_OUT)
-        for of in [scores[scores["protocol"] == name]]
-    ]
-    _write_markdown(sections, markdown)
 
 
 def site_tables(part: pd.DataFrame, trials: Mapping[str, int]) -> list[Table]:
@@ -226,7 +223,7 @@ def cell_table(scores: pd.DataFrame) -> Table:
     return _table(caption, columns, rows)
 
 
-def _read(path: str | Path) -> pd.DataFrame:
+def read_scores(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
@@ -249,7 +246,7 @@ def _interval(row: pd.Series, name: str, digits: int, factor: float = 1) -> str:
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
-def _write_markdown(sections: Sequence[Section], target: str | Path) -> None:
+def write_markdown(sections: Sequence[Section], target: str | Path) -> None:
     parts = list(METHOD)
     for section in sections:
         parts.append(f"### {section.title}")

@@ -71,7 +71,7 @@ def explorer(
     -------
     dict
         `meta`, for JSON: grid of the map, layers (name, label, unit, colours, range), flags;
-        `data`, base64: the numbers of the cells with land, see `_pack`; `coast`, base64:
+        `data`, base64: the numbers of the cells with land, see `pack`; `coast`, base64:
         coastlines; `factor`: cells of the product along a side of one of the map; `interval`;
         `spread`: whether there is a standard deviation over members.
     """
@@ -103,11 +103,11 @@ def explorer(
                     diverging,
                 )
             )
-            planes.append(_rounded(values))
+            planes.append(rounded(values))
     for name, label in _CELL_LABELS.items():
         values = coarse(_mean_field(annual, name))
         layers.append(_layer(name, label, "1", values[None], False))
-        planes.append(_rounded(values[None]))
+        planes.append(rounded(values[None]))
     planes.append(_flags(annual, area, factor).ravel()[None, cells])
     rows, cols = weight.shape
     return {
@@ -119,8 +119,8 @@ def explorer(
             "flag_colours": {str(bit): colour for bit, colour in FLAG_COLOURS.items()},
             "flag_order": FLAG_ORDER, "coast": _coast_lengths(grid),
         },
-        "data": _pack([cells.astype(np.uint16).view(np.int16), *planes]),
-        "coast": _pack([np.round(100 * np.concatenate(_coast(grid) or [np.zeros((0, 2))])).T]),
+        "data": pack([cells.astype(np.uint16).view(np.int16), *planes]),
+        "coast": pack([np.round(100 * np.concatenate(_coast(grid) or [np.zeros((0, 2))])).T]),
         "factor": factor,
         "interval": interval,
         "spread": any(layer["name"].endswith("_std") for layer in layers),
@@ -194,13 +194,13 @@ def _layer(name: str, label: str, unit: str, values: np.ndarray, diverging: bool
     }  # fmt: skip
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
+def rounded(values: np.ndarray) -> np.ndarray:
     """int16 multiples of `QUANTUM`, `MISSING` without a value."""
     steps = np.round(np.nan_to_num(values.astype(float)) / QUANTUM)
     return np.where(np.isfinite(values), np.clip(steps, -32767, 32767), MISSING).astype(np.int16)
 
 
-def _pack(planes: Sequence[np.ndarray]) -> str:
+def pack(planes: Sequence[np.ndarray]) -> str:
     """Base64 of the deflated differences of all numbers, low bytes first, then high bytes.
 
     The planes are concatenated: the numbers of the cells (row x columns + column, rows

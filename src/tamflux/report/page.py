@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -29,7 +29,8 @@ WIDE = (
 
 @dataclass
 class Section:
-    """One part of the page; `explorer` is the data of the interactive map."""
+    """One part of the page; `explorer` is the data of the interactive map, `towers` of the chooser
+    of towers."""
 
     id: str
     title: str
@@ -38,6 +39,7 @@ class Section:
     figures: list[dict[str, Any]] = field(default_factory=list)
     listings: list[dict[str, str]] = field(default_factory=list)
     explorer: dict[str, Any] | None = None
+    towers: dict[str, Any] | None = None
 
 
 def figure(path: Path, captions: Mapping[str, str]) -> dict[str, Any]:
@@ -60,9 +62,8 @@ def render(page: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("tamflux.report"), autoescape=True, undefined=StrictUndefined
     )
-    names = ["tables.js"]
-    if any(section.explorer for section in page["sections"]):
-        names.append("explorer.js")
+    parts = [name for name in ("explorer", "towers") if _has(page["sections"], name)]
+    names = ["tables.js", *["unpack.js"][: len(parts)], *(f"{name}.js" for name in parts)]
     scripts = [_template(name) for name in names]
     sums = (hashlib.sha256(script.encode()).digest() for script in scripts)
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in sums)
@@ -72,6 +73,10 @@ def render(page: Mapping[str, Any]) -> str:
         policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'",
     )
+
+
+def _has(sections: Sequence[Section], part: str) -> bool:
+    return any(getattr(section, part) for section in sections)
 
 
 def _template(name: str) -> str:

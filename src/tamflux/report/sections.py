@@ -15,6 +15,7 @@ import xarray as xr
 import tamflux
 from tamflux.evaluation.scores import MIN_DAYS, MIN_QC
 from tamflux.product.metadata import MIN_DAYS_SHARE
+from tamflux.report.adaptation import tower_section
 from tamflux.report.explorer import QUANTUM
 from tamflux.report.page import Section
 from tamflux.report.tables import (
@@ -108,6 +109,7 @@ def _of_towers(
         _scores(data, role),
         *([] if data["truth"] is None else [_truth(data["truth"])]),
         _intervals(data["coverage"], data["ranking"]),
+        *filter(None, [tower_section(data["adapted"], data["sites"])]),
         _towers(data, role, config["training"]["split"]),
         Section("training", "Training"),
     ]

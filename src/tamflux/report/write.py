@@ -39,6 +39,7 @@ def write_report(
     sites: str | Path | None = None,
     towers: str | Path | None = None,
     rejected: str | Path | None = None,
+    adapted: str | Path | None = None,
     truth_scores: str | Path | None = None,
     references: str | Path | None = None,
 ) -> None:
@@ -57,6 +58,8 @@ def write_report(
     sites, towers, rejected : path, optional
         `results/samples/sites.csv`, `results/towers/sites.csv` and `rejected.csv`. All that towers
         tell is absent where a released model predicts.
+    adapted : path, optional
+        From `tamflux.adaptation.series.adapt_held_out`.
     figures : mapping of section to sequence of path
         PNG files of the sections maps, seasons, scores, truth, references, intervals, towers and
         training.
@@ -74,6 +77,7 @@ def write_report(
     data: dict[str, Any] = {
         name: None if path is None else _read(path) for name, path in tables.items()
     }
+    data["adapted"] = None if adapted is None else pd.read_parquet(adapted)
     data["explorer"] = explorer(monthly, annual, grid, interval_name(data["coverage"]))
     role = None if sites is None else data["sites"][f"split_{config['training']['split']}"]
     demo = data["truth"] is not None or (role is None and is_demo(config["inputs"]))

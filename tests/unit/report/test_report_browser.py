@@ -293,6 +293,23 @@ def test_a_phone_needs_no_moving_sideways(page):
     assert wide <= PHONE["width"]
 
 
+def test_the_series_of_a_tower_are_drawn(page):
+    driver, _ = page
+    found = driver.find_elements(By.CSS_SELECTOR, '#tower-series [data-part="tower"]')
+    if not found:
+        pytest.skip("this run adapted no tower")
+    chosen = Select(found[0])
+    last = len(chosen.options) - 1
+    chosen.select_by_index(last)
+    chart = driver.find_element(By.CSS_SELECTOR, '#tower-series [data-part="chart"]')
+    assert chosen.options[last].text in chart.get_attribute("aria-label")
+    for flux in FLUX_NAMES:
+        line = chart.find_element(By.CSS_SELECTOR, f'[data-line="{flux}_adapted"]')
+        assert line.get_attribute("d").count("L") > 50 and "NaN" not in line.get_attribute("d")
+    words = driver.find_element(By.CSS_SELECTOR, '#tower-series [data-part="scores"]').text
+    assert words.startswith("Adapted with ") and "zero-shot" in words
+
+
 def test_every_layer_is_drawn_in_its_colours(page):
     driver, _ = page
     pictures = set()
@@ -351,6 +368,5 @@ def test_no_error_and_no_request_leaves_the_page(page):
     ]
     assert urls and all(url.startswith(("file://", "data:", "blob:")) for url in urls)
     assert sum(url.startswith("file://") for url in urls) == 1
-    assert (
-        driver.execute_script("return document.querySelectorAll('script:not([type])').length") == 2
-    )
+    scripts = driver.execute_script("return document.querySelectorAll('script:not([type])').length")
+    assert scripts in (2, 3, 4)  # the page of the last run may have no adapted tower

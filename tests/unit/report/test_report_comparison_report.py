@@ -6,14 +6,33 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
+from test_report_write import adapted_series
 
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.evaluation.paired import paired_differences
 from tamflux.evaluation.scales import summarise
+from tamflux.figures.adaptation_figures import plot_adaptation_curve
 from tamflux.figures.comparison_figures import plot_comparison
-from tamflux.report.comparison_report import write_comparison, write_site_tables
+from tamflux.report.comparison_report import write_comparison
+from tamflux.report.real_towers_report import write_real_towers
 
 MODELS = {"tamrl": 1.0, "xgboost": 1.25, "tamrl_without_moving_averages": 1.1}
+
+
+def write_curve(folder):
+    """A curve of two towers, and its figure."""
+    keys = ["site_id", "method", "draw", "days", "flux"]
+    levels = [["A", "B"], ["none"], ["first"], [0], FLUX_NAMES]
+    rows = [pd.MultiIndex.from_product(levels, names=keys).to_frame(index=False).assign(rmse=2.0)]
+    for method, factor in (("correction", 0.8), ("scale", 1.5), ("lightgbm", 0.9)):
+        levels[1:4] = [method], ["first"], [0, 30]
+        part = pd.MultiIndex.from_product(levels, names=keys).to_frame(index=False)
+        rows.append(part.assign(rmse=2 * factor))
+    table = pd.concat(rows).assign(inside=np.nan, half_width=np.nan, n=50)
+    table.loc[table["method"] == "correction", "inside"] = 0.88
+    table.to_csv(folder / "curve.csv", index=False)
+    plot_adaptation_curve([folder / "curve.csv"], folder / "adaptation_curve.png")
+    return folder / "curve.csv", folder / "adaptation_curve.png"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +75,14 @@ def page(tmp_path_factory):
     write_comparison(*tables, None, *others, folder / "none.md", folder / "none.html")
     alone = pd.read_csv(folder / "summary.csv").query("model == 'tamrl' and protocol == 'igbp'")
     alone.assign(protocol="folds").to_csv(folder / "towers.csv", index=False)
-    write_site_tables(folder / "towers.csv", folder / "towers.md")
+    curve, drawn = write_curve(folder)
+    files = (folder / "towers.csv", folder / "sites.csv", figures[2:], folder / "towers.md")
+    sites = {"site_id": ["B"], "lat": -1.0, "lon": 2.0, "igbp": "GRA", "koppen": "Aw"}
+    pd.DataFrame(sites).to_csv(folder / "sites.csv", index=False)
+    adapted_series().to_parquet(folder / "adapted.parquet")
+    adapted = {"curve": curve, "drawn_curve": drawn, "series": folder / "adapted.parquet"}
+    write_real_towers(*files, folder / "towers.html", **adapted)
+    write_real_towers(*files, folder / "unadapted.html")
     return folder
 
 
@@ -99,3 +125,15 @@ def test_the_page_stands_alone(page):
     for name in ("differences", "errors", "skill"):
         width, height = struct.unpack(">II", (page / f"{name}.png").read_bytes()[16:24])
         assert width > 900 and height > 200
+
+
+def test_the_page_of_real_towers_has_the_curve_and_every_tower(page):
+    html = (page / "towers.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', html)
+    for row in (
+        "adapted, first 30</td><td>−20.0 %</td><td>−20.0 %</td><td>−20.0 %</td><td>88/88/88 %",
+        "one factor each, first 30</td><td>50.0 %", "LightGBM continued, first 0</td><td>−10.0 %",
+    ):  # fmt: skip
+        assert row in html
+    assert "B · GRA · Aw · 1.0° S, 2.0° E" in html
+    assert 'id="adaptation"' not in (page / "unadapted.html").read_text()

@@ -145,7 +145,7 @@ def tables(
     ]
     pd.DataFrame(ranks).to_csv(root / "ranking.csv", index=False)
     sites = pd.DataFrame({"site_id": ["A", "B"], "igbp": ["GRA", "ENF"], "koppen": "Dfb"})
-    sites["mostly_water"] = [0, 1]
+    sites = sites.assign(mostly_water=[0, 1], lat=51.0, lon=[-3.5, 20.0])
     sites.assign(split_igbp=["train", "test"]).to_csv(root / "sites.csv", index=False)
     towers = pd.DataFrame(
         {"site_id": ["A", "B"], "site_name": [site_name, None], "network": "ICOS"}
@@ -159,7 +159,23 @@ def tables(
         "totals", "scores", "site_scores", "agreement", "coverage", "ranking", "sites", "towers",
         "rejected",
     )  # fmt: skip
-    return {name: root / f"{name}.csv" for name in names}
+    adapted_series().to_parquet(root / "adapted.parquet")
+    return {name: root / f"{name}.csv" for name in names} | {"adapted": root / "adapted.parquet"}
+
+
+def adapted_series(days=400):
+    """Series of the held-out tower B: the adapted model is nearer to the measured days."""
+    random, table = np.random.default_rng(0), {"site_id": "B"}
+    table["date"] = pd.date_range("2001-03-01", periods=days)
+    for flux in FLUX_NAMES:
+        table[flux] = random.normal(3, 2, days).astype(np.float32)
+        table[f"{flux}_pi90_halfwidth"] = random.uniform(1, 2, days).astype(np.float32)
+        table[f"{flux}_zero_shot"] = table[flux] + np.float32(0.8)
+        measured = random.random(days) < 0.6
+        table[f"{flux}_observed"] = np.where(measured, table[flux] + 0.1 * random.normal(size=days),
+                                             np.nan)  # fmt: skip
+    table = pd.DataFrame(table)
+    return table.assign(used=table.index < 100)
 
 
 def truth_scores(path):
@@ -231,7 +247,7 @@ def test_the_policy_allows_the_own_scripts_alone(write):
     allowed = set(re.findall(r"sha256-([^&]*)&#39;", policy))
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     sums = {b64encode(sha256(s.encode()).digest()).decode() for s in scripts}
-    assert len(scripts) == 2 and allowed == sums
+    assert len(scripts) == 4 and allowed == sums
     assert "default-src &#39;none&#39;" in policy
 
 
@@ -247,7 +263,7 @@ def test_hostile_names_stay_text(write):
         },
     )
     page = Page(html)
-    assert html.count("<script>") == 2 and html.count("<script ") == 3
+    assert html.count("<script>") == 4 and html.count("<script ") == 5
     assert HOSTILE in "".join(page.words)
     assert not any("evil" in url for url in page.loaded)
 

@@ -12,19 +12,6 @@
     "August", "September", "October", "November", "December"];
   const LINES = { gpp: ["GPP", "#009E73"], reco: ["RECO", "#D55E00"], nee: ["NEE", "#0072B2"] };
 
-  // base64 of deflated differences, all low bytes before all high bytes
-  async function unpack(text) {
-    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-    const n = bytes.length / 2;
-    const numbers = new Int16Array(n);
-    for (let i = 0, last = 0; i < n; i++) {
-      last = (last + bytes[i] + 256 * bytes[n + i]) << 16 >> 16;
-      numbers[i] = last;
-    }
-    return numbers;
-  }
   const numbers = await unpack(part("data").textContent.trim());
   const coast = await unpack(part("coast").textContent.trim());
 
