@@ -120,6 +120,7 @@ def site_scores(
     methods: Mapping[str, Method],
     days: Sequence[int],
     seed: int,
+    draws: Sequence[str] = DRAWS,
 ) -> list[dict[str, Any]]:
     """Scores of one site for each number of days, draw and method.
 
@@ -135,12 +136,14 @@ def site_scores(
     methods : mapping of name to Method
     days : sequence of int
         Numbers of measured days; a draw that has fewer is left out.
+    draws : sequence of str
+        Which of `DRAWS`.
     """
     if len(rows) < SCORED_AFTER + MIN_SCORED:
         return []
     early, scored = rows[:SCORED_AFTER], rows[SCORED_AFTER:]
     site_id, table = samples.sites["site_id"][samples.site[rows[0]]], []
-    for draw in DRAWS:
+    for draw in draws:
         for n in days:
             used = _draw(draw, early, n, samples, seed)
             if len(used) < n or (n == 0 and draw != "first"):
