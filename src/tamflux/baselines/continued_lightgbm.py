@@ -59,7 +59,7 @@ def lightgbm_curve(
     Parameters
     ----------
     predictions_path : path
-        Out-of-fold predictions of TAM-RL: where it has none, a day does not count.
+        Out-of-fold predictions of TAM-RL: where either model has none, a day does not count.
     lightgbm_paths : sequence of path
         Out-of-fold predictions of the repetitions of LightGBM; their mean is continued.
     curve_path : path
@@ -76,7 +76,7 @@ def lightgbm_curve(
         [aligned_fluxes(samples, pd.read_parquet(path)) for path in lightgbm_paths], axis=0
     )
     predicted = aligned_fluxes(samples, pd.read_parquet(predictions_path))
-    good = np.isfinite(observed + predicted).all(axis=1)
+    good = np.isfinite(observed + predicted + trees).all(axis=1)
     scores = []
     for site in tqdm(range(len(samples.sites)), desc="continued LightGBM", unit="site"):
         of_site = samples.site == site

@@ -83,7 +83,7 @@
     const every = [1, 2, 5].find((step) => years / step <= 12) ?? 10;
     for (let year = new Date(start).getUTCFullYear(); Date.UTC(year, 0) < last; year++) {
       const at = x((Date.UTC(year, 0) - start) / DAY / 7 - 0.5);
-      if (year % every || at < LEFT - 1) continue;
+      if (year % every || at < LEFT - 1 || at > RIGHT - 30) continue;
       svg.append(node("line", { x1: at, x2: at, y1: TOP, y2: TOP + 2 * STEP + HEIGHT, stroke: "#dde3ea" }));
       svg.append(node("text", { x: at + 3, y: TOP + 2 * STEP + HEIGHT + 13 }, year));
     }
