@@ -78,9 +78,10 @@ def curve_table(curve: pd.DataFrame) -> Table:
             if days == 0 and method != "lightgbm":
                 continue
             fewer = "" if of["sites"].iloc[0] == most else f" ({of['sites'].iloc[0]} towers)"
+            measured = DRAWN[draw].format(days) if days else "no day"
             inside = "/".join(number(100 * share, 0) for share in of["inside"])
             rows.append([
-                f"{label}, {DRAWN[draw].format(days)}{fewer}",
+                f"{label}, {measured}{fewer}",
                 *(f"{number(change, 1)} %" for change in of["change"]),
                 f"{inside} %" if of["inside"].notna().all() else "–",
             ])  # fmt: skip
