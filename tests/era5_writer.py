@@ -65,8 +65,11 @@ def days_of(year):
     return np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")
 
 
-def write_daily_year(folder, year=2003, seed=0, lat=LAT, lon=LON) -> list[Path]:
-    """A whole year of daily statistics, one file a variable and statistic, smooth and plausible."""
+def write_daily_year(folder, year=2003, seed=0, lat=LAT, lon=LON, rain=3.0) -> list[Path]:
+    """A whole year of daily statistics, one file a variable and statistic, smooth and plausible.
+
+    `rain` is the mean precipitation, mm d-1.
+    """
     rng = np.random.default_rng(seed)
     days, shape = days_of(year), (1, len(lat), len(lon))
     season = np.cos(2 * np.pi * np.arange(len(days)) / len(days))[:, None, None]
@@ -82,7 +85,7 @@ def write_daily_year(folder, year=2003, seed=0, lat=LAT, lon=LON) -> list[Path]:
         ("2m_dewpoint_temperature", "mean"): {"d2m": warm - 8},
         ("surface_solar_radiation_downwards", "sum"): {"ssrd": sun * 86400},
         ("surface_thermal_radiation_downwards", "sum"): {"strd": sky * 86400},
-        ("total_precipitation", "sum"): {"tp": 1e-3 * rng.gamma(1, 3, (len(days), *shape[1:]))},
+        ("total_precipitation", "sum"): {"tp": 1e-3 * rng.gamma(1, rain, (len(days), *shape[1:]))},
         ("volumetric_soil_water_layer_1", "mean"): {"swvl1": 0.3 + 0.1 * season},
         ("surface_pressure", "mean"): {"sp": 1e5 + 100 * weather},
         ("10m_u_component_of_wind", "mean"): {"u10": 3 + season},

@@ -35,7 +35,13 @@ from tamflux.readers.points import read_points
 from tamflux.readers.polygons import read_polygons
 from tamflux.readers.reference_product import inspect_reference
 from tamflux.released import ReleasedModel
-from tamflux.samples.splits import HEADLINE_TOWERS, count_training_groups, split_sites
+from tamflux.samples.splits import (
+    FOLDS,
+    HEADLINE_TOWERS,
+    count_training_groups,
+    split_sites,
+    tower_roles,
+)
 from tamflux.towers.inspection import find_usable_sites
 from tamflux.variables import METEOROLOGY
 
@@ -240,7 +246,8 @@ def _tower_rows(
     training, problem = _count_training(sites, config)
     part = f"{len(sites)} sites, {training} train"
     rows = [_row("towers", part, len(files), WRONG if problem else OK, problem)]
-    if (held_out := len(sites) - training) < HEADLINE_TOWERS:
+    held_out = training if config["training"]["split"] == FOLDS else len(sites) - training
+    if held_out < HEADLINE_TOWERS:
         few = f"{held_out} towers are held out: too few for headline scores, which need "
         few += f"{HEADLINE_TOWERS}; intervals rest on {training} towers"
         rows.append(_row("towers", f"{held_out} held out", len(files), NOTE, few))
@@ -261,7 +268,7 @@ def _count_training(sites: pd.DataFrame, config: Mapping[str, Any]) -> tuple[int
     if sites.empty:
         return 0, "none usable"
     split, seed = config["training"]["split"], config["seed"]
-    train = split_sites(sites, seed)[f"split_{split}"] == "train"
+    train = tower_roles(split_sites(sites, seed), split) != "test"
     training = int((train & (sites["n_train"] > 0)).sum())
     folds, groups = config["calibration"]["folds"], count_training_groups(sites, split, seed)
     if not training:

@@ -39,17 +39,21 @@ class Run:
         return {words[0] for words in lines if len(words) == 2 and words[1].isdigit()} - {"total"}
 
 
-@pytest.fixture(scope="session")
-def finished_run(tmp_path_factory) -> Run:
-    """The folder has brackets, a space and an accent in its name: every test runs there."""
-    folder = tmp_path_factory.mktemp("chaîne [2001] of tests")
+def check_out(folder: Path) -> Path:
+    """Copy what runs the workflow into a folder, without any data."""
     for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests"):
         source = REPO / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
-    run = Run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory) -> Run:
+    """The folder has brackets, a space and an accent in its name: every test runs there."""
+    run = Run(check_out(tmp_path_factory.mktemp("chaîne [2001] of tests")))
     result = run.snakemake()
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-5000:]
     return run

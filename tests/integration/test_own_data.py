@@ -7,7 +7,7 @@ import providers
 import pytest
 import xarray as xr
 import yaml
-from conftest import REPO, Run
+from conftest import REPO, Run, check_out
 from test_check_inputs import problems
 
 from tamflux.demo_earth.layout import ERA5_FILES, composite_days
@@ -31,11 +31,7 @@ calibration: {folds: 2}
 @pytest.fixture(scope="module")
 def user(tmp_path_factory) -> Run:
     """A checkout without any data."""
-    folder = tmp_path_factory.mktemp("user")
-    for name in ("workflow", "envs", "src", "tests"):
-        shutil.copytree(REPO / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(REPO / name, folder / name)
+    folder = check_out(tmp_path_factory.mktemp("user"))
     (folder / "coarse.yaml").write_text(COARSE)
     return Run(folder)
 

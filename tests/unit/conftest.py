@@ -159,7 +159,7 @@ def write_predictions(planet, seed=2):
         truth = true_fluxes(planet.grid, year)[:, :, table["row"], table["col"]]
         observed = truth + rng.normal(0, 0.8, truth.shape)
         observed[:, rng.random(truth.shape[1:]) < 0.2] = np.nan
-        for model, error in {**MEMBERS, "msc": 0.4}.items():
+        for model, error in {**MEMBERS, "msc": 0.4, "tamrl_cell": 0.1}.items():
             for k, site in enumerate(table["site_id"]):
                 frame = pd.DataFrame({"site_id": site, "date": days_of(year)})
                 frame["split"], frame["model"] = table["split_igbp"][k], model

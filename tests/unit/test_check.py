@@ -71,6 +71,12 @@ def test_enough_towers_are_counted_without_those_held_out_and_without_days():
     assert training - 10 <= fewer < training
 
 
+def test_with_folds_all_towers_train():
+    folds = CONFIG | {"training": {"split": "folds"}}
+    assert check._count_training(sites(13), folds) == (13, "")
+    assert check._count_training(sites(13), CONFIG)[0] < 13
+
+
 def test_towers_next_to_each_other_are_one_group_of_the_folds():
     together = sites(60).assign(lat=50.0, lon=8.0)
     training, problem = check._count_training(together, CONFIG)

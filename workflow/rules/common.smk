@@ -31,6 +31,7 @@ MEMBERS = {
     "lstm": range(1),
 }
 FOLDS = config["calibration"]["folds"]
+SCORED_FOLDS = range(FOLDS) if config["training"]["split"] == "folds" else []
 TRUTH = config["validation"]["truth"]  # null with real data: no part with the truth
 REFERENCES = {
     reference["name"]: reference for reference in config["validation"]["references"]

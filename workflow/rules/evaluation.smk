@@ -10,6 +10,12 @@ rule evaluate_sites:
             "results/models/tamrl_{member}.safetensors", member=MEMBERS["tamrl"]
         ),
         lstm=expand("results/models/lstm_{member}.safetensors", member=MEMBERS["lstm"]),
+        tamrl_folds=expand(
+            "results/models/folds/tamrl_{fold}.safetensors", fold=SCORED_FOLDS
+        ),
+        lstm_folds=expand(
+            "results/models/folds/lstm_{fold}.safetensors", fold=SCORED_FOLDS
+        ),
     output:
         predictions="results/validation/site_predictions.parquet",
     log:
@@ -67,6 +73,9 @@ rule evaluate_intervals:
         predictions="results/validation/site_predictions.parquet",
         sites="results/samples/sites.csv",
         calibration="results/models/calibration.json",
+        without_fold=expand(
+            "results/models/folds/calibration_{fold}.json", fold=SCORED_FOLDS
+        ),
         static="results/predictors/static.nc",
         tiles=expand("results/tiles/tamrl_{year}.zarr", year=config["years"]["product"]),
         truth=(

@@ -3,12 +3,12 @@ rule train_fold:
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
         sites="results/samples/sites.csv",
     output:
-        checkpoint="results/models/folds/{member}.safetensors",
-        curve="results/models/folds/{member}_curve.csv",
+        checkpoint="results/models/folds/{model}_{fold}.safetensors",
+        curve="results/models/folds/{model}_{fold}_curve.csv",
     log:
-        "results/logs/uncertainty/train_fold_{member}.log",
+        "results/logs/uncertainty/train_fold_{model}_{fold}.log",
     benchmark:
-        "results/benchmarks/uncertainty/train_fold_{member}.tsv"
+        "results/benchmarks/uncertainty/train_fold_{model}_{fold}.tsv"
     resources:
         mem_mb=2000,
     params:
@@ -21,7 +21,7 @@ rule train_fold:
         training=TRAINING,
         code=code_of("train_fold"),
     message:
-        "training without the towers of fold {wildcards.member}"
+        "training {wildcards.model} without the towers of fold {wildcards.fold}"
     script:
         "../scripts/train_fold.py"
 
@@ -56,10 +56,15 @@ rule calibrate:
     input:
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
         sites="results/samples/sites.csv",
-        checkpoints=expand("results/models/folds/{fold}.safetensors", fold=range(FOLDS)),
+        checkpoints=expand(
+            "results/models/folds/tamrl_{fold}.safetensors", fold=range(FOLDS)
+        ),
         feature_space="results/models/tamrl_feature_space.safetensors",
     output:
         calibration="results/models/calibration.json",
+        without_fold=expand(
+            "results/models/folds/calibration_{fold}.json", fold=SCORED_FOLDS
+        ),
     log:
         "results/logs/uncertainty/calibrate.log",
     benchmark:

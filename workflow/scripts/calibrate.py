@@ -13,5 +13,6 @@ with job(snakemake, "calibrate"):
         train_years=snakemake.params.years,
         predictors=snakemake.params.predictors,
         code=snakemake.params.code,
+        without_fold=snakemake.output.get("without_fold", []),
         threads=snakemake.threads,
     )

@@ -17,4 +17,5 @@ with job(snakemake, "evaluate the intervals"):
         snakemake.output.coverage,
         snakemake.output.ranking,
         snakemake.output.cells,
+        snakemake.input.get("without_fold") or [],
     )

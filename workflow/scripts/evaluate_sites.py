@@ -13,4 +13,5 @@ with job(snakemake, "predict at the towers"):
         product_years=snakemake.params.product_years,
         split=snakemake.params.split,
         threads=snakemake.threads,
+        folds={model: snakemake.input.get(f"{model}_folds") or [] for model in ("tamrl", "lstm")},
     )

@@ -1,7 +1,7 @@
 from tamflux.job import job
 
-fold = int(snakemake.wildcards.member)
-with job(snakemake, f"train without fold {fold}"):
+model, fold = snakemake.wildcards.model, int(snakemake.wildcards.fold)
+with job(snakemake, f"train {model} without fold {fold}"):
     from tamflux.uncertainty.folds import train_fold
 
     train_fold(
@@ -9,6 +9,7 @@ with job(snakemake, f"train without fold {fold}"):
         snakemake.input.sites,
         snakemake.output.checkpoint,
         snakemake.output.curve,
+        name=model,
         fold=fold,
         folds=snakemake.params.folds,
         seed=snakemake.params.seed,

@@ -7,7 +7,7 @@ the demo Earth, where the truth is known.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ def evaluate_intervals(
     coverage: str | Path,
     ranking: str | Path,
     cells: str | Path,
+    without_fold: Sequence[str | Path] = (),
 ) -> None:
     """Compute the coverage of the intervals, and rank cells by the expected error.
 
@@ -67,13 +68,16 @@ def evaluate_intervals(
     cells : path
         NetCDF to write: `dissimilarity_index`, `expected_error`, `applicability` and, on the demo
         Earth, `{flux}_rmse` and `{flux}_inside` (share of days) per cell.
+    without_fold : sequence of path, optional
+        Calibrations that leave out a fold of towers each, which are then tested with them.
     """
     intervals = Calibration.load(calibration)
     with open_static(static) as opened:
         surface = opened.load()
     igbp = land_classes(surface)
     fields, counts = count_cells(intervals, igbp, tiles, truth, grid, tile_size)
-    tables = [_tower_table(intervals, predictions, sites)]
+    of_folds = [Calibration.load(path) for path in without_fold]
+    tables = [_tower_table(of_folds or [intervals], predictions, sites)]
     ranks = []
     if truth:
         weight = grid.cell_area() * surface["land_fraction"].to_numpy()
@@ -116,8 +120,11 @@ def rank_cells(fields: Mapping[str, np.ndarray]) -> list[tuple[str, str, float, 
     ]
 
 
-def _tower_table(intervals: Calibration, predictions, sites) -> pd.DataFrame:
-    """Coverage of the held-out towers: all years, as for the scores."""
+def _tower_table(calibrations: Sequence[Calibration], predictions, sites) -> pd.DataFrame:
+    """Coverage of the held-out towers: all years, as for the scores.
+
+    Of several calibrations each is tested at the towers that it leaves out.
+    """
     frame = pd.read_parquet(
         predictions,
         filters=[("split", "==", "test"), ("model", "==", "tamrl"), ("qc", ">=", MIN_QC)],
@@ -128,5 +135,9 @@ def _tower_table(intervals: Calibration, predictions, sites) -> pd.DataFrame:
     error = frame[[f"{flux}_obs" for flux in FLUX_NAMES]].to_numpy() - predicted
     number = frame["site_id"].map(pd.Series(table.index, table["site_id"])).to_numpy(int)
     date = frame["date"].to_numpy("datetime64[D]")
-    of_sites = site_coverage(intervals, number, date, predicted, error, igbp, MIN_DAYS)
-    return pool_sites(of_sites, table[["igbp"]]).assign(population="towers")
+    of_sites = []
+    for each in calibrations:
+        use = frame["site_id"].isin(each.about.get("left_out", table["site_id"])).to_numpy()
+        days = number[use], date[use], predicted[use], error[use]
+        of_sites.append(site_coverage(each, *days, igbp, MIN_DAYS))
+    return pool_sites(pd.concat(of_sites), table[["igbp"]]).assign(population="towers")

@@ -169,7 +169,7 @@ def _training_days(predictions: str | Path) -> pd.DataFrame:
     frame = pd.read_parquet(
         predictions,
         columns=["site_id", "date", "qc", *observed],
-        filters=[("model", "==", "msc"), ("split", "==", "train")],
+        filters=[("model", "==", "tamrl_cell"), ("split", "==", "train")],
     )
     return frame.rename(columns=dict(zip(observed, FLUX_NAMES, strict=True)))
 

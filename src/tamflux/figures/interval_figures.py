@@ -17,6 +17,7 @@ from tamflux.figures.product_figures import colour_bar, map_title
 from tamflux.figures.style import FLUX_LABELS, MODEL_COLOURS, PER_DAY, field_norm, save
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
+from tamflux.samples.splits import tower_roles
 from tamflux.uncertainty.calibration import LEVEL
 
 POPULATIONS = {"towers": "days of held-out towers", "cells": "days of cells, against the truth"}
@@ -44,7 +45,7 @@ def plot_intervals(
     grid : Grid
         The product grid.
     split : str
-        Name of the hold-out split.
+        Name of the hold-out split, or folds.
     figures : mapping of name to path
         PNG files to write: `interval_reliability, interval_classes, map_applicability` and, on
         the demo Earth, `applicability_error`.
@@ -56,7 +57,7 @@ def plot_intervals(
     with xr.open_dataset(cells) as opened:
         fields = opened.load()
     towers = pd.read_csv(sites, keep_default_na=False, na_values=[""])
-    towers = towers[towers[f"split_{split}"] == "train"]
+    towers = towers[tower_roles(towers, split) != "test"]
     _plot_reliability(table, figures["interval_reliability"])
     _plot_classes(table, figures["interval_classes"])
     _draw_applicability(RobinsonMap(grid, land), fields, towers, figures["map_applicability"])
@@ -92,7 +93,7 @@ def _plot_classes(table: pd.DataFrame, path) -> None:
             part = table[(table["population"] == population) & (table["flux"] == flux)]
             rows = [classes.index(value) for value in part["value"]]
             ax.scatter(part["coverage"], rows, s=18, color=COLOURS[population], label=label)
-        ax.set(title=FLUX_LABELS[flux], xlim=(0.3, 1.01), xlabel=f"inside the {LEVEL:.0%} interval")
+        ax.set(title=FLUX_LABELS[flux], xlim=(0.3, 1.01), xlabel="share of days inside")
     axes[0].set_yticks(range(len(classes)), classes, fontsize=7.5)
     axes[0].invert_yaxis()
     axes[0].legend(loc="lower left", fontsize=7)

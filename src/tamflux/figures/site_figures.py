@@ -8,8 +8,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from tamflux.evaluation.labels import MODELS
 from tamflux.evaluation.metrics import FLUX_NAMES
@@ -23,10 +25,15 @@ from tamflux.figures.style import (
 )
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
+from tamflux.samples.splits import tower_roles
 
 SERIES_SITES = 8
-ROLE_COLOURS = {"train": "#56B4E9", "test": "#D55E00"}
-ROLE_LABELS = {"train": "training tower", "test": "held-out tower"}
+ROLES = {
+    "train": ("training tower", "#56B4E9", "o"),
+    "test": ("held-out tower", "#D55E00", "D"),
+    "fold": ("training tower, held out once with its fold", "#56B4E9", "o"),
+}
+"""Label, colour and marker of the towers by `tamflux.samples.splits.tower_roles`."""
 
 
 def plot_sites(
@@ -52,7 +59,7 @@ def plot_sites(
     static : path
         `results/predictors/static.nc`.
     split : str
-        Name of the hold-out split.
+        Name of the hold-out split, or folds.
     figures : mapping of name to path
         PNG files to write: `tower_network, tower_series_gpp, tower_series_reco,
         tower_series_nee, site_means, site_scores, learning_curves`.
@@ -61,7 +68,9 @@ def plot_sites(
     scores = pd.read_csv(site_scores, keep_default_na=False, na_values=["", "nan"])
     with open_static(static) as surface:
         land = surface["land_fraction"].to_numpy()
-    _plot_network(RobinsonMap(grid, land), table, table[f"split_{split}"], figures["tower_network"])
+    _plot_network(
+        RobinsonMap(grid, land), table, tower_roles(table, split), figures["tower_network"]
+    )
     frame = pd.read_parquet(predictions)
     selected = _select_sites(frame, table)
     for flux in FLUX_NAMES:
@@ -74,18 +83,20 @@ def plot_sites(
 def _plot_network(frame: RobinsonMap, table: pd.DataFrame, role: pd.Series, path) -> None:
     figure, ax = plt.subplots(figsize=(6.4, 6.4 * min(frame.aspect, 1.2) + 0.4))
     frame.draw(ax)
-    for name, marker, size in (("train", "o", 18), ("test", "D", 18)):
+    for name, (label, colour, marker) in ROLES.items():
         here = (role == name).to_numpy()
+        if not here.any():
+            continue
         frame.points(
             ax,
             table["lon"][here],
             table["lat"][here],
-            s=size,
+            s=18,
             marker=marker,
-            color=ROLE_COLOURS[name],
+            color=colour,
             edgecolors="white",
             linewidths=0.6,
-            label=f"{ROLE_LABELS[name]} ({here.sum()})",
+            label=f"{label} ({here.sum()})",
         )
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2)
     save(figure, path, dpi=170)
@@ -135,16 +146,13 @@ def _plot_series(frame: pd.DataFrame, selected: list, flux: str, path) -> None:
     for ax in axes.flat[len(selected) :]:
         ax.set_axis_off()
     figure.supylabel(f"{FLUX_LABELS[flux]}, {PER_DAY}", fontsize=9)
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], ls="", marker=".", color="#6f7782", label="tower (good days)"),
         Line2D([], [], color=MODEL_COLOURS["tamrl"], label="TAM-RL, tower held out"),
-        plt.matplotlib.patches.Patch(
-            color=MODEL_COLOURS["tamrl"],
-            alpha=0.3,
-            lw=0,
-            label="± 2 ensemble standard deviations",
-        ),
     ]
+    if frame.loc[frame["model"] == "tamrl", f"{flux}_std"].notna().any():  # several members
+        spread = "± 2 ensemble standard deviations"
+        handles.append(Patch(color=MODEL_COLOURS["tamrl"], alpha=0.3, lw=0, label=spread))
     figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=8)
     save(figure, path)
 

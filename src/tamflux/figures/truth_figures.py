@@ -26,6 +26,7 @@ from tamflux.figures.style import (
 )
 from tamflux.grid import Grid
 from tamflux.predictors.static import open_static
+from tamflux.samples.splits import tower_roles
 
 
 def plot_truth(
@@ -46,7 +47,7 @@ def plot_truth(
     sites, static : path
         `results/samples/sites.csv` and `results/predictors/static.nc`.
     split : str
-        Name of the hold-out split.
+        Name of the hold-out split, or folds.
     figures : mapping of name to path
         PNG files to write: `truth_maps, truth_skill, truth_scatter, truth_distance`.
     """
@@ -56,7 +57,7 @@ def plot_truth(
         fields = opened.load()
     table = pd.read_csv(scores)
     towers = pd.read_csv(sites, keep_default_na=False, na_values=[""])
-    towers = towers[towers[f"split_{split}"] == "train"]
+    towers = towers[tower_roles(towers, split) != "test"]
     frame = RobinsonMap(grid, land)
     _plot_maps(frame, fields, figures["truth_maps"])
     _plot_skill(frame, fields, towers, figures["truth_skill"])

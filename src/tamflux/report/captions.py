@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 _SERIES = (
     "Daily {} at held-out towers of different IGBP classes, measured and predicted. Points are "
-    "days of good quality, the line is the mean of the TAM-RL members, the shaded area two "
-    "ensemble standard deviations on either side. No model was trained on these towers."
+    "days of good quality, the line is TAM-RL{{spread}}. The model that predicts a tower was not "
+    "trained on it."
 )
 _ANNUAL = "mean over the years of the product, in g C per m² of land and year."
 
@@ -45,21 +45,19 @@ CAPTIONS = {
     "all days of all cells pooled; below, the annual means of the cells. Values below −1 are drawn "
     "at −1.",
     "interval_reliability": "Share of days inside the prediction interval, against its nominal "
-    "probability. Held-out towers took no part in the calibration; their days include the random "
-    "error of the measurement.{cells}",
-    "interval_classes": "Share of days inside the 90 % prediction interval by IGBP class of the "
-    "tower{of_cells}. The shaded range is 88 to 92 %.",
+    "probability. A tower took no part in the calibration of its intervals; days include the "
+    "random error of the measurement.{cells}",
+    "interval_classes": "Share of days inside the {interval} by IGBP class of the tower{of_cells}. "
+    "The shaded range is 88 to 92 %.",
     "map_applicability": "Applicability of the model, exp(−expected error), and dissimilarity "
     "index: distance to the nearest training tower in task embedding, climatology and land cover. "
     "Points are the training towers. Cells without vegetated land have neither.",
     "applicability_error": "Expected error of each cell, from its gross flux and its dissimilarity "
     "index, against its true error on the demo Earth. The expected error is a share of the "
     "standard deviation of the towers' fluxes, mean of the three fluxes.",
-    "tower_network": "Map of the towers. Circles train the models, diamonds are held out for "
-    "scores.",
-    "learning_curves": "Learning curves of every TAM-RL member and of the LSTM without static "
-    "inputs. Loss by epoch on the training towers and, dashed, on the validation towers, a part of "
-    "the training towers that the weights were not fitted to.",
+    "tower_network": "Map of the towers. {network}",
+    "learning_curves": "Learning curves of every TAM-RL member of the product and of the LSTM "
+    "without static inputs. Loss by epoch on the training towers.",
     "reference_zonal": "Zonal means of TAMFlux and of the reference products, over the land cells "
     "where all of them have values. Means over the months of the product years, weighted by the "
     "days of each month.",
@@ -74,12 +72,38 @@ _DEMO = {
 """Parts of captions that only a page about the demo Earth has."""
 
 
-def captions(references: Iterable[str] = (), demo: bool = False) -> dict[str, str]:
-    """Caption of each figure by its name, with the maps of some reference products.
+def captions(
+    references: Iterable[str] = (),
+    demo: bool = False,
+    *,
+    interval: str = "90 % prediction interval",
+    folds: bool = False,
+    spread: bool = True,
+) -> dict[str, str]:
+    """Caption of each figure by its name.
 
-    `demo` is whether the figures show the truth too, which the demo Earth alone has.
+    Parameters
+    ----------
+    references : iterable of str
+        Names of the reference products, which have maps.
+    demo : bool
+        Whether the figures show the truth too, which the demo Earth alone has.
+    interval : str
+        What the intervals are called (`tamflux.report.tables.interval_name`).
+    folds : bool
+        Whether towers are held out by folds and train the product too.
+    spread : bool
+        Whether several members predict the held-out towers.
     """
     parts = _DEMO if demo else dict.fromkeys(_DEMO, "")
+    parts |= {
+        "interval": interval,
+        "network": "All train the product; for the scores each is held out once with its fold."
+        if folds
+        else "Circles train the models, diamonds are held out for scores.",
+        "spread": ", the mean of its members, with two ensemble standard deviations on either side "
+        "shaded" if spread else "",
+    }  # fmt: skip
     own = {name: text.format(**parts) for name, text in CAPTIONS.items()}
     return own | {f"reference_map_{name}": _reference(name) for name in references}
 

@@ -15,6 +15,7 @@ from safetensors import safe_open
 import tamflux
 from tamflux.extra_predictors import PREFIX
 from tamflux.files import atomic_path
+from tamflux.samples.splits import FOLDS, tower_roles
 
 
 def write_model_card(
@@ -65,6 +66,7 @@ def write_model_card(
         settings=", ".join(f"{name} {value}" for name, value in sorted(settings.items())),
         source="towers of the demo Earth (synthetic)" if demo else "the towers of this run",
         held_out=sum(row["test"] for row in classes),
+        by_folds=spec["provenance"]["split"] == FOLDS,
         years=years,
         classes=classes,
         scores=overall.to_dict("records"),
@@ -87,7 +89,7 @@ def _count_classes(
 ) -> list[Mapping[str, Any]]:
     """Number of training and held-out sites of each land-cover class."""
     train = sites["site_id"].isin(training_sites)
-    test = sites[f"split_{split}"] == "test"
+    test = tower_roles(sites, split) != "train"
     counts = pd.DataFrame({"igbp": sites["igbp"], "train": train, "test": test})
     return counts.groupby("igbp", as_index=False).sum().to_dict("records")
 

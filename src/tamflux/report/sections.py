@@ -24,6 +24,7 @@ from tamflux.report.tables import (
     coverage_table,
     distance_table,
     interval_name,
+    percent,
     ranking_table,
     rejected_table,
     score_table,
@@ -50,18 +51,17 @@ REFERENCES = (
 )
 
 TOTALS_TEXT = (
-    f"After ± is the half-width of the {LEVEL:.0%} interval of the total. It comes from "
-    "out-of-fold errors of months and years at towers, which neighbours and, in part, all places "
-    "share; there is none where fewer than five towers have a year. Standard deviations over "
-    "members and all months are in totals.csv and totals_monthly.csv."
+    f"After ± is the half-width of the interval that shall hold the total with {percent(LEVEL)}. "
+    "It comes from out-of-fold errors of months and years at towers, which neighbours and, in "
+    "part, all places share; there is none where fewer than five towers have a year. {spread} all "
+    "months are in totals.csv and totals_monthly.csv."
 )
 INTERVALS_TEXT = (
-    f"Half-widths of the {LEVEL:.0%} prediction intervals are calibrated with out-of-fold errors "
-    "at training towers, by vegetation class, and those of monthly and annual means with the "
-    "errors of such means. The held-out towers below took no part. Observed days include the "
-    "random error of the measurement, which the calibration reduces by averaging errors over three "
-    "days. Fluxes of cells have no such error; in dormant seasons their intervals are wider "
-    "than needed."
+    f"Half-widths are made to hold {percent(LEVEL)} of the days. They are calibrated with "
+    "out-of-fold errors at training towers, by vegetation class, and those of monthly and annual "
+    "means with the errors of such means. {apart} Observed days include the random error of the "
+    "measurement, which the calibration reduces by averaging errors over three days. Fluxes of "
+    "cells have no such error; in dormant seasons their intervals are wider than needed."
 )
 APPLICABILITY_TEXT = (
     "Applicability is exp(−expected error). The expected error of a cell is the square root of its "
@@ -83,13 +83,13 @@ def sections_of(
     data : mapping
         The tables of `write_report` by name, None where there is none; `explorer`.
     role : Series or None
-        ``train`` or ``test`` for each row of `data["sites"]`; None where a released model predicts.
+        `tower_roles` for each row of `data["sites"]`; None where a released model predicts.
     config : mapping
         The configuration of the run.
     """
     return [
         _explore(data["explorer"], config),
-        _totals(data["totals"], data["truth"] is not None),
+        _totals(data),
         *([] if data["references"] is None else [_references(data["references"])]),
         Section("maps", "Maps"),
         Section("seasons", "Latitudes and seasons"),
@@ -108,7 +108,7 @@ def _of_towers(
     return [
         _scores(data, role),
         *([] if data["truth"] is None else [_truth(data["truth"])]),
-        _intervals(data["coverage"], data["ranking"]),
+        _intervals(data["coverage"], data["ranking"], (role == "fold").all()),
         *filter(None, [tower_section(data["adapted"], data["sites"])]),
         _towers(data, role, config["training"]["split"]),
         Section("training", "Training"),
@@ -150,15 +150,24 @@ def _explore(explorer: Mapping[str, Any], config: Mapping[str, Any]) -> Section:
     return Section("explore", "Explore the product", [text], explorer=dict(explorer))
 
 
-def _totals(totals: pd.DataFrame, demo: bool) -> Section:
+def _totals(data: Mapping[str, Any]) -> Section:
+    totals, demo = data["totals"], data["truth"] is not None
     world = bool((of_box(totals)["region"] == "global").all())
     texts = [
         f"Flux times land area, summed over all land cells{' of the box' * (not world)}"
         f"{', and published global values' * world}. NEE is RECO − GPP, positive to the "
         "atmosphere; it does not include fire, harvest and rivers. The last column gives the "
         "source of each number.",
-        TOTALS_TEXT,
+        TOTALS_TEXT.format(
+            spread="Standard deviations over members and"
+            if data["explorer"]["spread"]
+            else "With one member there is no standard deviation;"
+        ),
     ]
+    if not (name := interval_name(data["coverage"])).startswith(percent(LEVEL)):
+        texts.append(
+            f"It may be too narrow: the same errors give the {name}, not {percent(LEVEL)}."
+        )
     if demo and world:
         texts.append(
             "This Earth is synthetic: the published values show the order of magnitude only."
@@ -179,8 +188,8 @@ def _remarks(totals: pd.DataFrame) -> list[str]:
     if (totals["missing_share"] > 0).any():
         texts.append(
             "Some cells lack fluxes on days without weather, or a climate class (quality flag 32). "
-            f"Means of months with fluxes on fewer than {MIN_DAYS_SHARE:.0%} of their days are "
-            "missing, and so are means of the year; totals do not include these cells."
+            f"Means of months with fluxes on fewer than {percent(MIN_DAYS_SHARE)} of their days "
+            "are missing, and so are means of the year; totals do not include these cells."
         )
     return texts
 
@@ -205,12 +214,19 @@ def _references(scores: pd.DataFrame) -> Section:
 
 
 def _scores(data: Mapping[str, Any], role: pd.Series) -> Section:
+    unseen = "Towers that no model was trained on."
+    if (role == "fold").all():
+        unseen = (
+            "Each tower is predicted by a model that was trained without it and the other towers "
+            "of its fold. The members of the product were trained on all towers: their own scores "
+            "at other places are not known, but they have learnt from more towers than those here."
+        )
     return Section(
         "scores",
         "Skill at held-out towers",
         [
-            "Towers that no model was trained on. A day counts where the flux was measured and "
-            f"at least {MIN_QC:.0%} of the day was measured or well filled; a tower counts "
+            f"{unseen} A day counts where the flux was measured and at least {percent(MIN_QC)} of "
+            "the day was measured or well filled; a tower counts "
             f"with at least {MIN_DAYS} such days. Scores are per tower, then quartiles over "
             "towers. Click a column head to sort; filter by class.",
             *_few_towers(role),
@@ -218,9 +234,9 @@ def _scores(data: Mapping[str, Any], role: pd.Series) -> Section:
         ],
         [
             score_table(data["scores"], data["site_scores"]),
-            class_table(data["scores"], "igbp", "IGBP class of the tower"),
-            class_table(data["scores"], "koppen", "Köppen main group"),
-            site_score_table(data["site_scores"], data["sites"]["site_id"][role == "test"]),
+            class_table(data["scores"], data["site_scores"], "igbp", "IGBP class of the tower"),
+            class_table(data["scores"], data["site_scores"], "koppen", "Köppen main group"),
+            site_score_table(data["site_scores"], data["sites"]["site_id"][role != "train"]),
         ],
     )
 
@@ -237,11 +253,18 @@ def _truth(truth: pd.DataFrame) -> Section:
     )
 
 
-def _intervals(coverage: pd.DataFrame, ranking: pd.DataFrame) -> Section:
+def _intervals(coverage: pd.DataFrame, ranking: pd.DataFrame, by_folds: bool) -> Section:
+    apart = "The held-out towers below took no part."
+    if by_folds:
+        apart = "Those that a tower is tested with below come from the errors at the other folds."
     return Section(
         "intervals",
         "Uncertainty and applicability",
-        [f"Held-out towers: {interval_name(coverage)}.", INTERVALS_TEXT, APPLICABILITY_TEXT],
+        [
+            f"Held-out towers: {interval_name(coverage)}.",
+            INTERVALS_TEXT.format(apart=apart),
+            APPLICABILITY_TEXT,
+        ],
         [
             coverage_table(coverage),
             *([ranking_table(ranking)] if len(ranking) else []),
@@ -251,12 +274,20 @@ def _intervals(coverage: pd.DataFrame, ranking: pd.DataFrame) -> Section:
 
 
 def _towers(data: Mapping[str, Any], role: pd.Series, split: str) -> Section:
+    used = (
+        f"{(role == 'train').sum()} towers train the models, {(role == 'test').sum()} are held out "
+        f"(split by {split})."
+    )
+    if (role == "fold").all():
+        used = (
+            f"{len(role)} towers train the product; for the scores each is held out once, with "
+            "its fold."
+        )
     return Section(
         "towers",
         "Towers",
         [
-            f"{(role == 'train').sum()} towers train the models, {(role == 'test').sum()} are "
-            f"held out (split by {split}). {len(data['rejected'])} "
+            f"{used} {len(data['rejected'])} "
             "rejections are listed in results/towers/rejected.csv. "
             f"{int(data['sites']['mostly_water'].sum())} lie in grid cells that are mostly water "
             "(mostly_water in results/samples/sites.csv)."
@@ -271,7 +302,7 @@ def _towers(data: Mapping[str, Any], role: pd.Series, split: str) -> Section:
 
 def _few_towers(role: pd.Series) -> list[str]:
     """A warning where too few towers are held out."""
-    held_out = int((role == "test").sum())
+    held_out = int((role != "train").sum())
     if held_out >= HEADLINE_TOWERS:
         return []
     return [
@@ -283,7 +314,7 @@ def _few_towers(role: pd.Series) -> list[str]:
 def _agreement(table: pd.DataFrame) -> str:
     """Sentence on the difference between the product and the scored predictions."""
     return (
-        "The product at the towers' cells differs from the predictions scored here by at most "
+        "The product at the towers' cells differs from what its members predict there by at most "
         f"{table['max_abs_difference'].max():.4f} g C m⁻² d⁻¹ on {int(table['n'].sum()) // 3:,} "
         "tower-days; it is rounded to 0.001."
     )

@@ -19,6 +19,7 @@ MIN_COVERAGE = 0.8
 """Share of the days of held-out towers below which an interval is not called one of 90 %."""
 
 POPULATIONS = {"towers": "held-out towers", "cells": "land cells, against the truth"}
+ROLES = {"train": "training", "test": "held out", "fold": "training, held out once"}
 INDICES = {"dissimilarity_index": "dissimilarity index", "expected_error": "expected error"}
 
 
@@ -41,6 +42,11 @@ def number(value: float, digits: int) -> str:
     if value is None or not np.isfinite(value):
         return "–"
     return f"{value:.{digits}f}".replace("-", "−")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as text, such as "90 %"."""
+    return f"{number(100 * share, digits)} %"
 
 
 def median_interval(values: pd.Series) -> tuple[float, float]:
@@ -85,18 +91,18 @@ def score_table(scores: pd.DataFrame, site_scores: pd.DataFrame) -> Table:
     )
 
 
-def class_table(scores: pd.DataFrame, group: str, title: str) -> Table:
-    """Median R² per class of towers, model and flux."""
+def class_table(scores: pd.DataFrame, site_scores: pd.DataFrame, group: str, title: str) -> Table:
+    """Median R² per class of towers, model and flux, and the intervals of the medians of TAM-RL."""
     part = scores[scores["group"] == group]
-    return Table(
-        f"Median R² by {title}",
-        ["class", "towers", *(f"{f.upper()}, {MODELS[m]}" for f in FLUX_NAMES for m in MODELS)],
-        [
-            [str(value), str(int(rows["n_sites"].max())), *_r2_cells(rows, "r2_q50")]
-            for value, rows in part.groupby("value")
-        ],
-        folded=True,
-    )
+    rows = []
+    for value, of_class in part.groupby("value"):
+        here = site_scores[site_scores[group] == value]
+        intervals = [score_interval(here, "tamrl", flux) or "–" for flux in FLUX_NAMES]
+        towers = str(int(of_class["n_sites"].max()))
+        rows.append([str(value), towers, *_r2_cells(of_class, "r2_q50"), *intervals])
+    columns = [f"{f.upper()}, {MODELS[m]}" for f in FLUX_NAMES for m in MODELS]
+    columns += [f"90 % interval, {f.upper()}, TAM-RL" for f in FLUX_NAMES]
+    return Table(f"Median R² by {title}", ["class", "towers", *columns], rows, folded=True)
 
 
 def site_score_table(scores: pd.DataFrame, held_out: pd.Series) -> Table:
@@ -169,10 +175,13 @@ def truth_class_table(truth: pd.DataFrame) -> Table:
 
 
 def tower_class_table(sites: pd.DataFrame, role: pd.Series) -> Table:
-    """Number of towers per IGBP class."""
-    counts = pd.crosstab(sites["igbp"], role).reindex(columns=["train", "test"], fill_value=0)
-    rows = [[name, str(row["train"]), str(row["test"])] for name, row in counts.iterrows()]
-    return Table("Towers per IGBP class", ["class", "training", "held out"], rows)
+    """Number of towers per IGBP class, by role."""
+    roles = [name for name in ROLES if name != "fold"]
+    if (role == "fold").all():
+        roles = ["fold"]
+    counts = pd.crosstab(sites["igbp"], role).reindex(columns=roles, fill_value=0)
+    rows = [[name, *map(str, row[roles])] for name, row in counts.iterrows()]
+    return Table("Towers per IGBP class", ["class", *(ROLES[name] for name in roles)], rows)
 
 
 def rejected_table(rejected: pd.DataFrame) -> Table:
@@ -198,7 +207,6 @@ def rejected_table(rejected: pd.DataFrame) -> Table:
 def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> Table:
     """Every tower: coordinates, classes, period and role."""
     known = dict(zip(sites["site_id"], role, strict=True))
-    words = {"train": "training", "test": "held out"}
     rows = [
         [
             str(row.site_id),
@@ -210,7 +218,7 @@ def tower_table(towers: pd.DataFrame, sites: pd.DataFrame, role: pd.Series) -> T
             str(row.koppen),
             f"{row.first} to {row.last}",
             f"{int(row.n_nee):,}",
-            words.get(known.get(row.site_id, ""), "not used"),
+            ROLES.get(known.get(row.site_id, ""), "not used"),
         ]
         for row in towers.itertuples()
     ]
@@ -227,16 +235,19 @@ def interval_name(coverage: pd.DataFrame | None) -> str:
     They bear it out where at least `MIN_COVERAGE` of the days of each flux are inside. Those of a
     released model, which has no table here, were tested where it was made.
     """
+    name = f"{percent(LEVEL)} prediction interval"
     if coverage is None:
-        return f"{LEVEL:.0%} prediction interval"
+        return name
     part = coverage[(coverage["group"] == "all") & (coverage["level"] == LEVEL)]
     part = part[(part["population"] == "towers") & (part["scale"] == "day")]
     if part.empty:
-        return f"{LEVEL:.0%} prediction interval, not tested at any held-out tower"
+        return f"{name}, not tested at any held-out tower"
     worst, towers = part["coverage"].min(), int(part["n_locations"].min())
     if worst >= MIN_COVERAGE:
-        return f"{LEVEL:.0%} prediction interval"
-    return f"prediction interval, which holds {worst:.0%} of the days at {towers} held-out towers"
+        return name
+    return (
+        f"prediction interval, which holds {percent(worst)} of the days at {towers} held-out towers"
+    )
 
 
 def coverage_table(coverage: pd.DataFrame) -> Table:
@@ -249,7 +260,7 @@ def coverage_table(coverage: pd.DataFrame) -> Table:
             row.scale,
             str(row.n_locations),
             *(
-                f"{number(100 * value, 1)} %"
+                percent(value, 1)
                 for value in (row.coverage, row.coverage_mean, row.coverage_q10, row.coverage_q50)
             ),
             number(row.half_width, 2),
@@ -282,7 +293,7 @@ def coverage_class_table(coverage: pd.DataFrame) -> Table:
         towers = known["n_locations"].get((value, "towers", "nee"), 0)
         rows.append([value, str(int(towers)), *(number(100 * share, 0) for share in shares)])
     return Table(
-        f"Days inside the {LEVEL:.0%} prediction interval by IGBP class, %",
+        f"Days inside the {interval_name(coverage)} by IGBP class, %",
         ["class", "towers", *(f"{flux.upper()}, {p}" for p, flux in pairs)],
         rows,
         folded=True,

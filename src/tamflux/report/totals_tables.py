@@ -9,7 +9,6 @@ import pandas as pd
 
 from tamflux.evaluation.metrics import FLUX_NAMES
 from tamflux.report.tables import Table, number
-from tamflux.uncertainty.calibration import LEVEL
 
 PUBLISHED = (
     ("FLUXCOM-X-BASE, 2001–2020 (Nelson et al. 2024)", "124.7 ± 2.1", "", "−5.75 ± 0.33",
@@ -68,7 +67,7 @@ def totals_table(totals: pd.DataFrame) -> Table:
     published = PUBLISHED if world else ()
     return Table(
         f"Totals of {'all land cells' if world else 'the land of the box'}, {unit} yr⁻¹, with the "
-        f"half-width of the {LEVEL:.0%} interval",
+        "half-width of the interval",
         ["", "GPP", "RECO", "NEE", "source"],
         [*rows, *([cell or "–" for cell in source] for source in published)],
         text={0, 4},

@@ -20,7 +20,7 @@ from tamflux.report.page import figure, render
 from tamflux.report.sections import citation, provenance, sections_of
 from tamflux.report.tables import interval_name, number, score_interval
 from tamflux.report.totals_tables import complete_years, mass_unit, of_box, total
-from tamflux.samples.splits import HEADLINE_TOWERS
+from tamflux.samples.splits import HEADLINE_TOWERS, tower_roles
 
 
 def write_report(
@@ -78,13 +78,21 @@ def write_report(
         name: None if path is None else _read(path) for name, path in tables.items()
     }
     data["adapted"] = None if adapted is None else pd.read_parquet(adapted)
-    data["explorer"] = explorer(monthly, annual, grid, interval_name(data["coverage"]))
-    role = None if sites is None else data["sites"][f"split_{config['training']['split']}"]
+    interval = interval_name(data["coverage"])
+    data["explorer"] = explorer(monthly, annual, grid, interval)
+    role = None if sites is None else tower_roles(data["sites"], config["training"]["split"])
     demo = data["truth"] is not None or (role is None and is_demo(config["inputs"]))
     sections = [
         *sections_of(data, role, config), provenance(config, annual), citation(config, demo)
     ]  # fmt: skip
-    texts = captions((each["name"] for each in config["validation"]["references"]), demo)
+    folds = role is not None and bool((role == "fold").all())
+    texts = captions(
+        (each["name"] for each in config["validation"]["references"]),
+        demo,
+        interval=interval,
+        folds=folds,
+        spread=data["explorer"]["spread"] and not folds,
+    )
     for section in sections:
         section.figures = [figure(Path(path), texts) for path in figures.get(section.id, ())]
     years = sorted(config["years"]["product"])
@@ -120,7 +128,7 @@ def _subtitle(
     first, last = min(config["years"]["train"]), max(config["years"]["train"])
     members = config["training"]["members"]
     return (
-        f"{what}upscaled from {(role == 'train').sum()} eddy-covariance towers with "
+        f"{what}upscaled from {(role != 'test').sum()} eddy-covariance towers with "
         f"{members} member{'s' * (members > 1)} of TAM-RL trained on "
         f"{first if first == last else f'{first}–{last}'}."
     )
@@ -152,6 +160,8 @@ def _cards(data: Mapping[str, Any], role: pd.Series | None) -> list[dict[str, st
     scores = data["scores"]
     scores = scores[(scores["model"] == "tamrl") & (scores["group"] == "all")].set_index("flux")
     cards += [_score_card(scores, data["site_scores"], flux) for flux in FLUX_NAMES]
+    if (role == "fold").all():
+        return [*cards, {"value": str(len(role)), "label": "towers, each held out once"}]
     towers = f"{(role == 'train').sum()} + {(role == 'test').sum()}"
     return [*cards, {"value": towers, "label": "towers: training + held out"}]
 

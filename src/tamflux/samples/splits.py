@@ -1,4 +1,4 @@
-"""Hold-out splits by site: by land-cover class, by climate, by region."""
+"""Hold-out splits by site: by land-cover class, by climate, by region; or none, with folds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from tamflux.grid import EARTH_RADIUS_M
 
 SPLITS = ("igbp", "koppen", "block")
+FOLDS = "folds"
+"""In place of a split: all towers train the product, and models trained without a fold score it."""
+
 TEST_SHARE = 0.2
 SMALL_CLASS = 10
 """Largest class that is split into halves instead of fifths (as in CarbonFluxBench)."""
@@ -58,15 +61,34 @@ def split_sites(sites: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(sides, index=ordered.index).reindex(sites.index)
 
 
+def tower_roles(sites: pd.DataFrame, split: str) -> pd.Series:
+    """What each tower is for.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        With the columns of `split_sites`.
+    split : str
+        One of `SPLITS`, or `FOLDS`.
+
+    Returns
+    -------
+    Series
+        ``train`` or ``test``; with folds ``fold`` for all: it trains the product, and is scored
+        with models that were trained without it.
+    """
+    return pd.Series(FOLDS[:-1], sites.index) if split == FOLDS else sites[f"split_{split}"]
+
+
 def count_training_groups(sites: pd.DataFrame, split: str, seed: int) -> int:
     """Number of groups of neighbouring sites on the training side of a split.
 
     Cross-validation needs at least as many groups as folds. Parameters as of `split_sites`; `split`
-    is one of `SPLITS`.
+    is one of `SPLITS`, or `FOLDS`.
     """
     if sites.empty:
         return 0
-    train = sites[split_sites(sites, seed)[f"split_{split}"] == "train"]
+    train = sites[tower_roles(split_sites(sites, seed), split) != "test"]
     return len(np.unique(neighbours(train["lat"].to_numpy(), train["lon"].to_numpy())))
 
 

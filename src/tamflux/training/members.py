@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tamflux.extra_predictors import PREFIX
 from tamflux.files import atomic_path
 from tamflux.samples.samples import LOOKBACK_DAYS, Samples, load_samples
+from tamflux.samples.splits import tower_roles
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 from tamflux.training.data_checks import check_training_data
 from tamflux.training.trainer import MIN_QC, Trainer, day_weights
@@ -48,7 +49,7 @@ def train_member(
     year_paths : sequence of path
         Samples of the training years and of their look-back windows.
     sites_path : path
-        Table of sites with the column ``split_{split}``.
+        Table of sites with their splits.
     checkpoint, curve : path
         Files to write.
     name : str
@@ -58,7 +59,7 @@ def train_member(
     train_years : sequence of int
         Years whose fluxes train.
     split : str
-        Hold-out split: igbp, koppen or block.
+        Hold-out split: igbp, koppen or block; with folds, all sites train.
     predictors : sequence of str
         Predictors in the order of the features.
     model, training : mapping
@@ -74,7 +75,7 @@ def train_member(
         If the samples are broken or cannot train a model.
     """
     samples = load_samples(year_paths, sites_path, predictors, train_years)
-    held_out = samples.sites[f"split_{split}"] == "test"
+    held_out = tower_roles(samples.sites, split) == "test"
     fit_member(
         samples,
         samples.sites["site_id"][~held_out].to_list(),

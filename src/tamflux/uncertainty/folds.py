@@ -11,7 +11,7 @@ import pandas as pd
 
 from tamflux.errors import ContractError
 from tamflux.samples.samples import load_samples
-from tamflux.samples.splits import neighbours
+from tamflux.samples.splits import neighbours, tower_roles
 from tamflux.training.members import fit_member, member_seed
 
 
@@ -21,6 +21,7 @@ def train_fold(
     checkpoint: str | Path,
     curve: str | Path,
     *,
+    name: str,
     fold: int,
     folds: int,
     seed: int,
@@ -44,7 +45,7 @@ def train_fold(
         samples.sites["site_id"][trained].to_list(),
         checkpoint,
         curve,
-        name="tamrl",
+        name=name,
         seed=member_seed(seed, "fold", fold),
         model=model,
         training=training,
@@ -54,7 +55,7 @@ def train_fold(
 
 
 def assign_calibration_folds(sites: pd.DataFrame, split: str, folds: int, seed: int) -> np.ndarray:
-    """(site,) fold of each training tower of a split, -1 for held-out ones.
+    """(site,) fold of each tower that trains the product, -1 for held-out ones.
 
     Folds are stratified by vegetation class; towers within 5 km share one. The result does not
     depend on the order of the sites.
@@ -64,7 +65,7 @@ def assign_calibration_folds(sites: pd.DataFrame, split: str, folds: int, seed: 
     ContractError
         If there are fewer groups of training towers than folds.
     """
-    training = np.flatnonzero(sites[f"split_{split}"] == "train")
+    training = np.flatnonzero(tower_roles(sites, split) != "test")
     table = sites.iloc[training].sort_values("site_id")
     cluster = neighbours(table["lat"].to_numpy(), table["lon"].to_numpy())
     _, first, cluster = np.unique(cluster, return_index=True, return_inverse=True)

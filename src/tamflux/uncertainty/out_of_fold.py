@@ -73,6 +73,7 @@ def calibrate(
     predictors: Sequence[str] | None,
     code: str,
     threads: int,
+    without_fold: Sequence[str | Path] = (),
 ) -> None:
     """Write the calibration of intervals and applicability.
 
@@ -88,6 +89,9 @@ def calibrate(
         JSON to write.
     train_years, predictors, code, threads
         As for `tamflux.training.members.train_member`; None for all years and predictors.
+    without_fold : sequence of path, optional
+        JSON to write for each fold: intervals from the errors at the other folds, which the towers
+        of the fold can test. `about` lists these towers as ``left_out``.
 
     Raises
     ------
@@ -112,6 +116,11 @@ def calibrate(
     columns = [samples.static_features.index(igbp_fraction(name)) for name in IGBP_CLASSES]
     igbp = samples.static[:, columns]
     intervals = fit_intervals(site, date, predicted, error, igbp)
+    for number, path in enumerate(without_fold):
+        use = fold[site] != number
+        others = fit_intervals(site[use], date[use], predicted[use], error[use], igbp)
+        left_out = {"level": LEVEL, "left_out": sites[fold == number].to_list(), "code": code}
+        replace(others, about=left_out).save(path)
     of_tower = dict(zip(space.site_ids, space.out_of_fold_dissimilarity(), strict=True))
     about = {
         "level": LEVEL,

@@ -1,5 +1,6 @@
 """Shares of days inside, half-widths and rank correlations equal those counted by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -92,14 +93,14 @@ def write_towers(folder, random):
     return table
 
 
-def evaluate(study, truth=True, name="with"):
+def evaluate(study, truth=True, name="with", without_fold=()):
     out = study.folder / name
     out.mkdir(exist_ok=True)
     paths = [out / "coverage.csv", out / "ranking.csv", out / "cells.nc"]
     evaluate_intervals(
         study.folder / "predictions.parquet", study.folder / "sites.csv",
         study.folder / "calibration.json", study.static, {2003: study.tiles},
-        {2003: study.truth} if truth else {}, GRID, 5, *paths,
+        {2003: study.truth} if truth else {}, GRID, 5, *paths, without_fold,
     )  # fmt: skip
     return paths
 
@@ -165,6 +166,22 @@ def test_held_out_towers_count_their_good_days(study):
     hit = (days["gpp_obs"] - days["gpp"]).abs() <= 2 * 1.2
     found = row(table, population="towers", flux="gpp", scale="day", value="ENF", level=0.9)
     assert float(found["coverage"]) == pytest.approx(hit[days["site_id"] == "C"].mean(), rel=1e-4)
+
+
+def test_towers_of_a_fold_are_tested_with_the_intervals_of_the_others(study):
+    half = {"AB": 1.0, "CD": 3.0}  # half-widths at the level of 0.9
+    paths = []
+    for sites, width in half.items():
+        calibration = make_calibration([width] * 7, lambda level: level / 0.9)
+        paths.append(study.folder / f"without_{sites}.json")
+        replace(calibration, about={"left_out": list(sites)}).save(paths[-1])
+    table = pd.read_csv(evaluate(study, False, "folds", paths)[0], keep_default_na=False)
+    days = study.towers[(study.towers["qc"] > 0.5) & study.towers["site_id"].isin(list("ABC"))]
+    width = np.where(days["site_id"] == "C", 3.0, 1.0)
+    hit = (days["gpp_obs"] - days["gpp"]).abs() <= width
+    found = row(table, flux="gpp", scale="day", group="all", level=0.9)
+    assert found["n_locations"] == 3
+    assert float(found["coverage"]) == pytest.approx(hit.mean(), rel=1e-4)
 
 
 def test_the_ranking_is_that_of_scipy(study):

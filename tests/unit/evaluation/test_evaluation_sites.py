@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,16 @@ class Model:
     predictors = ("ndvi", "t2m")  # another order than in the table
     lookback_days: int = 365
     static_features = ("igbp_GRA", "igbp_ENF")
+    specs: tuple = ()
 
     @classmethod
     def load(cls, paths, device="cpu"):
-        return cls(scale=1.0 if "tamrl" in str(paths[0]) else 2.0)
+        trained = [name for name in SITES if name[0] in str(paths[0]).rpartition("_of_")[2]]
+        specs = tuple(SimpleNamespace(training_sites=trained) for _ in paths)
+        return cls(scale=1.0 if "tamrl" in str(paths[0]) else 2.0, specs=specs)
 
     def predict(self, x, static, batch_cells=1024):
-        assert static.shape == (len(SITES), 2) and (static.sum(1) > 0)[1:].all()
+        assert static.shape == (len(x), 2)
         t2m = x[..., 1]
         gpp = self.scale * t2m[:, self.lookback_days :]
         reco = np.broadcast_to(t2m[:, : self.lookback_days].mean(1, keepdims=True), gpp.shape)
@@ -93,7 +97,9 @@ def evaluate(tmp_path, monkeypatch):
         for col, (site, (igbp, lat, role)) in enumerate(SITES.items())
     ]
 
-    def run(years, train, product, change=lambda frame: frame, classes=("GRA", "GRA", "ENF")):
+    def run(
+        years, train, product, change=lambda frame: frame, classes=("GRA", "GRA", "ENF"), folds=None
+    ):
         sites = tmp_path / "sites.csv"
         pd.DataFrame(rows).to_csv(sites, index=False)
         write_static(tmp_path / "static.nc", classes)
@@ -110,8 +116,9 @@ def evaluate(tmp_path, monkeypatch):
             target,
             train_years=train,
             product_years=product,
-            split="igbp",
+            split="folds" if folds else "igbp",
             threads=1,
+            folds=folds,
         )
         return pd.read_parquet(target)
 
@@ -159,3 +166,38 @@ def test_a_table_with_a_missing_day_or_site_is_refused(evaluate, cut, tmp_path):
             [2001], [2001], [2001], lambda table: table.sort_values(["site_id", "date"]).iloc[cut]
         )
     assert not (tmp_path / "predictions.parquet").exists()
+
+
+def of_folds(*trained):
+    """Checkpoints of two models, named after the sites that each was trained on."""
+    return {m: [Path(f"{m}_of_{sites}") for sites in trained] for m in ("tamrl", "lstm")}
+
+
+def test_each_site_of_a_fold_is_predicted_without_it(evaluate, monkeypatch):
+    """The model of fold k multiplies by 10 k: the factor says which one predicted a site."""
+
+    def load(paths, device="cpu"):
+        sites = str(paths[0]).rpartition("_of_")[2]
+        model = Model.load.__func__(Model, paths)
+        factor = {"C": 10.0, "AB": 20.0}.get(sites, 1.0)
+        return Model(model.scale * factor, specs=model.specs)
+
+    monkeypatch.setattr(sites_module, "Ensemble", SimpleNamespace(load=load))
+    frame = evaluate([2001], [2001], [2001], folds=of_folds("C", "AB"))
+    first = frame.set_index(["model", "site_id"]).groupby(level=[0, 1])["gpp"].first()
+    for scale, model in ((1, "tamrl"), (2, "lstm")):
+        assert first[model, "AA-Tst"] == pytest.approx(scale * 10 * 1)
+        assert first[model, "BB-Trn"] == pytest.approx(scale * 10 * 101)
+        assert first[model, "CC-Trn"] == pytest.approx(scale * 20 * 201)
+    assert first["tamrl_cell", "CC-Trn"] == pytest.approx(201)  # the members of the product
+    held_out = frame.groupby("model")["split"].unique().map(list).to_dict()
+    assert held_out == {m: ["test"] for m in ("msc", "tamrl", "lstm")} | {"tamrl_cell": ["train"]}
+    cycle = frame[frame["model"] == "msc"].groupby("site_id")["gpp"].max()
+    assert cycle["AA-Tst"] == pytest.approx(2.0)  # it measured 1000, which no other tower did
+    assert cycle["CC-Trn"] == pytest.approx(501.0)  # no other ENF: mean of the other two
+
+
+@pytest.mark.parametrize("folds", [of_folds("AB"), of_folds("A", "B"), of_folds("AC", "AB")])
+def test_folds_that_do_not_leave_out_each_tower_once_are_refused(evaluate, folds):
+    with pytest.raises(ContractError, match="do not leave out each tower once"):
+        evaluate([2001], [2001], [2001], folds=folds)

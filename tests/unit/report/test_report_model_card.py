@@ -9,8 +9,8 @@ from tamflux.report.model_card import write_model_card
 from tamflux.training.checkpoint import ModelSpec, save_checkpoint
 
 
-def write_inputs(folder, model="tamrl", static_names=()):
-    provenance = {"code": "c0de", "split": "igbp", "model": {"trees": 0}, "training": {"epochs": 3}}
+def write_inputs(folder, model="tamrl", static_names=(), split="igbp"):
+    provenance = {"code": "c0de", "split": split, "model": {"trees": 0}, "training": {"epochs": 3}}
     paths = []
     for member in range(2):
         spec = ModelSpec(model, 4, 2, 0, 365, ("t2m",), ("degC",), ("igbp_ENF", *static_names),
@@ -84,3 +84,14 @@ def test_static_predictors_of_the_user_are_named(tmp_path):
 def test_an_ablation_and_the_demo_are_named(tmp_path):
     text = card(tmp_path, demo=True, model="tamrl_without_trees")
     assert "off: trees" in text and "simulated" in text
+
+
+def test_folds_are_named(tmp_path):
+    text = card(tmp_path, split="folds")
+    assert "4 held-out sites (split `folds`): each is scored with a member" in text
+    assert rows(text, "Years of training") == [
+        ["CRO", "0", "1"],
+        ["ENF", "1", "1"],
+        ["GRA", "1", "2"],
+    ]
+    assert "each is scored" not in card(tmp_path)

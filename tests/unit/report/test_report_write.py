@@ -365,7 +365,7 @@ def test_a_region_is_not_the_globe(write):
     assert "Totals of the region" in text and "Pg C" not in text
     for word in ("Global", "global", "FLUXCOM", "truth", "demo Earth", "synthetic"):
         assert word not in text, word
-    assert "holds 69% of the days at 4 held-out towers" in text.replace("69 %", "69%")
+    assert "holds 69 % of the days at 4 held-out towers" in text
     assert "± is the half-width of the prediction interval, which holds" in text
     assert "fewer than the 10 that a headline score needs" in text
     grid = {"resolution": 0.5, "bbox": [-10, 36, 4, 44]}
@@ -373,6 +373,39 @@ def test_a_region_is_not_the_globe(write):
     role = pd.Series(["train"] * 9)
     found = _subtitle({"grid": grid, "years": years, "training": training}, role, [])
     assert "36° N to 44° N, 10° W to 4° E, 0.5°" in found and "1 member of TAM-RL" in found
+
+
+def test_with_folds_every_tower_trains_and_is_scored(write):
+    folds = yaml.safe_load((REPO / "config.yaml").read_text())["training"] | {"split": "folds"}
+    html = write(truth=False, training=folds, numbers={"towers": 12})
+    text = Page(html).text
+    assert cards(html)[6] == ("2", "towers, each held out once")
+    assert "upscaled from 2 eddy-covariance towers" in text
+    assert "trained without it and the other towers of its fold" in text
+    assert "No model was trained on" not in text and "Towers that no model" not in text
+    assert "come from the errors at the other folds" in text and "took no part" not in text
+    assert "2 towers train the product" in text
+    assert "training, held out once" in text.split("Towers per IGBP class")[1]
+    series = captions(folds=True, spread=False)
+    assert "held out once with its fold" in series["tower_network"]
+    assert "standard deviation" not in series["tower_series_gpp"]
+    assert "two ensemble standard deviations" in captions()["tower_series_gpp"]
+
+
+def test_classes_have_their_towers_and_intervals(write):
+    text = Page(write(numbers={"towers": 12})).text
+    row = next(part for part in text.split("Median R² by Köppen main group")[1:] if "D 12" in part)
+    assert row.count("0.63 to 0.70") == 3  # of the three fluxes, by TAM-RL
+
+
+def test_intervals_that_hold_less_are_not_called_90_percent_anywhere(write):
+    text = Page(write(truth=False, numbers={"held": 0.69})).text.split("Configuration")[0]
+    assert "90 % prediction interval" not in text and "90 % interval of the total" not in text
+    assert "Days inside the prediction interval, which holds 69 % of the days" in text
+    assert "It may be too narrow: the same errors give the prediction interval, which" in text
+    held = captions(interval="prediction interval, which holds 69 %")["interval_classes"]
+    assert held.startswith("Share of days inside the prediction interval, which holds 69 %")
+    assert "too narrow" not in Page(write(truth=False)).text
 
 
 def test_every_figure_of_the_rules_has_a_caption():

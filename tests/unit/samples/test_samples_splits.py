@@ -10,6 +10,7 @@ from tamflux.samples.splits import (
     count_training_groups,
     neighbours,
     split_sites,
+    tower_roles,
 )
 
 CLASSES = ("ENF", "GRA", "WET")
@@ -89,3 +90,13 @@ def test_groups_of_training_sites_are_counted_by_hand():
         places = train[["lat", "lon"]].drop_duplicates()
         assert count_training_groups(sites, split, 7) == len(places)
     assert count_training_groups(sites.head(0), "igbp", 7) == 0
+
+
+def test_with_folds_all_towers_train_and_all_are_scored():
+    sites = network(40, 3)
+    split = split_sites(sites, 7)
+    assert (tower_roles(split, "folds") == "fold").all()
+    pd.testing.assert_series_equal(tower_roles(split, "block"), split["split_block"])
+    apart = len(np.unique(neighbours(sites["lat"].to_numpy(), sites["lon"].to_numpy())))
+    assert count_training_groups(sites, "folds", 7) == apart
+    assert count_training_groups(sites, "igbp", 7) < apart

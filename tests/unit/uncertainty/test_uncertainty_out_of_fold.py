@@ -32,6 +32,7 @@ def test_folds_spread_classes_and_keep_neighbours_together():
     table = sites()
     fold = assign_calibration_folds(table, "igbp", 4, seed=1)
     assert (fold[table["split_igbp"] == "test"] == -1).all()
+    assert (assign_calibration_folds(table, "folds", 4, seed=1) >= 0).all()
     assert fold[0] == fold[1]
     train = fold >= 0
     assert set(fold[train]) == set(range(4))
@@ -73,7 +74,7 @@ def study(tmp_path):
     space = tmp_path / "feature_space.safetensors"
     build_feature_space(*files, members, space, split="igbp", folds=2, seed=3, **common)
 
-    def run():
+    def run(without_fold=()):
         calibrate(
             *files,
             [[member] for member in members],
@@ -81,6 +82,7 @@ def study(tmp_path):
             tmp_path / "c.json",
             code="x",
             threads=1,
+            without_fold=without_fold,
             **common,
         )
         return Calibration.load(tmp_path / "c.json")
@@ -115,3 +117,23 @@ def test_a_member_trained_on_its_held_out_towers_is_refused(study):
     save_member(folder / "1.safetensors", table["site_id"])
     with pytest.raises(ContractError, match="trained on its held-out towers"):
         run()
+
+
+def test_the_intervals_of_a_fold_know_nothing_of_its_towers(study):
+    folder, table, fold, run = study
+    paths = [folder / f"calibration_{number}.json" for number in (0, 1)]
+
+    def calibrations():
+        run(paths)
+        return [Calibration.load(path) for path in paths]
+
+    before = calibrations()
+    for number, found in enumerate(before):
+        assert found.about["left_out"] == table["site_id"][fold == number].to_list()
+    frame = pd.read_parquet(folder / "2001.parquet")
+    frame.loc[frame["site_id"].isin(before[0].about["left_out"]), "gpp"] *= 10
+    frame.to_parquet(folder / "2001.parquet")
+    after = calibrations()
+    assert after[0].difficulty == before[0].difficulty
+    assert after[0].nonconformity_quantile == before[0].nonconformity_quantile
+    assert after[1].difficulty["gpp"][-1] > 2 * before[1].difficulty["gpp"][-1]
