@@ -62,6 +62,7 @@ if not RELEASED:
             ),
             sites="results/samples/sites.csv",
             scores="results/validation/scores.csv",
+            site_scores="results/validation/site_scores.csv",
             calibration="results/models/calibration.json",
             template=Path(
                 workflow.basedir, "src/tamflux/report/templates/model_card.md.j2"

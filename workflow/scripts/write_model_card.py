@@ -7,6 +7,7 @@ with job(snakemake, "write model card"):
         snakemake.input.checkpoints,
         snakemake.input.sites,
         snakemake.input.scores,
+        snakemake.input.site_scores,
         snakemake.input.calibration,
         snakemake.output.card,
         years=snakemake.params.years,

@@ -15,6 +15,7 @@ from safetensors import safe_open
 import tamflux
 from tamflux.extra_predictors import PREFIX
 from tamflux.files import atomic_path
+from tamflux.report.tables import score_interval
 from tamflux.samples.splits import FOLDS, tower_roles
 
 
@@ -22,6 +23,7 @@ def write_model_card(
     checkpoints: Sequence[str | Path],
     sites: str | Path,
     scores: str | Path,
+    site_scores: str | Path,
     calibration: str | Path,
     output: str | Path,
     *,
@@ -36,8 +38,8 @@ def write_model_card(
         Members of the ensemble.
     sites : path
         `results/samples/sites.csv`.
-    scores : path
-        `results/validation/scores.csv`.
+    scores, site_scores : path
+        `results/validation/scores.csv` and `site_scores.csv`.
     calibration : path
         `results/models/calibration.json`.
     output : path
@@ -51,7 +53,10 @@ def write_model_card(
     spec = specs[0]
     _, _, off = spec["model"].partition("_without_")
     table = pd.read_csv(scores)
-    overall = table[(table["group"] == "all") & (table["model"] != "msc")]
+    overall = table[(table["group"] == "all") & (table["model"] != "msc")].to_dict("records")
+    of_sites = pd.read_csv(site_scores)
+    for row in overall:
+        row["interval"] = score_interval(of_sites, row["model"], row["flux"]) or "-"
     classes = _count_classes(
         pd.read_csv(sites), spec["training_sites"], spec["provenance"]["split"]
     )
@@ -69,7 +74,7 @@ def write_model_card(
         by_folds=spec["provenance"]["split"] == FOLDS,
         years=years,
         classes=classes,
-        scores=overall.to_dict("records"),
+        scores=overall,
         about=json.loads(Path(calibration).read_text())["about"],
         demo=demo,
     )

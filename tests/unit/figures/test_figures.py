@@ -132,8 +132,8 @@ def test_product_figures_of_a_region_without_truth(region, tmp_path):
     assert_drawn(figures)
 
 
-@pytest.mark.parametrize("which", ["planet", "region"])
-def test_site_figures(which, request, tmp_path):
+@pytest.mark.parametrize(("which", "split"), [("planet", "igbp"), ("region", "folds")])
+def test_site_figures(which, split, request, tmp_path):
     planet = request.getfixturevalue(which)
     predictions = planet.root / "site_predictions.parquet"
     tables = [tmp_path / name for name in ("site_scores.csv", "scores.csv", "agreement.csv")]
@@ -144,7 +144,7 @@ def test_site_figures(which, request, tmp_path):
     ).to_csv(curve)
     figures = {name: tmp_path / f"{name}.png" for name in SITES}
     plot_sites(
-        predictions, planet.sites, tables[0], [curve], planet.static, planet.grid, "igbp", figures
+        predictions, planet.sites, tables[0], [curve], planet.static, planet.grid, split, figures
     )
     assert_drawn(figures)
 

@@ -37,7 +37,14 @@ def write_inputs(folder, model="tamrl", static_names=(), split="igbp"):
     pd.DataFrame(scores).to_csv(folder / "scores.csv", index=False)
     about = {"about": {"towers": 3, "folds": 2}}
     (folder / "calibration.json").write_text(json.dumps(about))
-    names = ("sites.csv", "scores.csv", "calibration.json")
+    of_sites = [
+        {"model": model, "flux": flux, "site_id": k, "r2": 0.7 + k / 100}
+        for model, n in [("tamrl", 6), ("lstm", 4)]
+        for flux in ("gpp", "reco", "nee")
+        for k in range(n)
+    ]
+    pd.DataFrame(of_sites).to_csv(folder / "site_scores.csv", index=False)
+    names = ("sites.csv", "scores.csv", "site_scores.csv", "calibration.json")
     return paths, *(folder / name for name in names)
 
 
@@ -71,7 +78,9 @@ def test_scores_are_those_over_all_sites_of_the_networks(tmp_path):
     assert [row[:2] for row in found] == [
         [model, flux] for model in ("tamrl", "lstm") for flux in ("gpp", "reco", "nee")
     ]
-    assert found[0][2:] == ["1", "0.77", "1.25", "-0.50"]
+    # with six sites the interval of the median is the range; four sites have none
+    assert found[0][2:] == ["1", "0.77", "0.70 to 0.75", "1.25", "-0.50"]
+    assert found[3][4] == "-"
 
 
 def test_static_predictors_of_the_user_are_named(tmp_path):
