@@ -9,7 +9,7 @@ rule adapt_held_out:
         samples=expand("results/samples/{year}.parquet", year=EVALUATED_YEARS),
         sites="results/samples/sites.csv",
         predictions="results/validation/site_predictions.parquet",
-        folds=expand("results/models/folds/{fold}.safetensors", fold=range(FOLDS)),
+        folds=expand("results/models/folds/tamrl_{fold}.safetensors", fold=range(FOLDS)),
     output:
         series="results/validation/adapted_towers.parquet",
     log:

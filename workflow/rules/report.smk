@@ -7,8 +7,9 @@ OF_TOWERS = {
     "sites": "results/samples/sites.csv",
     "towers": "results/towers/sites.csv",
     "rejected": "results/towers/rejected.csv",
-    "adapted": "results/validation/adapted_towers.parquet",
 }
+if not SCORED_FOLDS:  # towers to adapt to, which taught nothing
+    OF_TOWERS["adapted"] = "results/validation/adapted_towers.parquet"
 
 
 rule write_report:
