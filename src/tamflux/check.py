@@ -121,10 +121,7 @@ def check_inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             problems = inspect_reference(reference, files, year) if files else []
             pattern = _fill(reference["path"], year)
             rows += _rows(f"reference {reference['name']}", year, pattern, files, problems, later)
-    if polygons := config["product"]["regions"]:
-        rows.append(_table_row("regions", polygons, read_polygons))
-    if points := config["product"]["sites"]:
-        rows.append(_table_row("product sites", points, read_points))
+    rows += _places_rows(config["product"])
     if model := config["inference"]["model"]:
         return rows + _model_rows(model, config)
     return rows + _tower_rows(config, grid, later)
@@ -177,13 +174,19 @@ def _collection_rows(files: Sequence[str]) -> list[dict[str, Any]]:
     return []
 
 
-def _table_row(name: str, path: str, read: Callable[[str], Any]) -> dict[str, Any]:
-    """The row of the user's polygons or points, with their number."""
-    file = Path(path).name
-    try:
-        return _row(name, f"{file}: {len(read(path))}", 1, OK, "")
-    except InputError as error:
-        return _row(name, file, 1, WRONG, _sentence(error))
+def _places_rows(product: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the user's polygons and points, with their number."""
+    rows = []
+    readers: dict[str, Callable[[str], Any]] = {"regions": read_polygons, "sites": read_points}
+    for name, read in readers.items():
+        if path := product[name]:
+            part, problem = Path(path).name, ""
+            try:
+                part += f": {len(read(path))}"
+            except InputError as error:
+                problem = _sentence(error)
+            rows.append(_row(f"product.{name}", part, 1, WRONG if problem else OK, problem))
+    return rows
 
 
 def _land_rows(inputs: Mapping[str, Any], later: Sequence[str]) -> list[dict[str, Any]]:

@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TamfluxError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        what = "a file cannot be read or written"
+        print(TamfluxError(what, file=error.filename, found=error.strerror), file=sys.stderr)
+        return 1
     return 0
 
 

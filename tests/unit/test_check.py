@@ -81,3 +81,18 @@ def test_towers_next_to_each_other_are_one_group_of_the_folds():
     together = sites(60).assign(lat=50.0, lon=8.0)
     training, problem = check._count_training(together, CONFIG)
     assert training == 0 or "groups of neighbours" in problem
+
+
+def test_points_and_polygons_of_the_user_have_a_row_each(tmp_path):
+    points = tmp_path / "points.csv"
+    points.write_text("site_id,lat,lon\na,1,2\nb,3,4\n")
+    (right,) = check._places_rows({"regions": None, "sites": str(points)})
+    assert (right["input"], right["part"], right["verdict"]) == (
+        "product.sites", "points.csv: 2", check.OK,
+    )  # fmt: skip
+    points.write_text("site_id,lat\na,1\n")
+    polygons = str(tmp_path / "absent.gpkg")
+    rows = check._places_rows({"regions": polygons, "sites": str(points)})
+    assert [row["verdict"] for row in rows] == [check.WRONG, check.WRONG]
+    assert "cannot read the polygons" in rows[0]["problem"]
+    assert "lacks columns" in rows[1]["problem"]

@@ -137,6 +137,14 @@ COMMANDS = {
 }
 
 
+def test_a_place_where_nothing_can_be_written_is_named(results, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    out = ["--results", str(results), "--out", str(tmp_path / "file" / "a")]
+    assert main(["site", "50", "10", *out]) == 1
+    error = capsys.readouterr().err
+    assert "a file cannot be read or written" in error and str(tmp_path / "file") in error
+
+
 @pytest.mark.parametrize("step", COMMANDS)
 def test_no_product_and_a_damaged_one(results, tmp_path, capsys, monkeypatch, step):
     monkeypatch.chdir(tmp_path)

@@ -58,7 +58,7 @@ rule test_product:
         tests=collect(
             "{test}",
             test=[
-                path
+                of_source(path)
                 for path in sorted(
                     Path(workflow.basedir, "tests/product").glob("*.py")
                 )
@@ -89,7 +89,7 @@ rule test_responses:
         ),
         samples=expand("results/samples/{year}.parquet", year=TRAINING_YEARS),
         sites="results/samples/sites.csv",
-        tests=str(Path(workflow.basedir, "tests/product/test_responses.py")),
+        tests=of_source("tests/product/test_responses.py"),
     output:
         report="results/models/responses.txt",
     log:

@@ -1,6 +1,7 @@
 # Shared by all: years, members, sites to compare models on, figures.
 import sys
 from glob import glob
+from os.path import relpath
 from pathlib import Path
 
 from tamflux.config import check_config, use_released_model
@@ -125,6 +126,11 @@ def stop(what, **details):
 def code_of(script):
     """Identity of a script and of the code that it imports; see tamflux.provenance."""
     return code_hash(Path(workflow.basedir, f"workflow/scripts/{script}.py"))
+
+
+def of_source(path):
+    """A file of the source code, by its path from the folder of the run: both may move."""
+    return relpath(Path(workflow.basedir, path))
 
 
 def failures_of(rule):

@@ -59,9 +59,7 @@ else:
                 ),
                 member=MEMBERS["tamrl"],
             ),
-            template=Path(
-                workflow.basedir, "src/tamflux/report/templates/released_model.md.j2"
-            ),
+            template=of_source("src/tamflux/report/templates/released_model.md.j2"),
         output:
             folder=directory("models/{name}"),
         log:

@@ -34,7 +34,10 @@ rule write_report:
         ),
         truth_scores="results/validation/truth_scores.csv" if TRUTH else [],
         templates=sorted(
-            Path(workflow.basedir, "src/tamflux/report/templates").iterdir()
+            map(
+                of_source,
+                Path(workflow.basedir, "src/tamflux/report/templates").iterdir(),
+            )
         ),
     output:
         report="results/report.html",
@@ -65,9 +68,7 @@ if not RELEASED:
             scores="results/validation/scores.csv",
             site_scores="results/validation/site_scores.csv",
             calibration="results/models/calibration.json",
-            template=Path(
-                workflow.basedir, "src/tamflux/report/templates/model_card.md.j2"
-            ),
+            template=of_source("src/tamflux/report/templates/model_card.md.j2"),
         output:
             card="results/models/model_card.md",
         log:

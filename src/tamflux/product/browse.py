@@ -107,7 +107,7 @@ def read_site(results: str | Path, lat: float, lon: float) -> xr.Dataset:
 
 def _read_cell(path: Path, lat: float, lon: float) -> xr.Dataset:
     """One year of the cell; refused outside of the product and over water."""
-    with reading(path), xr.open_dataset(path, engine="netcdf4") as file:
+    with reading(path), _open_daily(path) as file:
         row, col = (_nearest(file[name].to_numpy(), at, path, name)
                     for name, at in (("lat", lat), ("lon", lon)))  # fmt: skip
         names = [name for name in file.data_vars if _is_of_cell(file[name])]
@@ -126,6 +126,14 @@ def _read_cell(path: Path, lat: float, lon: float) -> xr.Dataset:
     of_year = xr.DataArray(np.full(cell.sizes["time"], flag, np.int16), dims="time", attrs=attrs)
     cell = cell.drop_vars("quality_flag").assign(quality_flag=of_year)
     return cell.assign_attrs(quality=", ".join(words) or "no flag")
+
+
+def _open_daily(path: Path) -> xr.Dataset:
+    """A daily file, or its Zarr copy, which is made for series, where that is not older."""
+    store = path.with_suffix(".zarr")
+    if store.is_dir() and store.stat().st_mtime >= path.stat().st_mtime:
+        return xr.open_zarr(store, consolidated=True)
+    return xr.open_dataset(path, engine="netcdf4")
 
 
 def _is_of_cell(field: xr.DataArray) -> bool:

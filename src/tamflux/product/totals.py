@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,40 +55,49 @@ def tabulate_totals(
     annual, monthly : sequence of path
         Product files of the same years.
     tiles : sequence of path or None
-        Tile stores of these years, for the monthly means of the members. Without the store of a
-        year its totals have no standard deviation.
+        Tile stores of these years, for the means of the members; None: no standard deviation.
     calibration : path or None
-        Calibration of the intervals; without it there are none.
+        Calibration of the intervals; None: no intervals.
     totals, totals_monthly : path
         CSV files to write.
     polygons : path, optional
-        The user's regions, see `tamflux.readers.polygons.read_polygons`.
+        The user's regions (`tamflux.readers.polygons.read_polygons`).
     polygons_alone : bool
         Whether the tables hold the box and these regions alone.
 
     Raises
     ------
     InputError
-        If the polygons cannot be used, or none of them has land inside the product and they
-        are wanted alone.
+        If the polygons cannot be used, or are wanted alone and have no land inside the product.
+    ContractError
+        If a product file is damaged.
     """
     error = None if calibration is None else MeanError.load(calibration)
-    tables: dict[str, list[pd.DataFrame]] = {step: [] for step in STEPS}
-    regions = None
-    for year_path, months_path, store in sorted(zip(annual, monthly, tiles, strict=True)):
-        with ExitStack() as stack:
-            files = {
-                "annual": stack.enter_context(open_product(year_path)),
-                "monthly": stack.enter_context(open_product(months_path)),
-            }
-            if regions is None:
-                regions = _Regions.of_product(files["annual"], polygons, polygons_alone)
-            means = _member_means(store, files["monthly"].days)
-            for step in STEPS:
-                tables[step].append(_table(files[step], step, regions, means[step], error))
+    years = sorted(zip(annual, monthly, tiles, strict=True))
+    regions = _Regions.of_product(years[0][0], polygons, polygons_alone)
+    tables = [_tables_of_year(*year, regions, error) for year in years]
     for step, path in (("annual", totals), ("monthly", totals_monthly)):
         with atomic_path(path) as partial:
-            pd.concat(tables[step]).to_csv(partial, index=False, float_format="%.9g")
+            table = pd.concat([of_year[step] for of_year in tables])
+            table.to_csv(partial, index=False, float_format="%.9g")
+
+
+def _tables_of_year(
+    annual: str | Path,
+    monthly: str | Path,
+    store: str | Path | None,
+    regions: _Regions,
+    error: MeanError | None,
+) -> dict[str, pd.DataFrame]:
+    """Rows of a year and of its months."""
+    paths = {"monthly": Path(monthly), "annual": Path(annual)}
+    with reading(paths["monthly"]), open_product(monthly) as product:
+        days = product.days
+    means, tables = _member_means(store, days), {}
+    for step, path in paths.items():
+        with reading(path), open_product(path) as product:
+            tables[step] = _table(product, step, regions, means[step], error)
+    return tables
 
 
 def sum_regions(
@@ -131,14 +139,13 @@ def sum_regions(
     monthly = find_products(results, "monthly", list(annual))
     stores = [Path(results, "tiles", f"tamrl_{year}.zarr") for year in annual]
     calibration = Path(results, "models", "calibration.json")
-    with reading(Path(results, "product")):
-        tabulate_totals(
-            list(annual.values()), list(monthly.values()),
-            [store if store.is_dir() else None for store in stores],
-            calibration if calibration.is_file() else None,
-            totals, totals_monthly, polygons=polygons, polygons_alone=True,
-        )  # fmt: skip
-        table = pd.read_csv(totals, keep_default_na=False, na_values=[""])
+    tabulate_totals(
+        list(annual.values()), list(monthly.values()),
+        [store if store.is_dir() else None for store in stores],
+        calibration if calibration.is_file() else None,
+        totals, totals_monthly, polygons=polygons, polygons_alone=True,
+    )  # fmt: skip
+    table = pd.read_csv(totals, keep_default_na=False, na_values=[""])
     return table[table["region_set"] != "box"]
 
 
@@ -153,15 +160,16 @@ class _Regions:
     blocks: Blocks
 
     @classmethod
-    def of_product(cls, product: Product, polygons: str | Path | None, alone: bool) -> _Regions:
+    def of_product(cls, path: str | Path, polygons: str | Path | None, alone: bool) -> _Regions:
         """Regions with land in a product, from the classes of its annual file."""
-        grid: Grid = product.grid
-        area = product.file["cell_area"][:].filled(0) * product.land_fraction
+        with reading(Path(path)), open_product(path) as product:
+            grid: Grid = product.grid
+            area = product.file["cell_area"][:].filled(0) * product.land_fraction
+            igbp, koppen = (product.file[name][:].filled(0) for name in ("igbp_fraction", "koppen"))
         sets: list[RegionSet]
         if alone and polygons is not None:
             sets = [box_set(grid), polygon_set(polygons, grid)]
         else:
-            igbp, koppen = (product.file[name][:].filled(0) for name in ("igbp_fraction", "koppen"))
             sets = list(region_sets(grid, igbp, koppen, polygons))
         label = pd.DataFrame(
             {

@@ -1,12 +1,15 @@
 """Series of a table of points from a finished product."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
 from tamflux.errors import ContractError
-from tamflux.product.browse import write_sites
+from tamflux.product.browse import read_site, write_sites
+from tamflux.product.zarr_copy import copy_to_zarr
 
 
 @pytest.fixture
@@ -38,6 +41,21 @@ def test_series_of_points_are_those_of_their_cells(results, points, product, tmp
     with xr.open_dataset(tmp_path / "sites" / "land.nc") as site:
         np.testing.assert_array_equal(site["nee"], expected)
         assert site.attrs["koppen"] == "Cfb"
+
+
+def test_the_zarr_copy_serves_series_unless_it_is_older(results, product, tmp_path):
+    (daily,) = (results / "product").glob("tamflux_daily_*.nc")
+    row, col = (index[-1] for index in np.nonzero(product.source.land))
+    point = product.source.grid.lat[row], product.source.grid.lon[col]
+    expected = read_site(results, *point)
+    copy_to_zarr(daily, daily.with_suffix(".zarr"))
+    daily.write_bytes(daily.read_bytes()[:5000])
+    os.utime(daily, (0, 0))
+    xr.testing.assert_identical(read_site(results, *point), expected)
+    os.utime(daily)
+    os.utime(daily.with_suffix(".zarr"), (0, 0))
+    with pytest.raises(ContractError, match="cannot read a product file"):
+        read_site(results, *point)
 
 
 def test_a_damaged_product_leaves_no_folder(results, points, tmp_path):
