@@ -2,18 +2,20 @@
 
 netCDF4 defines the file. The chunks of the fluxes are shuffled here, deflated with libdeflate, and
 written with HDF5's direct chunk write. The file is an ordinary deflated NetCDF-4 file for every
-reader, but smaller than one deflated by zlib and written in less than half of the time.
+reader, but smaller than one deflated by zlib and written in less than half of the time. The chunks
+of the same days lie beside each other, so that a map is one stretch of the file.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import deflate
 import h5py
@@ -21,7 +23,7 @@ import netCDF4
 import numpy as np
 
 from tamflux.errors import ContractError
-from tamflux.files import atomic_path
+from tamflux.files import atomic_path, scratch_folder
 from tamflux.grid import Grid
 from tamflux.product.metadata import (
     CELL_ATTRIBUTES,
@@ -39,15 +41,19 @@ FILL = np.float32(-9999)
 FILL_QUALITY = np.int8(-1)
 FILL_DAYS = np.int16(-1)
 EPOCH = np.datetime64("2000-01-01", "D")
-CHUNKS = (2, 30, 60)
-"""(time, lat, lon) chunk of a flux: both map and time-series reads touch few unneeded bytes. The
-file is an eighth larger than with chunks made for one of the two (docs/performance.md)."""
+CHUNKS = (4, 30, 1440)
+"""(time, lat, lon) chunk of a flux: 0.7 MB, a band of the globe at 0.25 degree. Four days of the
+globe fit into the 16 MB that netCDF keeps of a variable, for tools that read step by step
+(docs/performance.md)."""
 
 CHUNK_CACHE = 1_000_000
 """Bytes of HDF5's chunk cache: chunks are read and written once, in complete row blocks."""
 
-DAYS_AT_ONCE = 20 * CHUNKS[0]
+DAYS_AT_ONCE = 10 * CHUNKS[0]
 """Days that a thread deflates at once: smaller tasks would contend for the GIL at every chunk."""
+
+INDEX_ENTRY = 64
+"""Bytes of a chunk in HDF5's index, at most."""
 
 LEVEL = 4
 """Compression level of libdeflate."""
@@ -57,10 +63,14 @@ ROWS_AT_ONCE = CHUNKS[1]
 
 
 class ProductWriter:
-    """Writes the fields of a product file by row blocks; the threads of `pool` deflate."""
+    """Writes the fields of a product file by row blocks; the threads of `pool` deflate.
 
-    def __init__(self, file: h5py.File, pool: ThreadPoolExecutor):
-        self._file, self._pool = file, pool
+    Chunks wait in `scratch` until the last row block: `finish` puts them into the file by days.
+    """
+
+    def __init__(self, file: h5py.File, pool: ThreadPoolExecutor, scratch: BinaryIO):
+        self._file, self._pool, self._scratch = file, pool, scratch
+        self._waiting: dict[str, dict[tuple[int, ...], tuple[int, int]]] = {}
 
     def write(self, name: str, rows: slice, values: np.ndarray) -> None:
         """Write a block of `row_blocks`: (row, lon) or (time, row, lon), `FILL` where missing."""
@@ -72,10 +82,20 @@ class ProductWriter:
         blocks = [values[day : day + DAYS_AT_ONCE] for day in starts]
         if data.shape[0] < len(values):  # the record dimension has no length before
             data.resize(len(values), axis=0)
+        waiting = self._waiting.setdefault(name, {})
         deflated = self._pool.map(partial(_deflate, data.chunks, data.fillvalue), blocks)
         for start, chunks in zip(starts, deflated, strict=True):
             for (day, west), chunk in chunks.items():
-                data.id.write_direct_chunk((start + day, rows.start, west), chunk)
+                place = self._scratch.tell(), len(chunk)
+                waiting[start + day, rows.start, west] = place
+                self._scratch.write(chunk)
+
+    def finish(self) -> None:
+        """Put the chunks into the file: by variable, day, row and column."""
+        for name, chunks in self._waiting.items():
+            for origin, (start, size) in sorted(chunks.items()):
+                self._scratch.seek(start)
+                self._file[name].id.write_direct_chunk(origin, self._scratch.read(size))
 
 
 def _deflate(
@@ -123,14 +143,23 @@ def create_product(
     classes : mapping, optional
         `igbp_fraction` (class, lat, lon) and `koppen` (lat, lon) code.
     """
-    with atomic_path(path) as partial:
+    with scratch_folder(path) as folder, atomic_path(path) as partial:
         with netCDF4.Dataset(partial, "w", format="NETCDF4") as file:
             file.setncatts(dict(attributes))
-            _define(file, grid, edges, step, land_fraction, quality)
+            fixed = _define(file, grid, edges, step, land_fraction, quality)
             if classes is not None:
-                _define_classes(file, classes)
-        with h5py.File(partial, "r+") as file, ThreadPoolExecutor(threads) as pool:
-            yield ProductWriter(file, pool)
+                fixed |= _define_classes(file, classes)
+            file.sync()  # the metadata come first: opening the file reads one stretch of it
+            for name, values in fixed.items():
+                file[name][:] = values
+        with (
+            h5py.File(partial, "r+", meta_block_size=_index_bytes(grid, edges)) as file,
+            open(folder / "chunks", "w+b") as scratch,
+            ThreadPoolExecutor(threads) as pool,
+        ):
+            writer = ProductWriter(file, pool, scratch)
+            yield writer
+            writer.finish()
 
 
 def _define(
@@ -140,21 +169,20 @@ def _define(
     step: str,
     land_fraction: np.ndarray,
     quality: np.ndarray,
-) -> None:
-    """Coordinates and static fields, and empty fluxes."""
-    _coordinates(file, grid, edges)
+) -> dict[str, np.ndarray]:
+    """Define coordinates, static fields and fluxes; returns the values of the first two."""
+    fixed = _coordinates(file, grid, edges)
     crs = file.createVariable("crs", "i4")
     crs.setncatts(CRS_ATTRIBUTES)
-    _field(file, "cell_area", grid.cell_area(), "f8", units="m2", standard_name="cell_area",
+    _field(file, "cell_area", "f8", units="m2", standard_name="cell_area",
            long_name="area of the cell")  # fmt: skip
-    _field(file, "land_fraction", land_fraction, "f4", units="1",
+    _field(file, "land_fraction", "f4", units="1",
            standard_name="land_area_fraction", long_name="fraction of the cell that is land",
            cell_measures="area: cell_area")  # fmt: skip
     flag = file.createVariable("quality_flag", "i1", ("lat", "lon"), compression="zlib",
                                fill_value=FILL_QUALITY)  # fmt: skip
     masks = quality_attributes()
     flag.setncatts({**masks, "flag_masks": np.array(masks["flag_masks"], np.int8)})
-    flag[:] = np.where(land_fraction > 0, quality, FILL_QUALITY)
     for name, attrs in CELL_ATTRIBUTES.items():
         variable = file.createVariable(name, "f4", ("lat", "lon"), compression="zlib",
                                        fill_value=FILL)  # fmt: skip
@@ -175,10 +203,17 @@ def _define(
     if step != "daily":
         variable = file.createVariable(MISSING_DAYS, "i2", fill_value=FILL_DAYS, **options)
         variable.setncatts(MISSING_DAYS_ATTRIBUTES)
+    return fixed | {
+        "cell_area": grid.cell_area(),
+        "land_fraction": land_fraction,
+        "quality_flag": np.where(land_fraction > 0, quality, FILL_QUALITY),
+    }
 
 
-def _define_classes(file: netCDF4.Dataset, classes: Mapping[str, np.ndarray]) -> None:
-    """Land cover and climate of the cells."""
+def _define_classes(
+    file: netCDF4.Dataset, classes: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Define land cover and climate of the cells; returns their values."""
     codes = {"igbp": np.arange(len(classes["igbp_fraction"]), dtype=np.int8)}
     codes["koppen"] = np.arange(len(KOPPEN_CLASSES) + 1, dtype=np.int8)
     file.createDimension("igbp", len(codes["igbp"]))
@@ -192,7 +227,7 @@ def _define_classes(file: netCDF4.Dataset, classes: Mapping[str, np.ndarray]) ->
         variable.setncatts(CLASS_ATTRIBUTES[name])
         if name in codes:
             variable.flag_values = codes[name]
-        variable[:] = values
+    return {"igbp": codes["igbp"], **classes}
 
 
 def row_blocks(grid: Grid) -> Iterator[slice]:
@@ -201,7 +236,9 @@ def row_blocks(grid: Grid) -> Iterator[slice]:
         yield slice(start, min(start + ROWS_AT_ONCE, grid.shape[0]))
 
 
-def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> None:
+def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> dict[str, np.ndarray]:
+    """Define the axes and their bounds; returns their values."""
+    fixed = {}
     days = (edges - EPOCH).astype(np.float64)
     time = {
         "standard_name": "time",
@@ -227,19 +264,23 @@ def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> None:
         variable.setncatts(
             {**attrs, "bounds": f"{name}_bnds", "coverage_content_type": "coordinate"}
         )
-        variable[:] = values
-        variable = file.createVariable(
-            f"{name}_bnds", "f8", (name, "bnds"), chunksizes=(len(values), 2)
-        )
-        variable[:] = np.stack([bounds[:-1], bounds[1:]], axis=1)
+        file.createVariable(f"{name}_bnds", "f8", (name, "bnds"), chunksizes=(len(values), 2))
+        fixed |= {name: values, f"{name}_bnds": np.stack([bounds[:-1], bounds[1:]], axis=1)}
+    return fixed
 
 
-def _field(file: netCDF4.Dataset, name: str, values: np.ndarray, kind: str, **attrs: str) -> None:
+def _index_bytes(grid: Grid, edges: np.ndarray) -> int:
+    """Bytes that hold the index of all chunks of a file, in one stretch instead of between them."""
+    shape = len(edges) - 1, *grid.shape
+    chunks = math.prod(-(-size // chunk) for size, chunk in zip(shape, CHUNKS, strict=True))
+    return INDEX_ENTRY * chunks * len(flux_attributes("daily"))
+
+
+def _field(file: netCDF4.Dataset, name: str, kind: str, **attrs: str) -> None:
     variable = file.createVariable(name, kind, ("lat", "lon"), compression="zlib", shuffle=True)
     variable.setncatts(
         {**attrs, "grid_mapping": "crs", "coverage_content_type": "auxiliaryInformation"}
     )
-    variable[:] = values
 
 
 @dataclass(frozen=True)

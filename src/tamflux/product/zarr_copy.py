@@ -1,4 +1,4 @@
-"""The daily file as an analysis-ready Zarr store."""
+"""The daily file as an analysis-ready Zarr store for time series."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import xarray as xr
 
 from tamflux.files import atomic_path
 
-CHUNKS = {"time": 61, "lat": 60, "lon": 120}
-"""1.8 MB of a flux: at 0.25 degree a map is 144 chunks and the series of a cell 6."""
+CHUNKS = {"lat": 60, "lon": 60}
+"""The year of 60 x 60 cells: the series of a cell is one chunk of 5 MB, 1.5 MB as stored."""
 
 CODEC = numcodecs.Blosc(cname="zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE)
 
 
 def copy_to_zarr(daily: str | Path, output: str | Path) -> None:
-    """Copy a daily product file to a Zarr store of the same values and attributes.
+    """Copy a daily product file to a Zarr store of the same values and attributes, by cells.
 
     Format 2 with consolidated metadata: the one that GDAL, R, Julia and xarray all read.
 
@@ -39,8 +39,9 @@ def copy_to_zarr(daily: str | Path, output: str | Path) -> None:
         encoding = {}
         for name, variable in source.variables.items():
             variable.encoding.clear()
-            size = {dim: min(CHUNKS.get(str(dim), n), n) for dim, n in variable.sizes.items()}
-            encoding[name] = {"chunks": tuple(size.values())}
+            limits = CHUNKS if variable.ndim > 1 else {}  # an axis is one chunk
+            chunks = tuple(min(limits.get(str(dim), n), n) for dim, n in variable.sizes.items())
+            encoding[name] = {"chunks": chunks}
             if variable.ndim > 1:
                 encoding[name]["compressors"] = CODEC
         source.to_zarr(partial, zarr_format=2, consolidated=True, encoding=encoding)
