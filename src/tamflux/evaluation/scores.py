@@ -12,6 +12,7 @@ import xarray as xr
 
 from tamflux.evaluation.metrics import FLUX_NAMES, METRICS, quartiles, score_sites
 from tamflux.files import atomic_path
+from tamflux.product.netcdf import ROWS_AT_ONCE
 from tamflux.variables import KOPPEN_CLASSES
 
 log = logging.getLogger("tamflux")
@@ -101,21 +102,29 @@ def compare_with_product(
     """
     table = pd.read_csv(sites, keep_default_na=False, na_values=[""]).sort_values("site_id")
     frame = pd.read_parquet(predictions, filters=[("model", "==", "tamrl_cell")])
-    where = {name: xr.DataArray(table[name].to_numpy(), dims="site") for name in ("row", "col")}
+    row, col = (table[name].to_numpy() for name in ("row", "col"))
     rows = []
     for year, path in daily.items():
         days = frame[pd.DatetimeIndex(frame["date"]).year == year].sort_values(["site_id", "date"])
         with xr.open_dataset(path) as product:
             for flux in FLUX_NAMES:
-                cells = product[flux].isel(lat=where["row"], lon=where["col"])
-                difference = np.abs(
-                    cells.transpose("site", "time").to_numpy()
-                    - days[flux].to_numpy().reshape(len(table), -1)
-                )
+                cells = _read_cells(product[flux], row, col)
+                difference = np.abs(cells - days[flux].to_numpy().reshape(len(table), -1))
                 finite = np.isfinite(difference)
                 largest = float(difference[finite].max()) if finite.any() else np.nan
                 rows.append((year, flux, int(finite.sum()), largest))
     return pd.DataFrame(rows, columns=["year", "flux", "n", "max_abs_difference"])
+
+
+def _read_cells(flux: xr.DataArray, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+    """(cell, time) series of some cells, read by the bands of the product's chunks."""
+    series = np.empty((len(row), flux.sizes["time"]), np.float32)
+    for band in np.unique(row // ROWS_AT_ONCE):
+        here = row // ROWS_AT_ONCE == band
+        start = band * ROWS_AT_ONCE
+        block = flux[:, start : start + ROWS_AT_ONCE].to_numpy()
+        series[here] = block[:, row[here] - start, col[here]].T
+    return series
 
 
 def _main_climate(koppen: str | float) -> str:

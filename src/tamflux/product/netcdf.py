@@ -238,7 +238,7 @@ def row_blocks(grid: Grid) -> Iterator[slice]:
 
 def _coordinates(file: netCDF4.Dataset, grid: Grid, edges: np.ndarray) -> dict[str, np.ndarray]:
     """Define the axes and their bounds; returns their values."""
-    fixed = {}
+    fixed: dict[str, np.ndarray] = {}
     days = (edges - EPOCH).astype(np.float64)
     time = {
         "standard_name": "time",

@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parents[3] / "benchmarks"
     ("script", "options"),
     [
         ("assembly", ["--rows", "2", "--reading-rows", "2", "--repeats", "1"]),
+        ("remote", ["--rows", "2"]),
         ("predictors", ["--rows", "2", "--files", "1", "--pixels", "1", "--repeats", "1"]),
     ],
 )

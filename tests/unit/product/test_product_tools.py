@@ -53,6 +53,16 @@ def test_years_can_be_concatenated(two_years, step, tool, tmp_path):
         np.testing.assert_array_equal(both["quality_flag"], years[0]["quality_flag"])
 
 
+def test_years_can_be_averaged(two_years, tmp_path):
+    """`ncra` averages over the record dimension and leaves fields without time as they are."""
+    run("ncra", "-O", *two_years["annual"], tmp_path / "mean.nc")
+    years = [xr.load_dataset(path) for path in two_years["annual"]]
+    with xr.open_dataset(tmp_path / "mean.nc") as mean:
+        expected = np.mean([year["gpp"] for year in years], axis=0)
+        np.testing.assert_allclose(mean["gpp"], expected, rtol=1e-6)
+        np.testing.assert_array_equal(mean["land_fraction"], years[0]["land_fraction"])
+
+
 def test_the_recipe_for_a_year_of_months(product, tmp_path):
     """`cdo yearmonmean` weighs months by their days, as the annual file does."""
     select = "-selname,gpp,reco,nee,missing_days"
