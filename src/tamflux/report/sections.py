@@ -51,10 +51,10 @@ REFERENCES = (
 )
 
 TOTALS_TEXT = (
-    f"After ± is the half-width of the interval that shall hold the total with {percent(LEVEL)}. "
-    "It comes from out-of-fold errors of months and years at towers, which neighbours and, in "
-    "part, all places share; there is none where fewer than five towers have a year. {spread} all "
-    "months are in totals.csv and totals_monthly.csv."
+    f"After ± is the half-width of the interval meant to hold the total in {percent(LEVEL)} of "
+    "cases. It comes from out-of-fold errors of months and years at towers, which neighbours and, "
+    "in part, all places share; there is none where fewer than five towers have a year. {spread} "
+    "all months are in totals.csv and totals_monthly.csv."
 )
 INTERVALS_TEXT = (
     f"Half-widths are made to hold {percent(LEVEL)} of the days. They are calibrated with "
@@ -306,8 +306,9 @@ def _few_towers(role: pd.Series) -> list[str]:
     if held_out >= HEADLINE_TOWERS:
         return []
     return [
-        f"Only {held_out} towers are held out, fewer than the {HEADLINE_TOWERS} that a headline "
-        "score needs: medians and shares below can be far from those at other places."
+        f"Only {held_out} {'tower is' if held_out == 1 else 'towers are'} held out, fewer than the "
+        f"{HEADLINE_TOWERS} that a headline score needs: medians and shares below can be far from "
+        "those at other places."
     ]
 
 
