@@ -58,8 +58,8 @@ def test_years_can_be_averaged(two_years, tmp_path):
     run("ncra", "-O", *two_years["annual"], tmp_path / "mean.nc")
     years = [xr.load_dataset(path) for path in two_years["annual"]]
     with xr.open_dataset(tmp_path / "mean.nc") as mean:
-        expected = np.mean([year["gpp"] for year in years], axis=0)
-        np.testing.assert_allclose(mean["gpp"], expected, rtol=1e-6)
+        expected = xr.concat([year["gpp"] for year in years], "time").mean("time")  # of those known
+        np.testing.assert_allclose(mean["gpp"][0], expected, rtol=1e-6)
         np.testing.assert_array_equal(mean["land_fraction"], years[0]["land_fraction"])
 
 
