@@ -92,11 +92,11 @@ def _season_problem(months: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> str
     if known.sum() < MIN_CELLS:
         return ""
     weight = (np.cos(np.radians(lat[north]))[:, None] * known).ravel()
-    fields = months[:, north], climatology("t2m", lat[north], lon, _MONTHS)
-    cycles = [
-        np.average(np.nan_to_num(field).reshape(12, -1), axis=1, weights=weight) for field in fields
-    ]
-    late, _ = annual_delay(*cycles, 15 + 365.25 * np.arange(12) / 12)
+    flux, warmth = (
+        np.average(np.nan_to_num(field).reshape(12, -1), axis=1, weights=weight)
+        for field in (months[:, north], climatology("t2m", lat[north], lon, _MONTHS))
+    )
+    late, _ = annual_delay(flux, warmth, 15 + 365.25 * np.arange(12) / 12)
     if abs(late) <= MAX_DELAY:
         return ""
     how = "late" if late > 0 else "early"

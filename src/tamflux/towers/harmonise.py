@@ -155,10 +155,7 @@ def read_towers(
         tables = [(source.name, source.member.label, source.days) for source in usable]
         days = merge_sources(site_id, tables, rejected)
         if _has_min_days(site_id, days, limits.min_days, rejected):
-            position = float(site["lat"]), float(site["lon"])
-            if problem := productivity_problem(productivity_ratio(days, *position)):
-                files = "; ".join(source.member.label for source in usable)
-                rejected.add(site_id, files, "value", f"{problem} (kept)")
+            _check_productivity(days, site, usable, rejected)
             records.append(days.assign(site_id=site_id))
             rows.append(site | _summarise(site_id, days, usable))
     return records, rows, rejected
@@ -213,6 +210,14 @@ def _read_sources(site, sources: list[Source], limits: Limits, rejected) -> list
         elif _check_radiation(days, site, label, rejected):
             usable.append(replace(source, variant=table.variant, days=days))
     return usable
+
+
+def _check_productivity(days: pd.DataFrame, site, sources: list[Source], rejected) -> None:
+    """List GPP that the climate of the place contradicts; it is used as it is."""
+    ratio = productivity_ratio(days, float(site["lat"]), float(site["lon"]))
+    if problem := productivity_problem(ratio):
+        files = "; ".join(source.member.label for source in sources)
+        rejected.add(site["site_id"], files, "value", f"{problem} (kept)")
 
 
 def _check_radiation(days: pd.DataFrame, site, label: str, rejected: Rejections) -> bool:
