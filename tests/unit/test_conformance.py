@@ -66,8 +66,8 @@ def test_a_total_that_differs_from_the_table_is_refused(tmp_path):
             for name, value in values.items():
                 file.createVariable(name, "f4", ("time", "lat", "lon"))[:] = value
     table = tmp_path / "totals.csv"
-    table.write_text("region,gpp\nglobal,2.92e-12\n")
+    table.write_text("region_set,region,gpp\nbox,global,2.92e-12\n")
     assert open_product(tmp_path).expected["gpp of a cell, July"] == 2.0
-    table.write_text("region,gpp\nglobal,2.93e-12\n")
+    table.write_text("region_set,region,gpp\nbox,global,2.93e-12\n")
     with pytest.raises(SystemExit, match=r"totals\.csv"):
         open_product(tmp_path)
