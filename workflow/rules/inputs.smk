@@ -157,3 +157,18 @@ def extra_files(wc):
             fix="name one of them",
         )
     return files
+
+
+def previous_product(wc):
+    """Annual files of another version; never inputs, which a job may set aside."""
+    results = config["previous_results"]
+    files = sorted(Path(str(results), "product").glob("tamflux_annual_*.nc"))
+    if not files:
+        stop(
+            "there is no other version to compare with",
+            variable="previous_results",
+            found=results or "null",
+            expected="a folder of results with product/tamflux_annual_*.nc",
+            fix="name the results of another run: --config previous_results=FOLDER",
+        )
+    return [str(path) for path in files]

@@ -1,23 +1,4 @@
 # The product against that of another version.
-from glob import escape as glob_escape
-
-PREVIOUS = config["previous_results"]
-
-
-def previous_product(wc):
-    """Annual files of the other version; never inputs, which a job may set aside."""
-    files = glob(f"{glob_escape(str(PREVIOUS))}/product/tamflux_annual_*.nc")
-    if not files:
-        stop(
-            "there is no other version to compare with",
-            variable="previous_results",
-            found=PREVIOUS or "null",
-            expected="a folder of results with product/tamflux_annual_*.nc",
-            fix="name the results of another run: --config previous_results=FOLDER",
-        )
-    return sorted(files)
-
-
 rule compare_versions:
     input:
         annual=expand("results/product/tamflux_annual_{year}.nc", year=PRODUCT_YEARS),
@@ -35,7 +16,7 @@ rule compare_versions:
     resources:
         mem_mb=2000,
     params:
-        old=PREVIOUS,
+        old=config["previous_results"],
         state=state_of(previous_product),
         code=code_of("compare_versions"),
     message:
