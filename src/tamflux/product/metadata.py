@@ -142,6 +142,7 @@ CLASS_ATTRIBUTES = {
     },
     "igbp_fraction": {
         "units": "1",
+        "standard_name": "area_fraction",
         "long_name": "fraction of the cell that an IGBP land-cover class covers",
         "comment": "land_fraction is 1 minus that of WAT (water)",
         "cell_measures": "area: cell_area",
