@@ -1,4 +1,4 @@
-"""The chain from hourly ERA5: towers that count local days get the weather of their own hours."""
+"""Samples from hourly ERA5: towers that count local days get the weather of their own hours."""
 
 import shutil
 
@@ -68,7 +68,8 @@ def hourly(tmp_path_factory) -> Run:
     write_koppen(data / "Beck_KG_V1_present_0p083.tif")
     simulate_towers(1, 60, [2015], str(data / "towers"))
     run = Run(folder)
-    result = run.snakemake(*OVERLAYS, "--quiet", "rules")
+    targets = [f"results/samples/{name}.parquet" for name in ("2015", "local_weather_2015")]
+    result = run.snakemake(*targets, *OVERLAYS, "--quiet", "rules")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-5000:]
     return run
 
