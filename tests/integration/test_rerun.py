@@ -42,6 +42,7 @@ def test_a_further_year_adds_its_own_jobs_and_the_report(finished_run, tmp_path)
         "assemble_product", "aggregate_product", "test_product",
         # of all years together
         "tabulate_totals", "evaluate_sites", "evaluate_truth", "evaluate_intervals", "score_models",
+        "adapt_held_out",
         "plot_product", "plot_sites", "plot_truth", "plot_intervals", "write_report",
         "write_model_card", "all",
     }  # fmt: skip
