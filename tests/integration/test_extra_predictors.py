@@ -135,6 +135,7 @@ def test_a_changed_file_prepares_its_predictor_alone(extended):
     write_height(extended.folder / "data/height.tif")
 
 
+@pytest.mark.slow
 def test_check_reads_the_files(extended):
     result = extended.snakemake("check", *OVERLAYS)
     assert result.returncode == 0 and "extra canopy_height" in result.stdout, result.stdout

@@ -22,6 +22,7 @@ def test_a_moved_folder_has_nothing_to_do(moved):
     assert moved.rules() == set()
 
 
+@pytest.mark.slow
 def test_a_second_configuration_has_a_folder_of_its_own(moved):
     """The path of the configuration counts from the first folder, the results from the second."""
     static = moved.folder / "results/predictors/static.nc"
@@ -55,6 +56,7 @@ def test_series_of_a_table_of_points(moved):
         assert len(pd.read_csv(folder / f"{site_id}.csv")) == 365
 
 
+@pytest.mark.slow
 def test_two_versions_are_compared(moved, finished_run):
     said = moved.snakemake("compare_versions")
     assert said.returncode != 0

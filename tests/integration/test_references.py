@@ -43,6 +43,7 @@ def test_the_report_holds_the_other_product_and_the_product_stays(compared):
     assert report.count("X-BASE") > 3
 
 
+@pytest.mark.slow
 def test_check_reads_the_headers_of_the_other_product(compared):
     path = compared.folder / "xbase/GPP_2002_050_monthly.nc"
     assert compared.snakemake("check", *CONFIG).returncode == 0

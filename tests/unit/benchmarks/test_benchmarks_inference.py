@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[3] / "benchmarks/inference.py"
 
 
@@ -19,6 +21,7 @@ def test_the_benchmark_prints_one_line_of_json():
     assert line["details"]["deviation"]["predict_max"] < 1e-4
 
 
+@pytest.mark.slow
 def test_the_scaling_benchmark_prints_one_line_of_json():
     options = ["--cells", "8", "--side", "4", "--repeats", "1"]
     run = subprocess.run(
