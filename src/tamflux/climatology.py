@@ -1,4 +1,4 @@
-"""Climate that is shipped with the package: annual cycles to compare with, Köppen classes.
+"""Climate that is shipped with the package: annual cycles, GPP that they support, Köppen classes.
 
 Monthly means of ERA5 2000-2025 on nodes of 0.5 degree, shipped with the package
 (`data/climate.nc`, which names its source and licence).
@@ -16,6 +16,9 @@ from tamflux.variables import KOPPEN_CLASSES
 
 _STEP = {"t2m": 0.1, "tp": 1.0}
 _DAYS_OF_MONTH = np.array([31, 28.2425, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+
+MONTHS = np.arange("2001-01", "2002-01", dtype="datetime64[M]").astype("datetime64[D]")
+"""(12,) first days of the months, for `climatology`."""
 
 
 @cache
@@ -55,9 +58,11 @@ def climate_gpp(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     (Waring et al. 1998, doi:10.1093/treephys/18.2.129). GPP of 161 towers of FLUXNET2015 is 1.16
     times as large in the median.
     """
-    months = np.arange("2001-01", "2002-01", dtype="datetime64[M]").astype("datetime64[D]")
-    t2m = np.average(climatology("t2m", lat, lon, months), axis=0, weights=_DAYS_OF_MONTH)
-    tp = 365.2425 * np.average(climatology("tp", lat, lon, months), axis=0, weights=_DAYS_OF_MONTH)
+    t2m, tp = (
+        np.average(climatology(name, lat, lon, MONTHS), axis=0, weights=_DAYS_OF_MONTH)
+        for name in ("t2m", "tp")
+    )
+    tp = 365.2425 * tp
     warm, wet = 3000 / (1 + np.exp(1.315 - 0.119 * t2m)), 3000 * (1 - np.exp(-0.000664 * tp))
     return 0.45 / 0.5 * np.minimum(warm, wet)
 

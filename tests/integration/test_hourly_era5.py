@@ -1,12 +1,10 @@
 """Samples from hourly ERA5: towers that count local days get the weather of their own hours."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import REPO, Run
+from conftest import Run, check_out
 from era5_writer import write_era5
 
 from tamflux.climatology import climatology
@@ -50,11 +48,7 @@ def write_hours(folder, year: int) -> None:
 
 @pytest.fixture(scope="module")
 def hourly(tmp_path_factory) -> Run:
-    folder = tmp_path_factory.mktemp("hourly")
-    for name in ("workflow", "envs", "src", "tests"):
-        shutil.copytree(REPO / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(REPO / name, folder / name)
+    folder = check_out(tmp_path_factory.mktemp("hourly"))
     (folder / "hourly.yaml").write_text(CONFIG)
     data = folder / "data"
     for year in YEARS:

@@ -73,7 +73,6 @@ OF_REPORT = [  # its sections with figures; a released model has neither towers 
 if len(MEMBERS["tamrl"]) == 1:  # which has no standard deviation
     FIGURES["maps"].remove("map_std")
 
-
 RECORDED = {  # what the product says of its making
     key: config[key]
     for key in "seed grid inputs predictors towers model calibration".split()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tamflux.climatology import annual_delay, climate_gpp, climatology
+from tamflux.climatology import MONTHS, annual_delay, climate_gpp, climatology
 
 LEVEL_RANGE = (0.4, 2.5)
 """Smallest and largest ratio of mean GPP, and of mean RECO, to GPP that the climate supports.
@@ -44,19 +44,22 @@ def find_reference_problems(
     lat, lon : numpy.ndarray
         Centres, degrees.
     """
+    climate = climate_gpp(lat, lon)
+    area = np.broadcast_to(np.cos(np.radians(lat))[:, None], climate.shape)
     problems = []
     for flux in (name for name in ("gpp", "reco") if name in fields):
+        year = 365.25 * fields[flux].mean(axis=0)
         found = [
-            _level_problem(fields[flux], lat, lon),
-            _map_problem(fields[flux], lat, lon),
+            _level_problem(year, climate, area),
+            _map_problem(year, climate, area),
             _season_problem(fields[flux], lat, lon),
         ]
         problems += [f"{flux.upper()}: {text}" for text in found if text]
     return problems
 
 
-def _level_problem(months: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> str:
-    year, climate, area = _annual(months, lat, lon)
+def _level_problem(year: np.ndarray, climate: np.ndarray, area: np.ndarray) -> str:
+    """From the annual flux, that which the climate supports, and relative areas, (lat, lon)."""
     known = np.isfinite(year) & (climate > MIN_CLIMATE_GPP)
     if not known.any():
         return ""
@@ -67,8 +70,7 @@ def _level_problem(months: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> str:
     return f"{ratio:.2g} times that which the climate supports: another unit, or CO2 for carbon?"
 
 
-def _map_problem(months: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> str:
-    year, climate, area = _annual(months, lat, lon)
+def _map_problem(year: np.ndarray, climate: np.ndarray, area: np.ndarray) -> str:
     known = np.isfinite(year)
     if known.sum() < MIN_CELLS:
         return ""
@@ -94,19 +96,10 @@ def _season_problem(months: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> str
     weight = (np.cos(np.radians(lat[north]))[:, None] * known).ravel()
     flux, warmth = (
         np.average(np.nan_to_num(field).reshape(12, -1), axis=1, weights=weight)
-        for field in (months[:, north], climatology("t2m", lat[north], lon, _MONTHS))
+        for field in (months[:, north], climatology("t2m", lat[north], lon, MONTHS))
     )
     late, _ = annual_delay(flux, warmth, 15 + 365.25 * np.arange(12) / 12)
     if abs(late) <= MAX_DELAY:
         return ""
     how = "late" if late > 0 else "early"
     return f"the season north of {NORTH:g} degrees is {abs(late):.0f} days {how} against the warmth"
-
-
-def _annual(months: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, ...]:
-    """(lat, lon) annual flux, that which the climate supports, g C m-2 yr-1, and relative area."""
-    area = np.broadcast_to(np.cos(np.radians(lat))[:, None], months.shape[1:])
-    return 365.25 * months.mean(axis=0), climate_gpp(lat, lon), area
-
-
-_MONTHS = np.arange("2001-01", "2002-01", dtype="datetime64[M]").astype("datetime64[D]")
