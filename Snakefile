@@ -95,6 +95,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/adaptation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/real_towers.smk"
+include: "workflow/rules/trials.smk"
 include: "workflow/rules/comparison.smk"
 
 
